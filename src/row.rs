@@ -1,0 +1,53 @@
+//! One row of the input file on its way to the results, and the form of the file around it.
+//!
+//! These are the words in which the reader of the input and the writer of the results understand each other without
+//! knowing each other: the rooms meet in the engine.
+
+use csv::ByteRecord;
+
+use crate::invitation::InvitationId;
+use crate::outcome::Status;
+
+/// One row of the input, read and screened: it either asks for a cancellation, or says why it will not be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The line of the input file on which the row begins, from 1 (the header's line, where there is one).
+    pub line: u64,
+    /// What the row asks for.
+    pub intent: Intent,
+    /// The row's own cells as UTF-8, otherwise untouched.
+    pub cells: ByteRecord,
+}
+
+/// What is to be done with a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intent {
+    /// The invitation is to be cancelled.
+    Cancel(InvitationId),
+    /// The row is never sent.
+    Skip(Skip),
+}
+
+/// Why a row is not sent, in the words of its results row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Skip {
+    /// One of [`Status::InvalidId`], [`Status::Duplicate`] and [`Status::Filtered`].
+    pub status: Status,
+    /// What stands in the `invitation_id` column: the ID as it would be sent, or the cell as it was where it is none.
+    pub invitation_id: String,
+    /// One line for a person.
+    pub reason: String,
+}
+
+/// The form of the input that its results repeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// The byte between two cells.
+    pub delimiter: u8,
+    /// Whether the input began with a byte-order mark, so that the results do too.
+    pub byte_order_mark: bool,
+    /// The names of the input's own columns; `column_1`, `column_2`, … where the input has no header.
+    pub columns: Vec<String>,
+    /// Whether some row has more cells than there are columns, so that the results need a column for them.
+    pub extra_cells: bool,
+}
