@@ -5,3 +5,4 @@ pub mod input;
 pub mod invitation;
 pub mod outcome;
 pub mod row;
+pub mod sandbox;

@@ -1,0 +1,200 @@
+//! A simulated iMocha API on the loopback interface: for demonstrations, rehearsals, and as the tests' witness.
+//!
+//! It owns a small HTTP server on a thread of its own, and the truth about the invitations in it. It shares no code
+//! with the client, so that a test can never agree with its own bug: nothing here names a room outside this one. The
+//! shell starts it, and so do the integration tests.
+//!
+//! `options` is what it is told, `invitations` is its rules, `answer` its words; `api` joins them, and
+//! `record` is what it saw.
+
+mod answer;
+mod api;
+mod invitations;
+mod options;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use api::Api;
+pub use invitations::State;
+pub use options::{DEFAULT_API_KEY, Options, Recording};
+pub use record::{Arrival, Record, SentKey};
+
+/// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
+/// that are on their way, and short enough that nobody notices the end.
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// A simulated iMocha API that is listening.
+///
+/// # Invitations
+///
+/// Every positive 64-bit integer is the ID of an invitation, and its last two digits say which state it is in:
+///
+/// | ID ends in | the invitation is | a cancel call is answered with |
+/// | --- | --- | --- |
+/// | 90 | Inprogress | 400 |
+/// | 91 | Complete | 400 |
+/// | 92 | Expired | 400 |
+/// | 93 | Canceled already | 400 |
+/// | 94 | Test Left | 400 |
+/// | 95 | Terminated | 400 |
+/// | 96 | Pending, but not for this key to touch | 403 |
+/// | 97 | not there | 404 |
+/// | anything else | Pending | 200, and it is Canceled from then on; the next time 400 |
+///
+/// # A call's way
+///
+/// A call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist, 401
+/// without the right key, 404 for what is no ID, 400
+/// for what is not a JSON object declared as such, and then the table above.
+///
+/// A call takes effect when it arrives, [`Options::latency`] only holds its answer back. So the call of a caller who
+/// loses patience has been heard.
+///
+/// # Memory
+///
+/// It remembers each invitation it cancelled, and no more; with
+/// [`Recording::On`], each request.
+pub struct Sandbox {
+    address: SocketAddr,
+    api: Arc<Api>,
+    stop: Option<oneshot::Sender<()>>,
+    server: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox; it is listening when this returns.
+    ///
+    /// It runs on a thread of its own with a runtime of its own, so that it never shares a scheduler with its callers.
+    ///
+    /// # Errors
+    ///
+    /// When the port is taken or may not be used, or there is no thread or runtime to be had.
+    pub fn start(options: Options) -> io::Result<Self> {
+        let port = options.port;
+        let api = Arc::new(Api::new(options));
+        let (stop, stopped) = oneshot::channel();
+        let (listening, is_listening) = sync_channel(1);
+        let served = Arc::clone(&api);
+        let server = thread::Builder::new()
+            .name("sandbox".to_owned())
+            .spawn(move || serve(served, port, &listening, stopped))?;
+        match is_listening.recv() {
+            Ok(address) => Ok(Self { address, api, stop: Some(stop), server: Some(server) }),
+            Err(_) => Err(end_of(server)
+                .err()
+                .unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
+        }
+    }
+
+    /// Where it listens, such as `http://127.0.0.1:49152`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The port it listens on, also where it was free to choose one.
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// The key that it takes.
+    pub fn api_key(&self) -> &str {
+        self.api.key()
+    }
+
+    /// What it received so far; empty with [`Recording::Off`].
+    pub fn record(&self) -> Record {
+        self.api.recorder().map(record::Recorder::record).unwrap_or_default()
+    }
+
+    /// Blocks until so many requests were received and took effect, for no longer than `patience`; tells whether they
+    /// were. Never true with [`Recording::Off`].
+    pub fn wait_for_arrivals(&self, arrivals: usize, patience: Duration) -> bool {
+        self.api.recorder().is_some_and(|recorder| recorder.wait_for(arrivals, patience))
+    }
+
+    /// The true state of an invitation; `None` where there is none.
+    pub fn state_of(&self, invitation: u64) -> Option<State> {
+        self.api.invitations().state_of(invitation)
+    }
+
+    /// Blocks until the server ends, which is when the process does or when the server fails.
+    ///
+    /// # Errors
+    ///
+    /// When the server failed.
+    pub fn wait(mut self) -> io::Result<()> {
+        self.server.take().map_or(Ok(()), end_of)
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Sandbox {
+    /// Stops listening, gives what is under way half a second to be answered, and ends.
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(Err(error)) = self.server.take().map(end_of) {
+            tracing::debug!(%error, "sandbox ended badly");
+        }
+    }
+}
+
+/// Waits for the server's thread.
+fn end_of(server: JoinHandle<io::Result<()>>) -> io::Result<()> {
+    server.join().unwrap_or_else(|_| Err(io::Error::other("the sandbox panicked")))
+}
+
+/// The server's thread: binds, says where, and serves until it is stopped.
+fn serve(
+    api: Arc<Api>,
+    port: u16,
+    listening: &SyncSender<SocketAddr>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    // What still runs after the grace is cut off when the runtime is dropped.
+    runtime.block_on(async {
+        // Tokio's listener queues up to 1024 connections that nobody has accepted yet, and may reuse the port at once.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        if listening.send(listener.local_addr()?).is_err() {
+            return Ok(());
+        }
+        let (graceful, is_graceful) = oneshot::channel::<()>();
+        let server = axum::serve(listener.tap_io(answer_at_once), api::router(api))
+            .with_graceful_shutdown(async move { drop(is_graceful.await) });
+        let last_moment = async move {
+            drop(stopped.await);
+            drop(graceful);
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            ended = server => ended,
+            () = last_moment => Ok(()),
+        }
+    })
+}
+
+/// Sends small answers without waiting for more to send with them.
+fn answer_at_once(stream: &mut TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "could not set TCP_NODELAY on a connection of the sandbox");
+    }
+}
