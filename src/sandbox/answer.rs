@@ -63,6 +63,14 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large.")
     }
 
+    /// The server failed: 500.
+    pub(super) fn failed() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong on the server. Contact support.",
+        )
+    }
+
     /// The shape: `{"statusCode":…,"message":…}`.
     pub(super) fn with_status_code(self) -> Response {
         #[derive(Serialize)]

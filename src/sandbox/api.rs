@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{self, Refusal};
 use super::invitations::{self, Effect, Invitations, Verdict};
+use super::mishap::Mishaps;
 use super::options::{Options, Recording};
 use super::record::{Arrival, Recorder, SentKey};
 
@@ -39,7 +40,7 @@ impl Api {
         Self {
             key: options.api_key,
             latency: options.latency,
-            invitations: Invitations::default(),
+            invitations: Invitations::new(Mishaps::new(options.error_rate, options.seed)),
             recorder: match options.recording {
                 Recording::On => Some(Recorder::default()),
                 Recording::Off => None,
@@ -108,6 +109,7 @@ impl Api {
             Verdict::Refused => Refusal::not_cancellable().with_status_code(),
             Verdict::Forbidden => Refusal::forbidden().with_status_code(),
             Verdict::Missing => Refusal::not_found().with_status_code(),
+            Verdict::Failed => Refusal::failed().with_status_code(),
         };
         Decision { response, invitation: Some(invitation), effect: Some(effect) }
     }

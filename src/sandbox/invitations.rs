@@ -2,8 +2,10 @@
 //!
 //! No HTTP here. What the answers look like is the business of [`answer`](super::answer).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::mishap::{Mishap, Mishaps};
 
 /// The state of an invitation. Only a pending one can be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +37,8 @@ pub(super) enum Verdict {
     Forbidden,
     /// It does not exist.
     Missing,
+    /// The server failed; the states before and after tell on which side of the effect.
+    Failed,
 }
 
 /// A cancel call's verdict, and the state of the invitation before and after it (`None` where it does not exist).
@@ -47,10 +51,11 @@ pub(super) struct Effect {
 
 /// Every invitation there is: one for each positive 64-bit integer.
 ///
-/// Memory grows with the invitations cancelled (about 20 bytes each). Nothing is ever forgotten: a second cancel must
-/// find what the first one did.
-#[derive(Debug, Default)]
+/// Memory grows with the invitations cancelled (about 20 bytes each) and, when calls are to fail, with the invitations
+/// called for (about 30 bytes each). Nothing is ever forgotten: a second cancel must find what the first one did.
+#[derive(Debug)]
 pub(super) struct Invitations {
+    mishaps: Option<Mishaps>,
     // A lock, not a channel: the server's thread writes, and a test's thread asks for a state and needs it at once.
     ledger: Mutex<Ledger>,
 }
@@ -58,15 +63,29 @@ pub(super) struct Invitations {
 #[derive(Debug, Default)]
 struct Ledger {
     cancelled: HashSet<u64>,
+    calls: HashMap<u64, u32>,
 }
 
 impl Invitations {
+    /// Every invitation as its ID says, nothing cancelled yet.
+    pub(super) fn new(mishaps: Option<Mishaps>) -> Self {
+        Self { mishaps, ledger: Mutex::default() }
+    }
+
     /// Cancels the invitation, if that is possible.
     pub(super) fn cancel(&self, invitation: u64) -> Effect {
         let mut ledger = self.lock();
+        let mishap = match self.mishaps {
+            Some(mishaps) => mishaps.befall(invitation, ledger.count(invitation)),
+            None => Mishap::None,
+        };
         let before = ledger.state_of(invitation);
+        if mishap == Mishap::BeforeTheEffect {
+            return Effect { verdict: Verdict::Failed, before, after: before };
+        }
         let verdict = ledger.cancel(invitation, before);
         let after = ledger.state_of(invitation);
+        let verdict = if mishap == Mishap::AfterTheEffect { Verdict::Failed } else { verdict };
         Effect { verdict, before, after }
     }
 
@@ -82,6 +101,13 @@ impl Invitations {
 }
 
 impl Ledger {
+    /// The number of this call for the invitation, from 1.
+    fn count(&mut self, invitation: u64) -> u32 {
+        let calls = self.calls.entry(invitation).or_insert(0);
+        *calls = calls.saturating_add(1);
+        *calls
+    }
+
     fn state_of(&self, invitation: u64) -> Option<State> {
         if self.cancelled.contains(&invitation) {
             Some(State::Canceled)
@@ -146,11 +172,12 @@ fn in_range(invitation: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::options::ErrorRate;
     use super::*;
 
     #[test]
     fn the_last_two_digits_are_the_state() {
-        let invitations = Invitations::default();
+        let invitations = Invitations::new(None);
         let cases = [
             (100, Some(State::Pending), Verdict::Cancelled),
             (2_932_950, Some(State::Pending), Verdict::Cancelled),
@@ -178,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_second_cancel_is_refused() {
-        let invitations = Invitations::default();
+        let invitations = Invitations::new(None);
         assert_eq!(invitations.cancel(1).verdict, Verdict::Cancelled);
         assert_eq!(invitations.cancel(1).verdict, Verdict::Refused);
     }
@@ -190,7 +217,33 @@ mod tests {
         for text in ["", "0", "01", "+1", "-1", "1.0", "1e3", " 1", "٣", "9223372036854775808"] {
             assert_eq!(parse_id(text), None, "{text:?}");
         }
-        assert_eq!(Invitations::default().state_of(0), None);
-        assert_eq!(Invitations::default().state_of(u64::MAX), None);
+        assert_eq!(Invitations::new(None).state_of(0), None);
+        assert_eq!(Invitations::new(None).state_of(u64::MAX), None);
+    }
+
+    #[test]
+    fn errors_do_not_depend_on_the_order_of_the_calls() {
+        let effects = |order: &[u64]| {
+            let invitations = Invitations::new(Mishaps::new(ErrorRate::new(0.5).unwrap(), 3));
+            let effects: HashMap<u64, [Effect; 2]> = order
+                .iter()
+                .map(|id| (*id, [invitations.cancel(*id), invitations.cancel(*id)]))
+                .collect();
+            effects
+        };
+        let upwards: Vec<u64> = (1..=200).collect();
+        let downwards: Vec<u64> = (1..=200).rev().collect();
+        let found = effects(&upwards);
+        assert_eq!(found, effects(&downwards));
+        let failed: Vec<&Effect> =
+            found.values().flatten().filter(|effect| effect.verdict == Verdict::Failed).collect();
+        assert!(
+            failed.iter().any(|effect| effect.before != effect.after),
+            "none failed after its effect"
+        );
+        assert!(
+            failed.iter().any(|effect| effect.before == effect.after),
+            "none failed before its effect"
+        );
     }
 }

@@ -4,12 +4,13 @@
 //! with the client, so that a test can never agree with its own bug: nothing here names a room outside this one. The
 //! shell starts it, and so do the integration tests.
 //!
-//! `options` is what it is told, `invitations` is its rules, `answer` its words; `api` joins them, and
+//! `options` is what it is told, `invitations` and `mishap` are its rules, `answer` its words; `api` joins them, and
 //! `record` is what it saw.
 
 mod answer;
 mod api;
 mod invitations;
+mod mishap;
 mod options;
 mod record;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use tokio::sync::oneshot;
 
 use api::Api;
 pub use invitations::State;
-pub use options::{DEFAULT_API_KEY, Options, Recording};
+pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, Recording};
 pub use record::{Arrival, Record, SentKey};
 
 /// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
@@ -58,14 +59,17 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 ///
 /// A call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist, 401
 /// without the right key, 404 for what is no ID, 400
-/// for what is not a JSON object declared as such, and then the table above.
+/// for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
+///
+/// Which calls fail with 500 follows from the seed, the invitation, and how many calls for that invitation came so
+/// far; not from the order of calls or the time. Half of those calls take effect all the same.
 ///
 /// A call takes effect when it arrives, [`Options::latency`] only holds its answer back. So the call of a caller who
 /// loses patience has been heard.
 ///
 /// # Memory
 ///
-/// It remembers each invitation it cancelled, and no more; with
+/// It remembers each invitation it cancelled, and no more; with an error rate, each invitation it was called for; with
 /// [`Recording::On`], each request.
 pub struct Sandbox {
     address: SocketAddr,

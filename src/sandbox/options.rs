@@ -1,4 +1,6 @@
-//! What a sandbox is told before it starts: where it listens, which key it takes, and how fast it is.
+//! What a sandbox is told before it starts: where it listens, which key it takes, and how it misbehaves.
+//!
+//! Values that could be nonsense are types of their own here, so that a sandbox which starts is one that makes sense.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +8,7 @@ use std::time::Duration;
 /// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
 
-/// How a sandbox behaves. The default is a free port, [`DEFAULT_API_KEY`], and an API that is fast.
+/// How a sandbox behaves. The default is a free port, [`DEFAULT_API_KEY`], and an API that is fast and never fails.
 #[derive(Clone)]
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one.
@@ -15,6 +17,10 @@ pub struct Options {
     pub api_key: String,
     /// How long each answer is held back. The call itself takes effect when it arrives.
     pub latency: Duration,
+    /// The part of the cancel calls that is answered with 500.
+    pub error_rate: ErrorRate,
+    /// Decides which of the calls are the ones answered with 500.
+    pub seed: u64,
     /// Whether what is received is kept for [`Sandbox::record`](super::Sandbox::record).
     pub recording: Recording,
 }
@@ -25,6 +31,8 @@ impl Default for Options {
             port: 0,
             api_key: DEFAULT_API_KEY.to_owned(),
             latency: Duration::ZERO,
+            error_rate: ErrorRate::NEVER,
+            seed: 0,
             recording: Recording::Off,
         }
     }
@@ -37,6 +45,8 @@ impl fmt::Debug for Options {
             .debug_struct("Options")
             .field("port", &self.port)
             .field("latency", &self.latency)
+            .field("error_rate", &self.error_rate)
+            .field("seed", &self.seed)
             .field("recording", &self.recording)
             .finish_non_exhaustive()
     }
@@ -52,9 +62,57 @@ pub enum Recording {
     On,
 }
 
+/// A part of all calls, from 0 (none) to 1 (each).
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct ErrorRate(f64);
+
+impl ErrorRate {
+    /// No call at all.
+    pub const NEVER: Self = Self(0.0);
+
+    /// Takes a number from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// When the number is below 0, above 1, or not a number.
+    pub fn new(rate: f64) -> Result<Self, InvalidOption> {
+        if (0.0..=1.0).contains(&rate) {
+            Ok(Self(rate))
+        } else {
+            Err(InvalidOption::ErrorRate { rate })
+        }
+    }
+
+    /// The number, from 0 to 1.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// An option that makes no sense.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum InvalidOption {
+    /// Not a part of a whole.
+    #[error("an error rate is a number from 0 to 1, not {rate}")]
+    ErrorRate {
+        /// What was given.
+        rate: f64,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_rate_is_a_part_of_a_whole() {
+        for rate in [0.0, 0.01, 1.0] {
+            assert_eq!(ErrorRate::new(rate).map(ErrorRate::get), Ok(rate));
+        }
+        for rate in [-0.01, 1.01, f64::NAN, f64::INFINITY] {
+            assert!(ErrorRate::new(rate).is_err(), "{rate}");
+        }
+    }
 
     #[test]
     fn the_key_is_not_shown() {

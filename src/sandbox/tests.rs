@@ -165,6 +165,29 @@ fn a_call_that_is_not_written_as_documented_does_nothing() {
 }
 
 #[test]
+fn the_same_seed_fails_the_same_calls_in_any_order() {
+    let failing = |seed, order: &mut dyn Iterator<Item = u64>| {
+        let error_rate = ErrorRate::new(0.5).unwrap();
+        let sandbox = Sandbox::start(Options { error_rate, seed, ..Options::default() }).unwrap();
+        let mut failing: Vec<(u64, Option<State>)> = order
+            .filter(|invitation| cancel(&sandbox, *invitation).status == 500)
+            .map(|invitation| (invitation, sandbox.state_of(invitation)))
+            .collect();
+        failing.sort_unstable_by_key(|(invitation, _)| *invitation);
+        failing
+    };
+    let upwards = failing(1, &mut (1..=60));
+    assert_eq!(upwards, failing(1, &mut (1..=60).rev()));
+    assert_ne!(upwards, failing(2, &mut (1..=60)));
+    for state in [State::Pending, State::Canceled] {
+        assert!(
+            upwards.iter().any(|(_, found)| *found == Some(state)),
+            "no failure left an invitation {state:?}"
+        );
+    }
+}
+
+#[test]
 fn an_answer_is_held_back_but_the_call_takes_effect_at_once() {
     let latency = Duration::from_millis(50);
     let sandbox = Sandbox::start(Options { latency, ..recording() }).unwrap();
