@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -18,16 +18,17 @@ const NOT_CANCELLABLE: &str =
 pub(super) struct Refusal {
     status: StatusCode,
     message: Cow<'static, str>,
+    retry_after_seconds: Option<u64>,
 }
 
 impl Refusal {
     fn new(status: StatusCode, message: &'static str) -> Self {
-        Self { status, message: Cow::Borrowed(message) }
+        Self { status, message: Cow::Borrowed(message), retry_after_seconds: None }
     }
 
     /// The call itself is wrong: 400.
     pub(super) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.into() }
+        Self { status: StatusCode::BAD_REQUEST, message: message.into(), retry_after_seconds: None }
     }
 
     /// The invitation is in a state in which it cannot be cancelled: 400.
@@ -63,6 +64,12 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large.")
     }
 
+    /// Too many calls: 429, with the whole seconds after which another one is let through.
+    pub(super) fn too_many(retry_after_seconds: u64) -> Self {
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
+        Self { retry_after_seconds: Some(retry_after_seconds), ..refusal }
+    }
+
     /// The server failed: 500.
     pub(super) fn failed() -> Self {
         Self::new(
@@ -83,7 +90,11 @@ impl Refusal {
     }
 
     fn respond(&self, body: &impl Serialize) -> Response {
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{self, Refusal};
 use super::invitations::{self, Effect, Invitations, Verdict};
+use super::limiter::Limiter;
 use super::mishap::Mishaps;
 use super::options::{Options, Recording};
 use super::record::{Arrival, Recorder, SentKey};
@@ -30,6 +31,7 @@ const BODY_BOUND: usize = 64 * 1024;
 pub(super) struct Api {
     key: String,
     latency: Duration,
+    limiter: Option<Limiter>,
     invitations: Invitations,
     recorder: Option<Recorder>,
 }
@@ -40,6 +42,7 @@ impl Api {
         Self {
             key: options.api_key,
             latency: options.latency,
+            limiter: options.rate_limit.and_then(Limiter::new),
             invitations: Invitations::new(Mishaps::new(options.error_rate, options.seed)),
             recorder: match options.recording {
                 Recording::On => Some(Recorder::default()),
@@ -92,8 +95,19 @@ impl Api {
         }
     }
 
+    /// Lets a call in: first the key, then the rate.
+    fn admit(&self, call: &Call) -> Result<(), Refusal> {
+        if call.key != SentKey::Right {
+            return Err(Refusal::unauthorized());
+        }
+        match &self.limiter {
+            Some(limiter) => limiter.admit().map_err(Refusal::too_many),
+            None => Ok(()),
+        }
+    }
+
     fn cancel(&self, named: Option<u64>, call: &Call) -> Decision {
-        let invitation = match Self::accept_cancel(named, call) {
+        let invitation = match self.accept_cancel(named, call) {
             Ok(invitation) => invitation,
             Err(refusal) => {
                 return Decision {
@@ -115,8 +129,8 @@ impl Api {
     }
 
     /// The invitation that a cancel call is for, if everything about the call itself is right.
-    fn accept_cancel(named: Option<u64>, call: &Call) -> Result<u64, Refusal> {
-        call.check_key()?;
+    fn accept_cancel(&self, named: Option<u64>, call: &Call) -> Result<u64, Refusal> {
+        self.admit(call)?;
         let invitation = named.ok_or_else(Refusal::not_found)?;
         call.json_object()?;
         Ok(invitation)
@@ -132,11 +146,6 @@ struct Call {
 }
 
 impl Call {
-    /// Refuses a call without the right key.
-    fn check_key(&self) -> Result<(), Refusal> {
-        if self.key == SentKey::Right { Ok(()) } else { Err(Refusal::unauthorized()) }
-    }
-
     /// The body, if it is what its header must say it is: a JSON object.
     fn json_object(&self) -> Result<Map<String, Value>, Refusal> {
         let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();

@@ -10,6 +10,7 @@
 mod answer;
 mod api;
 mod invitations;
+mod limiter;
 mod mishap;
 mod options;
 mod record;
@@ -30,7 +31,7 @@ use tokio::sync::oneshot;
 
 use api::Api;
 pub use invitations::State;
-pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, Recording};
+pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, RateLimit, Recording};
 pub use record::{Arrival, Record, SentKey};
 
 /// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
@@ -58,7 +59,7 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 /// # A call's way
 ///
 /// A call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist, 401
-/// without the right key, 404 for what is no ID, 400
+/// without the right key, 429 beyond the rate limit (with `Retry-After` in whole seconds), 404 for what is no ID, 400
 /// for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
 ///
 /// Which calls fail with 500 follows from the seed, the invitation, and how many calls for that invitation came so

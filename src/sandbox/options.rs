@@ -3,6 +3,7 @@
 //! Values that could be nonsense are types of their own here, so that a sandbox which starts is one that makes sense.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
@@ -17,6 +18,8 @@ pub struct Options {
     pub api_key: String,
     /// How long each answer is held back. The call itself takes effect when it arrives.
     pub latency: Duration,
+    /// How many calls are let through; `None` lets all of them through.
+    pub rate_limit: Option<RateLimit>,
     /// The part of the cancel calls that is answered with 500.
     pub error_rate: ErrorRate,
     /// Decides which of the calls are the ones answered with 500.
@@ -31,6 +34,7 @@ impl Default for Options {
             port: 0,
             api_key: DEFAULT_API_KEY.to_owned(),
             latency: Duration::ZERO,
+            rate_limit: None,
             error_rate: ErrorRate::NEVER,
             seed: 0,
             recording: Recording::Off,
@@ -45,6 +49,7 @@ impl fmt::Debug for Options {
             .debug_struct("Options")
             .field("port", &self.port)
             .field("latency", &self.latency)
+            .field("rate_limit", &self.rate_limit)
             .field("error_rate", &self.error_rate)
             .field("seed", &self.seed)
             .field("recording", &self.recording)
@@ -60,6 +65,41 @@ pub enum Recording {
     Off,
     /// Every request is kept until the sandbox ends. Memory grows with each one, without a bound: for tests.
     On,
+}
+
+/// So many calls in so long a time.
+///
+/// The limit is a bucket that holds `calls` and is refilled evenly over `period`: after a rest, that many calls may
+/// come at once; from then on one for each `period / calls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    calls: NonZeroU32,
+    interval: Duration,
+}
+
+impl RateLimit {
+    /// Takes `calls` for each `period`.
+    ///
+    /// # Errors
+    ///
+    /// When the period is so short that less than a nanosecond would be left for each call.
+    pub fn new(calls: NonZeroU32, period: Duration) -> Result<Self, InvalidOption> {
+        let interval = period / calls.get();
+        if interval.is_zero() {
+            return Err(InvalidOption::RateLimit { calls, period });
+        }
+        Ok(Self { calls, interval })
+    }
+
+    /// The calls that may come at once after a rest.
+    pub(super) const fn burst(self) -> NonZeroU32 {
+        self.calls
+    }
+
+    /// The time in which one more call is let through.
+    pub(super) const fn interval(self) -> Duration {
+        self.interval
+    }
 }
 
 /// A part of all calls, from 0 (none) to 1 (each).
@@ -98,6 +138,14 @@ pub enum InvalidOption {
         /// What was given.
         rate: f64,
     },
+    /// No time for a call.
+    #[error("a rate limit of {calls} calls in {period:?} is no limit")]
+    RateLimit {
+        /// How many calls were given.
+        calls: NonZeroU32,
+        /// For how long a time.
+        period: Duration,
+    },
 }
 
 #[cfg(test)]
@@ -112,6 +160,14 @@ mod tests {
         for rate in [-0.01, 1.01, f64::NAN, f64::INFINITY] {
             assert!(ErrorRate::new(rate).is_err(), "{rate}");
         }
+    }
+
+    #[test]
+    fn a_rate_limit_leaves_time_for_each_call() {
+        let calls = NonZeroU32::new(4).unwrap();
+        let limit = RateLimit::new(calls, Duration::from_secs(1)).unwrap();
+        assert_eq!(limit.interval(), Duration::from_millis(250));
+        assert!(RateLimit::new(calls, Duration::from_nanos(3)).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::num::NonZeroU32;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -185,6 +186,21 @@ fn the_same_seed_fails_the_same_calls_in_any_order() {
             "no failure left an invitation {state:?}"
         );
     }
+}
+
+#[test]
+fn beyond_the_rate_limit_is_429_with_the_time_to_wait() {
+    let rate_limit =
+        RateLimit::new(NonZeroU32::new(2).unwrap(), Duration::from_secs(3600)).unwrap();
+    let sandbox = Sandbox::start(Options { rate_limit: Some(rate_limit), ..recording() }).unwrap();
+    assert_eq!(cancel(&sandbox, 3).status, 200);
+    assert_eq!(cancel(&sandbox, 1).status, 200);
+    let reply = cancel(&sandbox, 2);
+    assert_eq!((reply.status, &reply.body["statusCode"]), (429, &json!(429)));
+    let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((1700..=1800).contains(&seconds), "{seconds} s");
+    assert_eq!(sandbox.state_of(2), Some(State::Pending));
+    assert_eq!(sandbox.record().arrivals.last().map(|arrival| arrival.status), Some(429));
 }
 
 #[test]

@@ -1,0 +1,65 @@
+//! The gate that lets so many calls through and tells the others when to come back.
+
+use std::fmt;
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::options::RateLimit;
+
+/// Counts the calls against a [`RateLimit`].
+pub(super) struct Limiter {
+    bucket: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+}
+
+impl Limiter {
+    /// A full bucket.
+    pub(super) fn new(limit: RateLimit) -> Option<Self> {
+        let quota = Quota::with_period(limit.interval())?.allow_burst(limit.burst());
+        Some(Self { bucket: RateLimiter::direct(quota), clock: DefaultClock::default() })
+    }
+
+    /// Lets a call through, or says in how many whole seconds (at least 1) it will be let through.
+    pub(super) fn admit(&self) -> Result<(), u64> {
+        self.bucket
+            .check()
+            .map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
+    }
+}
+
+impl fmt::Debug for Limiter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Limiter").finish_non_exhaustive()
+    }
+}
+
+/// `Retry-After` knows whole seconds only, and a caller that comes back too early is refused again: rounds up.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds() {
+        let cases = [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (59_500, 60)];
+        for (wait_ms, seconds) in cases {
+            assert_eq!(whole_seconds(Duration::from_millis(wait_ms)), seconds, "{wait_ms} ms");
+        }
+    }
+
+    #[test]
+    fn the_bucket_holds_as_many_calls_as_were_named() {
+        let limit = RateLimit::new(NonZeroU32::new(3).unwrap(), Duration::from_secs(3600)).unwrap();
+        let limiter = Limiter::new(limit).unwrap();
+        let admitted: Vec<bool> = (0..4).map(|_| limiter.admit().is_ok()).collect();
+        assert_eq!(admitted, [true, true, true, false]);
+        assert_eq!(limiter.admit(), Err(1200));
+    }
+}
