@@ -13,7 +13,15 @@ use serde::Serialize;
 const NOT_CANCELLABLE: &str =
     "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
 
-/// An answer other than success, in words.
+/// The tests that the sandbox's account has: the IDs of invented ones.
+const TESTS: [u64; 3] = [1001, 1002, 1003];
+
+const GIVEN_NAMES: [&str; 8] =
+    ["Asha", "Bruno", "Chen", "Dalia", "Emeka", "Freya", "Goran", "Hana"];
+const FAMILY_NAMES: [&str; 8] =
+    ["Ito", "Kowalski", "Larsen", "Mehta", "Nkosi", "Okafor", "Petrov", "Quispe"];
+
+/// An answer other than success, in words; its shape depends on who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -78,7 +86,7 @@ impl Refusal {
         )
     }
 
-    /// The shape: `{"statusCode":…,"message":…}`.
+    /// The shape of most calls: `{"statusCode":…,"message":…}`.
     pub(super) fn with_status_code(self) -> Response {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -87,6 +95,16 @@ impl Refusal {
             message: &'a str,
         }
         self.respond(&Body { status_code: self.status.as_u16(), message: &self.message })
+    }
+
+    /// The shape of the lists: `{"result":null,"errors":[…]}`.
+    pub(super) fn with_errors(self) -> Response {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            result: (),
+            errors: [&'a str; 1],
+        }
+        self.respond(&Body { result: (), errors: [&self.message] })
     }
 
     fn respond(&self, body: &impl Serialize) -> Response {
@@ -107,4 +125,75 @@ pub(super) fn cancelled(invitation: u64) -> Response {
         status: &'static str,
     }
     Json(Body { test_invitation_id: invitation, status: "cancelled" }).into_response()
+}
+
+/// The list of these invitations, all of them cancelled.
+pub(super) fn cancelled_invitations(invitations: &[u64]) -> Response {
+    #[derive(Serialize)]
+    struct Body {
+        result: TestAttempts,
+        errors: (),
+    }
+    #[derive(Serialize)]
+    struct TestAttempts {
+        #[serde(rename = "testAttempts")]
+        test_attempts: Vec<TestAttempt>,
+    }
+    let test_attempts = invitations.iter().copied().map(TestAttempt::of).collect();
+    Json(Body { result: TestAttempts { test_attempts }, errors: () }).into_response()
+}
+
+/// One invitation in a list. Whom it invites is invented, from its ID alone.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TestAttempt {
+    test_invitation_id: u64,
+    test_id: u64,
+    name: String,
+    email: String,
+    #[serde(rename = "invitationtype")]
+    invitation_type: &'static str,
+    test_status: &'static str,
+}
+
+impl TestAttempt {
+    fn of(invitation: u64) -> Self {
+        let given = pick(&GIVEN_NAMES, invitation);
+        let family = pick(&FAMILY_NAMES, invitation / 8);
+        Self {
+            test_invitation_id: invitation,
+            test_id: pick(&TESTS, invitation),
+            name: format!("{given} {family}"),
+            email: format!("candidate.{invitation}@example.com"),
+            invitation_type: "api",
+            test_status: "Cancelled",
+        }
+    }
+}
+
+/// One page of the account's tests, counted from 1, and how many tests there are on all pages.
+pub(super) fn tests(page: usize, page_size: usize) -> Response {
+    #[derive(Serialize)]
+    struct Body {
+        tests: Vec<Test>,
+        count: usize,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Test {
+        test_id: u64,
+        test_name: String,
+    }
+    let first = page.saturating_sub(1).saturating_mul(page_size);
+    let tests = TESTS.iter().skip(first).take(page_size);
+    let tests =
+        tests.map(|id| Test { test_id: *id, test_name: format!("Sandbox test {id}") }).collect();
+    Json(Body { tests, count: TESTS.len() }).into_response()
+}
+
+/// One of the choices, the same one for the same number.
+fn pick<T: Copy + Default>(choices: &[T], number: u64) -> T {
+    let index = u64::try_from(choices.len()).ok().and_then(|length| number.checked_rem(length));
+    let choice = index.and_then(|index| choices.get(usize::try_from(index).ok()?));
+    choice.copied().unwrap_or_default()
 }

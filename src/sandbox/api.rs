@@ -3,17 +3,20 @@
 //! One pipeline for every request (receive, decide, note down, hold back, answer) and one small decision for each path.
 //! Everything between the receipt and the note happens in one go, so that the record tells the true order.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::post;
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::{self, Refusal};
@@ -135,6 +138,37 @@ impl Api {
         call.json_object()?;
         Ok(invitation)
     }
+
+    fn list(&self, call: &Call) -> Result<Response, Refusal> {
+        self.admit(call)?;
+        let window = Window::of(call.json_object()?)?;
+        let invitations = match call.parameters().get("state").map(String::as_str) {
+            Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
+            // Nobody sits a test here, and nothing expires: no invitation ever came into these states at some time.
+            Some("completed" | "expired") => Vec::new(),
+            _ => {
+                return Err(Refusal::malformed(
+                    "The state must be completed, cancelled or expired.",
+                ));
+            }
+        };
+        Ok(answer::cancelled_invitations(&invitations))
+    }
+
+    fn tests(&self, call: &Call) -> Result<Response, Refusal> {
+        self.admit(call)?;
+        let parameters = call.parameters();
+        let number = |name: &str, default: usize| match parameters.get(name) {
+            None => Ok(default),
+            Some(text) => match text.parse() {
+                Ok(number) if number > 0 => Ok(number),
+                Ok(_) | Err(_) => {
+                    Err(Refusal::malformed(format!("{name} must be a positive number.")))
+                }
+            },
+        };
+        Ok(answer::tests(number("pageNo", 1)?, number("pageSize", 10)?))
+    }
 }
 
 /// A request that was received whole.
@@ -157,6 +191,11 @@ impl Call {
         object.map_err(|error| {
             Refusal::malformed(format!("The body must be a JSON object: {error}."))
         })
+    }
+
+    /// The parameters of the query, none where it cannot be read.
+    fn parameters(&self) -> HashMap<String, String> {
+        Query::try_from_uri(&self.head.uri).map(|Query(parameters)| parameters).unwrap_or_default()
     }
 
     fn header(&self, name: &axum::http::HeaderName) -> Option<String> {
@@ -197,10 +236,49 @@ impl From<Response> for Decision {
     }
 }
 
+/// From when until when a list goes.
+struct Window {
+    start: Timestamp,
+    end: Timestamp,
+}
+
+impl Window {
+    fn of(object: Map<String, Value>) -> Result<Self, Refusal> {
+        #[derive(Deserialize)]
+        struct Bounds {
+            #[serde(rename = "StartDateTime")]
+            start: String,
+            #[serde(rename = "EndDateTime")]
+            end: String,
+        }
+        let bounds: Bounds = serde_json::from_value(Value::Object(object)).map_err(|error| {
+            Refusal::malformed(format!("StartDateTime and EndDateTime are needed: {error}."))
+        })?;
+        let window = Self { start: instant(&bounds.start)?, end: instant(&bounds.end)? };
+        if window.start > window.end {
+            return Err(Refusal::malformed("StartDateTime is after EndDateTime."));
+        }
+        Ok(window)
+    }
+}
+
+/// Reads `YYYY-MM-ddTHH:mm:ssZ` and nothing else: a spelling that reads back as another one is not the documented one.
+fn instant(text: &str) -> Result<Timestamp, Refusal> {
+    let instant = text
+        .parse()
+        .ok()
+        .filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
+    instant.ok_or_else(|| {
+        Refusal::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z."))
+    })
+}
+
 /// The paths of the API.
 pub(super) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/v3/invitations/{id}/cancel", post(cancel))
+        .route("/v3/candidates/testattempts", post(list))
+        .route("/v3/tests", get(tests))
         .method_not_allowed_fallback(not_allowed)
         .fallback(not_found)
         .with_state(api)
@@ -213,6 +291,15 @@ async fn cancel(
 ) -> Response {
     let invitation = id.ok().and_then(|Path(text)| invitations::parse_id(&text));
     api.attend(request, |call| api.cancel(invitation, call)).await
+}
+
+async fn list(State(api): State<Arc<Api>>, request: Request) -> Response {
+    api.attend(request, |call| api.list(call).unwrap_or_else(Refusal::with_errors).into()).await
+}
+
+async fn tests(State(api): State<Arc<Api>>, request: Request) -> Response {
+    api.attend(request, |call| api.tests(call).unwrap_or_else(Refusal::with_status_code).into())
+        .await
 }
 
 async fn not_allowed(State(api): State<Arc<Api>>, request: Request) -> Response {

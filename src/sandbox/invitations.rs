@@ -2,8 +2,10 @@
 //!
 //! No HTTP here. What the answers look like is the business of [`answer`](super::answer).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
 
 use super::mishap::{Mishap, Mishaps};
 
@@ -51,7 +53,7 @@ pub(super) struct Effect {
 
 /// Every invitation there is: one for each positive 64-bit integer.
 ///
-/// Memory grows with the invitations cancelled (about 20 bytes each) and, when calls are to fail, with the invitations
+/// Memory grows with the invitations cancelled (about 50 bytes each) and, when calls are to fail, with the invitations
 /// called for (about 30 bytes each). Nothing is ever forgotten: a second cancel must find what the first one did.
 #[derive(Debug)]
 pub(super) struct Invitations {
@@ -62,7 +64,7 @@ pub(super) struct Invitations {
 
 #[derive(Debug, Default)]
 struct Ledger {
-    cancelled: HashSet<u64>,
+    cancelled: HashMap<u64, Timestamp>,
     calls: HashMap<u64, u32>,
 }
 
@@ -94,6 +96,21 @@ impl Invitations {
         self.lock().state_of(invitation)
     }
 
+    /// The invitations cancelled here from `start` to `end`, both included, the earliest first.
+    pub(super) fn cancelled_between(&self, start: Timestamp, end: Timestamp) -> Vec<u64> {
+        let window = start..=end;
+        let ledger = self.lock();
+        let mut found: Vec<(Timestamp, u64)> = ledger
+            .cancelled
+            .iter()
+            .filter(|(_, cancelled_at)| window.contains(cancelled_at))
+            .map(|(invitation, cancelled_at)| (*cancelled_at, *invitation))
+            .collect();
+        drop(ledger);
+        found.sort_unstable();
+        found.into_iter().map(|(_, invitation)| invitation).collect()
+    }
+
     /// The ledger, whatever became of a thread that held it: each change to it is a single insertion.
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,7 +126,7 @@ impl Ledger {
     }
 
     fn state_of(&self, invitation: u64) -> Option<State> {
-        if self.cancelled.contains(&invitation) {
+        if self.cancelled.contains_key(&invitation) {
             Some(State::Canceled)
         } else {
             given_state(invitation)
@@ -121,7 +138,7 @@ impl Ledger {
             None => Verdict::Missing,
             Some(_) if is_forbidden(invitation) => Verdict::Forbidden,
             Some(State::Pending) => {
-                self.cancelled.insert(invitation);
+                self.cancelled.insert(invitation, Timestamp::now());
                 Verdict::Cancelled
             }
             Some(
@@ -244,6 +261,27 @@ mod tests {
         assert!(
             failed.iter().any(|effect| effect.before == effect.after),
             "none failed before its effect"
+        );
+    }
+
+    #[test]
+    fn the_list_holds_what_was_cancelled_here_within_the_window() {
+        let invitations = Invitations::new(None);
+        let start = Timestamp::now();
+        for invitation in [5, 3, 193, 190] {
+            invitations.cancel(invitation);
+        }
+        let end = Timestamp::now();
+        let mut found = invitations.cancelled_between(start, end);
+        found.sort_unstable();
+        assert_eq!(found, [3, 5]);
+        assert!(
+            invitations
+                .cancelled_between(
+                    Timestamp::UNIX_EPOCH,
+                    start - jiff::SignedDuration::from_secs(1)
+                )
+                .is_empty()
         );
     }
 }

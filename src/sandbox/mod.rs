@@ -68,6 +68,12 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 /// A call takes effect when it arrives, [`Options::latency`] only holds its answer back. So the call of a caller who
 /// loses patience has been heard.
 ///
+/// # Lists
+///
+/// The list of cancelled invitations holds those cancelled here, by the time of their cancellation, which is not
+/// rounded: a window that ends at a whole second does not reach into it. The lists of completed and of expired ones
+/// are empty, for nothing of the kind happens here. An account has three tests.
+///
 /// # Memory
 ///
 /// It remembers each invitation it cancelled, and no more; with an error rate, each invitation it was called for; with
