@@ -1,8 +1,12 @@
 //! Cancels iMocha test invitations in bulk.
 
+pub mod config;
 pub mod error;
+pub mod exit;
 pub mod input;
 pub mod invitation;
 pub mod outcome;
 pub mod row;
 pub mod sandbox;
+pub mod text;
+pub mod verdict;

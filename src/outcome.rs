@@ -1,5 +1,6 @@
 //! How a row ended: its status, the results row that says so, and the counts of a whole run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use crate::row::Row;
 
 /// How a row ended. The words are the contract with the operator's scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// iMocha confirmed the cancellation.
     Cancelled,
@@ -89,5 +90,150 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.word())
+    }
+}
+
+/// How one row ended, and what its results row says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The row of the input.
+    pub row: Row,
+    /// How it ended.
+    pub status: Status,
+    /// The HTTP status of the last answer, if there was one.
+    pub http_status: Option<u16>,
+    /// One line for a person; empty when the invitation was cancelled.
+    pub error: String,
+    /// Calls made for this row.
+    pub attempts: u32,
+    /// From the first call to the last answer; zero when no call was made.
+    pub duration: Duration,
+    /// When the row ended.
+    pub finished_at: Timestamp,
+}
+
+impl Outcome {
+    /// The end of a row for which no call was made.
+    pub fn unsent(row: Row, status: Status, error: impl Into<String>) -> Self {
+        Self {
+            row,
+            status,
+            http_status: None,
+            error: error.into(),
+            attempts: 0,
+            duration: Duration::ZERO,
+            finished_at: Timestamp::now(),
+        }
+    }
+}
+
+/// Why a run that had begun ended before its last row was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The API key was rejected.
+    Unauthorized,
+    /// The results could not be written.
+    ResultsUnwritable,
+    /// The input could not be read any further.
+    Input,
+    /// The input file was changed while it was being read.
+    InputChanged,
+}
+
+impl StopReason {
+    /// The word that the JSON summary gives as `reason`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::ResultsUnwritable => "results_unwritable",
+            Self::Input => "input",
+            Self::InputChanged => "input_changed",
+        }
+    }
+}
+
+/// Why a run stopped early, with the particulars.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The kind of reason.
+    pub reason: StopReason,
+    /// What happened, as a lowercase sentence without a final period.
+    pub detail: String,
+}
+
+/// What came of a whole run: the counts of its rows and calls. It counts only what the results hold.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    rows: BTreeMap<Status, u64>,
+    calls: u64,
+    retries: u64,
+    latency_us: Histogram<u64>,
+}
+
+/// Decimal digits to which a latency is kept.
+const LATENCY_DIGITS: u8 = 3;
+
+impl Summary {
+    /// The summary of a run that has recorded nothing yet.
+    pub fn new() -> Self {
+        #[expect(clippy::expect_used, reason = "the only error is a number of digits above 5")]
+        let latency_us = Histogram::new(LATENCY_DIGITS).expect("three digits are allowed");
+        Self { rows: BTreeMap::new(), calls: 0, retries: 0, latency_us }
+    }
+
+    /// Counts one recorded row.
+    pub fn add(&mut self, outcome: &Outcome) {
+        *self.rows.entry(outcome.status).or_default() += 1;
+        if outcome.attempts > 0 {
+            self.calls += u64::from(outcome.attempts);
+            self.retries += u64::from(outcome.attempts - 1);
+            self.latency_us.saturating_record(u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Counts rows for which no call was made.
+    pub fn add_unsent(&mut self, status: Status, rows: u64) {
+        *self.rows.entry(status).or_default() += rows;
+    }
+
+    /// How many rows ended with `status`.
+    pub fn count(&self, status: Status) -> u64 {
+        self.rows.get(&status).copied().unwrap_or(0)
+    }
+
+    /// How many rows ended in any way.
+    pub fn total(&self) -> u64 {
+        self.rows.values().sum()
+    }
+
+    /// How many calls were made.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// How many of the calls were not the first for their row.
+    pub fn retries(&self) -> u64 {
+        self.retries
+    }
+
+    /// The time within which the given share of the rows that were sent had their answer, or `None` when none was.
+    ///
+    /// `quantile` lies between 0 and 1; 1 gives the longest.
+    pub fn latency(&self, quantile: f64) -> Option<Duration> {
+        if self.latency_us.is_empty() {
+            return None;
+        }
+        Some(Duration::from_micros(self.latency_us.value_at_quantile(quantile)))
+    }
+
+    /// Whether no row needs anybody's attention.
+    pub fn all_settled(&self) -> bool {
+        self.rows.iter().all(|(status, &rows)| rows == 0 || status.is_settled())
+    }
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self::new()
     }
 }

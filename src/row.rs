@@ -51,3 +51,12 @@ pub struct Layout {
     /// Whether some row has more cells than there are columns, so that the results need a column for them.
     pub extra_cells: bool,
 }
+
+/// What two column names must share to be the same to a person: their letters and digits, without case, blanks, `_`
+/// and `-`.
+pub fn column_key(name: &str) -> String {
+    name.chars()
+        .filter(|&character| !character.is_whitespace() && character != '_' && character != '-')
+        .flat_map(char::to_lowercase)
+        .collect()
+}

@@ -10,16 +10,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 /// The documented words for a cancel that is refused, the same ones for every state.
-const NOT_CANCELLABLE: &str =
-    "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
+const NOT_CANCELLABLE: &str = "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
 
 /// The tests that the sandbox's account has: the IDs of invented ones.
 const TESTS: [u64; 3] = [1001, 1002, 1003];
 
-const GIVEN_NAMES: [&str; 8] =
-    ["Asha", "Bruno", "Chen", "Dalia", "Emeka", "Freya", "Goran", "Hana"];
-const FAMILY_NAMES: [&str; 8] =
-    ["Ito", "Kowalski", "Larsen", "Mehta", "Nkosi", "Okafor", "Petrov", "Quispe"];
+const GIVEN_NAMES: [&str; 8] = ["Asha", "Bruno", "Chen", "Dalia", "Emeka", "Freya", "Goran", "Hana"];
+const FAMILY_NAMES: [&str; 8] = ["Ito", "Kowalski", "Larsen", "Mehta", "Nkosi", "Okafor", "Petrov", "Quispe"];
 
 /// An answer other than success, in words; its shape depends on who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +48,7 @@ impl Refusal {
 
     /// The key does not reach so far: 403.
     pub(super) fn forbidden() -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            "This key has no permission for the operation on this invitation.",
-        )
+        Self::new(StatusCode::FORBIDDEN, "This key has no permission for the operation on this invitation.")
     }
 
     /// No such thing: 404.
@@ -80,10 +74,7 @@ impl Refusal {
 
     /// The server failed: 500.
     pub(super) fn failed() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Something went wrong on the server. Contact support.",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on the server. Contact support.")
     }
 
     /// The shape of most calls: `{"statusCode":…,"message":…}`.
@@ -186,8 +177,7 @@ pub(super) fn tests(page: usize, page_size: usize) -> Response {
     }
     let first = page.saturating_sub(1).saturating_mul(page_size);
     let tests = TESTS.iter().skip(first).take(page_size);
-    let tests =
-        tests.map(|id| Test { test_id: *id, test_name: format!("Sandbox test {id}") }).collect();
+    let tests = tests.map(|id| Test { test_id: *id, test_name: format!("Sandbox test {id}") }).collect();
     Json(Body { tests, count: TESTS.len() }).into_response()
 }
 

@@ -113,11 +113,7 @@ impl Api {
         let invitation = match self.accept_cancel(named, call) {
             Ok(invitation) => invitation,
             Err(refusal) => {
-                return Decision {
-                    response: refusal.with_status_code(),
-                    invitation: named,
-                    effect: None,
-                };
+                return Decision { response: refusal.with_status_code(), invitation: named, effect: None };
             }
         };
         let effect = self.invitations.cancel(invitation);
@@ -147,9 +143,7 @@ impl Api {
             // Nobody sits a test here, and nothing expires: no invitation ever came into these states at some time.
             Some("completed" | "expired") => Vec::new(),
             _ => {
-                return Err(Refusal::malformed(
-                    "The state must be completed, cancelled or expired.",
-                ));
+                return Err(Refusal::malformed("The state must be completed, cancelled or expired."));
             }
         };
         Ok(answer::cancelled_invitations(&invitations))
@@ -162,9 +156,7 @@ impl Api {
             None => Ok(default),
             Some(text) => match text.parse() {
                 Ok(number) if number > 0 => Ok(number),
-                Ok(_) | Err(_) => {
-                    Err(Refusal::malformed(format!("{name} must be a positive number.")))
-                }
+                Ok(_) | Err(_) => Err(Refusal::malformed(format!("{name} must be a positive number."))),
             },
         };
         Ok(answer::tests(number("pageNo", 1)?, number("pageSize", 10)?))
@@ -188,9 +180,7 @@ impl Call {
             return Err(Refusal::malformed("The Content-Type must be application/json."));
         }
         let object = serde_json::from_slice(&self.body);
-        object.map_err(|error| {
-            Refusal::malformed(format!("The body must be a JSON object: {error}."))
-        })
+        object.map_err(|error| Refusal::malformed(format!("The body must be a JSON object: {error}.")))
     }
 
     /// The parameters of the query, none where it cannot be read.
@@ -199,10 +189,7 @@ impl Call {
     }
 
     fn header(&self, name: &axum::http::HeaderName) -> Option<String> {
-        self.head
-            .headers
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        self.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
     fn arrival(&self, decision: &Decision) -> Arrival {
@@ -251,9 +238,8 @@ impl Window {
             #[serde(rename = "EndDateTime")]
             end: String,
         }
-        let bounds: Bounds = serde_json::from_value(Value::Object(object)).map_err(|error| {
-            Refusal::malformed(format!("StartDateTime and EndDateTime are needed: {error}."))
-        })?;
+        let bounds: Bounds = serde_json::from_value(Value::Object(object))
+            .map_err(|error| Refusal::malformed(format!("StartDateTime and EndDateTime are needed: {error}.")))?;
         let window = Self { start: instant(&bounds.start)?, end: instant(&bounds.end)? };
         if window.start > window.end {
             return Err(Refusal::malformed("StartDateTime is after EndDateTime."));
@@ -264,13 +250,8 @@ impl Window {
 
 /// Reads `YYYY-MM-ddTHH:mm:ssZ` and nothing else: a spelling that reads back as another one is not the documented one.
 fn instant(text: &str) -> Result<Timestamp, Refusal> {
-    let instant = text
-        .parse()
-        .ok()
-        .filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
-    instant.ok_or_else(|| {
-        Refusal::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z."))
-    })
+    let instant = text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
+    instant.ok_or_else(|| Refusal::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z.")))
 }
 
 /// The paths of the API.
@@ -284,11 +265,7 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-async fn cancel(
-    State(api): State<Arc<Api>>,
-    id: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response {
+async fn cancel(State(api): State<Arc<Api>>, id: Result<Path<String>, PathRejection>, request: Request) -> Response {
     let invitation = id.ok().and_then(|Path(text)| invitations::parse_id(&text));
     api.attend(request, |call| api.cancel(invitation, call)).await
 }
@@ -298,8 +275,7 @@ async fn list(State(api): State<Arc<Api>>, request: Request) -> Response {
 }
 
 async fn tests(State(api): State<Arc<Api>>, request: Request) -> Response {
-    api.attend(request, |call| api.tests(call).unwrap_or_else(Refusal::with_status_code).into())
-        .await
+    api.attend(request, |call| api.tests(call).unwrap_or_else(Refusal::with_status_code).into()).await
 }
 
 async fn not_allowed(State(api): State<Arc<Api>>, request: Request) -> Response {

@@ -126,11 +126,7 @@ impl Ledger {
     }
 
     fn state_of(&self, invitation: u64) -> Option<State> {
-        if self.cancelled.contains_key(&invitation) {
-            Some(State::Canceled)
-        } else {
-            given_state(invitation)
-        }
+        if self.cancelled.contains_key(&invitation) { Some(State::Canceled) } else { given_state(invitation) }
     }
 
     fn cancel(&mut self, invitation: u64, state: Option<State>) -> Verdict {
@@ -211,11 +207,7 @@ mod tests {
         ];
         for (invitation, before, verdict) in cases {
             let after = if verdict == Verdict::Cancelled { Some(State::Canceled) } else { before };
-            assert_eq!(
-                invitations.cancel(invitation),
-                Effect { verdict, before, after },
-                "{invitation}"
-            );
+            assert_eq!(invitations.cancel(invitation), Effect { verdict, before, after }, "{invitation}");
             assert_eq!(invitations.state_of(invitation), after, "{invitation}");
         }
     }
@@ -242,10 +234,8 @@ mod tests {
     fn errors_do_not_depend_on_the_order_of_the_calls() {
         let effects = |order: &[u64]| {
             let invitations = Invitations::new(Mishaps::new(ErrorRate::new(0.5).unwrap(), 3));
-            let effects: HashMap<u64, [Effect; 2]> = order
-                .iter()
-                .map(|id| (*id, [invitations.cancel(*id), invitations.cancel(*id)]))
-                .collect();
+            let effects: HashMap<u64, [Effect; 2]> =
+                order.iter().map(|id| (*id, [invitations.cancel(*id), invitations.cancel(*id)])).collect();
             effects
         };
         let upwards: Vec<u64> = (1..=200).collect();
@@ -254,14 +244,8 @@ mod tests {
         assert_eq!(found, effects(&downwards));
         let failed: Vec<&Effect> =
             found.values().flatten().filter(|effect| effect.verdict == Verdict::Failed).collect();
-        assert!(
-            failed.iter().any(|effect| effect.before != effect.after),
-            "none failed after its effect"
-        );
-        assert!(
-            failed.iter().any(|effect| effect.before == effect.after),
-            "none failed before its effect"
-        );
+        assert!(failed.iter().any(|effect| effect.before != effect.after), "none failed after its effect");
+        assert!(failed.iter().any(|effect| effect.before == effect.after), "none failed before its effect");
     }
 
     #[test]
@@ -276,12 +260,7 @@ mod tests {
         found.sort_unstable();
         assert_eq!(found, [3, 5]);
         assert!(
-            invitations
-                .cancelled_between(
-                    Timestamp::UNIX_EPOCH,
-                    start - jiff::SignedDuration::from_secs(1)
-                )
-                .is_empty()
+            invitations.cancelled_between(Timestamp::UNIX_EPOCH, start - jiff::SignedDuration::from_secs(1)).is_empty()
         );
     }
 }

@@ -23,9 +23,7 @@ impl Limiter {
 
     /// Lets a call through, or says in how many whole seconds (at least 1) it will be let through.
     pub(super) fn admit(&self) -> Result<(), u64> {
-        self.bucket
-            .check()
-            .map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
+        self.bucket.check().map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
     }
 }
 

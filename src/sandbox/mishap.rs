@@ -41,8 +41,7 @@ impl Mishaps {
             .chain_update(call.to_le_bytes())
             .finalize();
         let [first, second, third, fourth, side, ..]: [u8; 32] = digest.into();
-        let fraction = f64::from(u32::from_be_bytes([first, second, third, fourth]))
-            / (f64::from(u32::MAX) + 1.0);
+        let fraction = f64::from(u32::from_be_bytes([first, second, third, fourth])) / (f64::from(u32::MAX) + 1.0);
         if fraction >= self.rate.get() {
             Mishap::None
         } else if side & 1 == 0 {

@@ -104,9 +104,7 @@ impl Sandbox {
             .spawn(move || serve(served, port, &listening, stopped))?;
         match is_listening.recv() {
             Ok(address) => Ok(Self { address, api, stop: Some(stop), server: Some(server) }),
-            Err(_) => Err(end_of(server)
-                .err()
-                .unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
+            Err(_) => Err(end_of(server).err().unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
         }
     }
 
@@ -179,8 +177,7 @@ fn serve(
     listening: &SyncSender<SocketAddr>,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     // What still runs after the grace is cut off when the runtime is dropped.
     runtime.block_on(async {
         // Tokio's listener queues up to 1024 connections that nobody has accepted yet, and may reuse the port at once.

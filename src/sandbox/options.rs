@@ -116,11 +116,7 @@ impl ErrorRate {
     ///
     /// When the number is below 0, above 1, or not a number.
     pub fn new(rate: f64) -> Result<Self, InvalidOption> {
-        if (0.0..=1.0).contains(&rate) {
-            Ok(Self(rate))
-        } else {
-            Err(InvalidOption::ErrorRate { rate })
-        }
+        if (0.0..=1.0).contains(&rate) { Ok(Self(rate)) } else { Err(InvalidOption::ErrorRate { rate }) }
     }
 
     /// The number, from 0 to 1.

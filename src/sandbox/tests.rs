@@ -15,8 +15,7 @@ use super::*;
 /// How long a test waits for something that must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const REFUSED: &str =
-    "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
+const REFUSED: &str = "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
 
 struct Reply {
     status: u16,
@@ -33,9 +32,7 @@ impl Reply {
 
 fn request(call: &str, headers: &str, body: &str) -> String {
     let length = body.len();
-    format!(
-        "{call} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-    )
+    format!("{call} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
 }
 
 /// A cancel call as the client ought to send it.
@@ -106,11 +103,7 @@ fn each_state_answers_as_documented() {
     ];
     for (invitation, state, status) in cases {
         let reply = cancel(&sandbox, invitation);
-        assert_eq!(
-            (reply.status, &reply.body["statusCode"]),
-            (status, &json!(status)),
-            "{invitation}"
-        );
+        assert_eq!((reply.status, &reply.body["statusCode"]), (status, &json!(status)), "{invitation}");
         if status == 400 {
             assert_eq!(reply.body["message"], REFUSED, "{invitation}");
         }
@@ -124,12 +117,10 @@ fn nothing_is_done_without_the_right_key() {
     assert_eq!(sandbox.api_key(), "another");
     let reply = cancel(&sandbox, 1);
     assert_eq!((reply.status, &reply.body["statusCode"]), (401, &json!(401)));
-    let without =
-        request("POST /v3/invitations/1/cancel", "Content-Type: application/json\r\n", "{}");
+    let without = request("POST /v3/invitations/1/cancel", "Content-Type: application/json\r\n", "{}");
     assert_eq!(exchange(&sandbox, &without).status, 401);
     assert_eq!(exchange(&sandbox, &keyed("GET /v3/tests", "")).status, 401);
-    let reply =
-        exchange(&sandbox, &keyed("POST /v3/candidates/testattempts?state=cancelled", "{}"));
+    let reply = exchange(&sandbox, &keyed("POST /v3/candidates/testattempts?state=cancelled", "{}"));
     assert_eq!((reply.status, &reply.body["result"]), (401, &Value::Null));
     assert!(reply.body["errors"][0].is_string(), "{}", reply.body);
     assert_eq!(sandbox.state_of(1), Some(State::Pending));
@@ -161,11 +152,7 @@ fn a_call_that_is_not_written_as_documented_does_nothing() {
     ];
     for (bytes, status) in cases {
         let reply = exchange(&sandbox, &bytes);
-        assert_eq!(
-            (reply.status, &reply.body["statusCode"]),
-            (status, &json!(status)),
-            "{bytes:.80}"
-        );
+        assert_eq!((reply.status, &reply.body["statusCode"]), (status, &json!(status)), "{bytes:.80}");
     }
     assert_eq!(sandbox.state_of(1), Some(State::Pending));
     assert_eq!(exchange(&sandbox, &request(cancel, &json, " {} ")).status, 200);
@@ -187,17 +174,13 @@ fn the_same_seed_fails_the_same_calls_in_any_order() {
     assert_eq!(upwards, failing(1, &mut (1..=60).rev()));
     assert_ne!(upwards, failing(2, &mut (1..=60)));
     for state in [State::Pending, State::Canceled] {
-        assert!(
-            upwards.iter().any(|(_, found)| *found == Some(state)),
-            "no failure left an invitation {state:?}"
-        );
+        assert!(upwards.iter().any(|(_, found)| *found == Some(state)), "no failure left an invitation {state:?}");
     }
 }
 
 #[test]
 fn beyond_the_rate_limit_is_429_with_the_time_to_wait() {
-    let rate_limit =
-        RateLimit::new(NonZeroU32::new(2).unwrap(), Duration::from_secs(3600)).unwrap();
+    let rate_limit = RateLimit::new(NonZeroU32::new(2).unwrap(), Duration::from_secs(3600)).unwrap();
     let sandbox = Sandbox::start(Options { rate_limit: Some(rate_limit), ..recording() }).unwrap();
     assert_eq!(exchange(&sandbox, &keyed("GET /v3/tests", "")).status, 200);
     assert_eq!(cancel(&sandbox, 1).status, 200);
@@ -217,17 +200,13 @@ fn an_answer_is_held_back_but_the_call_takes_effect_at_once() {
     assert_eq!(cancel(&sandbox, 1).status, 200);
     assert!(started.elapsed() >= latency);
 
-    let sandbox =
-        Sandbox::start(Options { latency: Duration::from_secs(3600), ..recording() }).unwrap();
+    let sandbox = Sandbox::start(Options { latency: Duration::from_secs(3600), ..recording() }).unwrap();
     let stream = send(&sandbox, cancel_request(1));
     assert!(sandbox.wait_for_arrivals(1, PATIENCE), "the call did not arrive");
     assert_eq!(sandbox.state_of(1), Some(State::Canceled));
     let stopping = Instant::now();
     drop(sandbox);
-    assert!(
-        stopping.elapsed() < PATIENCE,
-        "an answer that was held back kept the sandbox from stopping"
-    );
+    assert!(stopping.elapsed() < PATIENCE, "an answer that was held back kept the sandbox from stopping");
     drop(stream);
 }
 
@@ -256,18 +235,12 @@ fn the_list_holds_what_was_cancelled_within_the_window() {
     assert_eq!(attempts[0]["invitationtype"], "api");
     assert_eq!(attempts[0]["testStatus"], "Cancelled");
     let empty = json!({"result": {"testAttempts": []}, "errors": null});
-    for (state, start, end) in
-        [("cancelled", -2, -1), ("cancelled", 1, 2), ("completed", -1, 1), ("expired", -1, 1)]
-    {
+    for (state, start, end) in [("cancelled", -2, -1), ("cancelled", 1, 2), ("completed", -1, 1), ("expired", -1, 1)] {
         assert_eq!(list(state, start, end).body, empty, "{state} from {start} h to {end} h");
     }
     for (state, start, end) in [("pending", -1, 1), ("", -1, 1), ("cancelled", 1, -1)] {
         let reply = list(state, start, end);
-        assert_eq!(
-            (reply.status, &reply.body["result"]),
-            (400, &Value::Null),
-            "{state} from {start} h to {end} h"
-        );
+        assert_eq!((reply.status, &reply.body["result"]), (400, &Value::Null), "{state} from {start} h to {end} h");
     }
 }
 
@@ -275,19 +248,11 @@ fn the_list_holds_what_was_cancelled_within_the_window() {
 fn a_time_is_written_as_documented_or_refused() {
     let sandbox = sandbox();
     let status = |start: &str| {
-        let window =
-            json!({"StartDateTime": start, "EndDateTime": "2030-01-01T00:00:00Z"}).to_string();
-        exchange(&sandbox, &keyed("POST /v3/candidates/testattempts?state=cancelled", &window))
-            .status
+        let window = json!({"StartDateTime": start, "EndDateTime": "2030-01-01T00:00:00Z"}).to_string();
+        exchange(&sandbox, &keyed("POST /v3/candidates/testattempts?state=cancelled", &window)).status
     };
     assert_eq!(status("2020-03-20T16:00:00Z"), 200);
-    for start in [
-        "2020-03-20",
-        "2020-03-20T16:00:00",
-        "2020-03-20T16:00:00.5Z",
-        "2020-03-20T16:00:00+00:00",
-        "",
-    ] {
+    for start in ["2020-03-20", "2020-03-20T16:00:00", "2020-03-20T16:00:00.5Z", "2020-03-20T16:00:00+00:00", ""] {
         assert_eq!(status(start), 400, "{start:?}");
     }
 }
@@ -297,10 +262,7 @@ fn the_tests_come_in_pages() {
     let sandbox = sandbox();
     let reply = exchange(&sandbox, &keyed("GET /v3/tests?pageNo=2&pageSize=1", ""));
     assert_eq!(reply.status, 200);
-    assert_eq!(
-        reply.body,
-        json!({"tests": [{"testId": 1002, "testName": "Sandbox test 1002"}], "count": 3})
-    );
+    assert_eq!(reply.body, json!({"tests": [{"testId": 1002, "testName": "Sandbox test 1002"}], "count": 3}));
     assert_eq!(exchange(&sandbox, &keyed("GET /v3/tests?pageNo=0&pageSize=1", "")).status, 400);
 }
 
@@ -314,10 +276,7 @@ fn the_record_tells_what_was_received_and_what_came_of_it() {
     let record = sandbox.record();
     assert_eq!((record.arrivals.len(), record.peak_in_flight), (2, 1));
     let arrival = &record.arrivals[0];
-    assert_eq!(
-        (arrival.method.as_str(), arrival.path.as_str()),
-        ("POST", "/v3/invitations/5/cancel?why=not")
-    );
+    assert_eq!((arrival.method.as_str(), arrival.path.as_str()), ("POST", "/v3/invitations/5/cancel?why=not"));
     assert_eq!((arrival.key, arrival.body.as_slice()), (SentKey::Right, b"{\"a\":1}".as_slice()));
     assert_eq!(arrival.content_type.as_deref(), Some("application/json"));
     assert_eq!(arrival.user_agent.as_deref(), Some("a test"));
@@ -334,8 +293,7 @@ fn the_peak_counts_the_requests_that_are_in_flight_at_once() {
     let sandbox = sandbox();
     let requests: Vec<String> = (1..=3).map(cancel_request).collect();
     // Each body lacks its last byte until all three heads have arrived.
-    let held: Vec<TcpStream> =
-        requests.iter().map(|text| send(&sandbox, &text.as_bytes()[..text.len() - 1])).collect();
+    let held: Vec<TcpStream> = requests.iter().map(|text| send(&sandbox, &text.as_bytes()[..text.len() - 1])).collect();
     let started = Instant::now();
     while sandbox.record().peak_in_flight < 3 {
         assert!(started.elapsed() < PATIENCE, "the three requests were never in flight at once");

@@ -1,0 +1,359 @@
+//! The settings of a run, each checked once and then trusted. Every default stands here, with its unit and its reason.
+
+use std::fmt;
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+use url::{Host, Url};
+
+/// iMocha's live API (source: iMocha's developer documentation, "Cancel Invitation").
+pub const DEFAULT_BASE_URL: &str = "https://apiv3.imocha.io";
+/// Calls a second. Chosen by us: iMocha does not publish its limit, and public clients behave as if it were low.
+pub const DEFAULT_RATE: &str = "5/s";
+/// Calls in flight at once. Chosen by us: at 5 calls a second, four cover answers that take up to 0.8 s.
+pub const DEFAULT_CONCURRENCY: &str = "4";
+/// The most calls in flight that can be asked for. Each is an open connection; a thousand fit the usual limit of 1,024
+/// open files.
+pub const MAX_CONCURRENCY: usize = 1000;
+/// The time for one attempt. Chosen by us: a gateway gives up after 30 s as a rule, so later answers do not come.
+pub const DEFAULT_TIMEOUT: &str = "30s";
+/// The shortest time for one attempt: less would turn calls that arrive into doubtful ones.
+pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
+/// The longest time for one attempt.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+/// The slowest rate: one call a day.
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest API key. Chosen by us: real ones have some dozens of characters, and a longer one is the wrong file.
+const MAX_KEY_BYTES: usize = 4096;
+
+/// How a run calls the API.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the API is.
+    pub base_url: BaseUrl,
+    /// The ceiling on calls for the whole process.
+    pub rate: Rate,
+    /// The most calls in flight.
+    pub concurrency: Concurrency,
+    /// The time for one attempt, from the first byte of the connection to the last of the answer.
+    pub timeout: Timeout,
+}
+
+/// A setting that cannot be used, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// A ceiling on calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// As fast as the API answers.
+    Unlimited,
+    /// At most so many calls in so long a time.
+    Limited {
+        /// The calls.
+        calls: NonZeroU32,
+        /// The time for them.
+        period: Duration,
+    },
+}
+
+impl Rate {
+    /// How long `calls` calls take at this rate, at the least.
+    pub fn time_for(self, calls: u64) -> Duration {
+        match self {
+            Self::Unlimited => Duration::ZERO,
+            Self::Limited { calls: most, period } => {
+                let gaps = calls.saturating_sub(1);
+                let nanos = period.as_nanos().saturating_mul(u128::from(gaps)) / u128::from(most.get());
+                Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        if text == "unlimited" {
+            return Ok(Self::Unlimited);
+        }
+        let unreadable = || ConfigError::new("a rate looks like 5/s, 300/m, 10000/h, 5/15s or unlimited");
+        let (calls, period) = text.split_once('/').ok_or_else(unreadable)?;
+        let calls = digits(calls).and_then(|calls| u32::try_from(calls).ok()).ok_or_else(unreadable)?;
+        let calls = NonZeroU32::new(calls).ok_or_else(|| ConfigError::new("a rate of 0 would never send anything"))?;
+        let period = match period {
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            "h" => Duration::from_secs(60 * 60),
+            _ => parse_age(period).map_err(|_unreadable| unreadable())?,
+        };
+        let interval = period / calls.get();
+        if interval.is_zero() {
+            return Err(ConfigError::new("a rate above one call a nanosecond is `unlimited`"));
+        }
+        if interval > MAX_INTERVAL {
+            return Err(ConfigError::new("the slowest rate is one call a day"));
+        }
+        Ok(Self::Limited { calls, period })
+    }
+}
+
+/// The most calls in flight: from 1 to [`MAX_CONCURRENCY`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency(NonZeroUsize);
+
+impl Concurrency {
+    /// The number.
+    pub fn get(self) -> usize {
+        self.0.get()
+    }
+}
+
+impl FromStr for Concurrency {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        digits(text)
+            .and_then(|number| usize::try_from(number).ok())
+            .filter(|&number| number <= MAX_CONCURRENCY)
+            .and_then(NonZeroUsize::new)
+            .map(Self)
+            .ok_or_else(|| ConfigError::new(format!("the concurrency is a whole number from 1 to {MAX_CONCURRENCY}")))
+    }
+}
+
+/// The time for one attempt: from [`MIN_TIMEOUT`] to [`MAX_TIMEOUT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout(Duration);
+
+impl Timeout {
+    /// The time.
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for Timeout {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let timeout = parse_age(text)?;
+        if (MIN_TIMEOUT..=MAX_TIMEOUT).contains(&timeout) {
+            Ok(Self(timeout))
+        } else {
+            Err(ConfigError::new("the time for one attempt lies between 100ms and 10m"))
+        }
+    }
+}
+
+/// Reads an age or a duration such as `90s`, `10m`, `2h`, `7d`.
+///
+/// # Errors
+///
+/// When the text is not a number with a unit.
+pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
+    humantime::parse_duration(text)
+        .map_err(|source| ConfigError::new(format!("{source}; an age looks like 90s, 10m, 2h or 7d")))
+}
+
+/// Only digits: the standard parser would take a sign as well.
+fn digits(text: &str) -> Option<u64> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+}
+
+/// The address of the API: https anywhere, http only on a loopback address, where nobody can listen in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(Url);
+
+impl BaseUrl {
+    /// The address, without a slash at its end.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The host and, where it is not the usual one, the port: what an operator recognises.
+    pub fn host(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// Whether calls leave unencrypted, as they may to this very machine only.
+    pub fn is_plain(&self) -> bool {
+        self.0.scheme() == "http"
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let mut url = Url::parse(text)
+            .map_err(|source| ConfigError::new(format!("{source}; it looks like {DEFAULT_BASE_URL}")))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&url) => {}
+            "http" => {
+                return Err(ConfigError::new(
+                    "plain http would send the API key in clear: use https (http is for 127.0.0.1)",
+                ));
+            }
+            _ => return Err(ConfigError::new(format!("only https will do; it looks like {DEFAULT_BASE_URL}"))),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(ConfigError::new("leave the user and the password out of the address"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(ConfigError::new("leave out what follows `?` or `#`"));
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(Self(url))
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+/// The API key. It cannot be printed: its debug form is a placeholder, and its memory is wiped when it is dropped.
+#[derive(Debug, Clone)]
+pub struct ApiKey(SecretString);
+
+impl ApiKey {
+    /// The key itself, for the header that carries it and for the search that masks it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl FromStr for ApiKey {
+    type Err = ConfigError;
+
+    /// Takes the key from a text of one line; blanks around it are left out. The text is in no error.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let key = text.trim();
+        if key.is_empty() {
+            return Err(ConfigError::new("it is empty"));
+        }
+        if key.lines().count() > 1 {
+            return Err(ConfigError::new("it has more than one line; it should hold the key alone"));
+        }
+        if key.len() > MAX_KEY_BYTES {
+            return Err(ConfigError::new(format!(
+                "it is longer than {MAX_KEY_BYTES} bytes; it should hold the key alone"
+            )));
+        }
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConfigError::new("it has a character that no key has, such as a blank or an umlaut"));
+        }
+        Ok(Self(SecretString::from(key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_read_in_every_promised_spelling() {
+        let limited = |calls, seconds| {
+            Ok(Rate::Limited { calls: NonZeroU32::new(calls).unwrap(), period: Duration::from_secs(seconds) })
+        };
+        assert_eq!("5/s".parse(), limited(5, 1));
+        assert_eq!("300/m".parse(), limited(300, 60));
+        assert_eq!("10000/h".parse(), limited(10_000, 3600));
+        assert_eq!("5/15s".parse(), limited(5, 15));
+        assert_eq!("unlimited".parse(), Ok(Rate::Unlimited));
+        for wrong in
+            ["", "5", "0/s", "-1/s", "+5/s", "5/", "/s", "5/x", "0.5/s", "1/2d", "5000000000/s", "2000000000/s"]
+        {
+            assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_time_for_a_run_counts_the_gaps_between_calls() {
+        let rate: Rate = "5/s".parse().unwrap();
+        assert_eq!(rate.time_for(0), Duration::ZERO);
+        assert_eq!(rate.time_for(1), Duration::ZERO);
+        assert_eq!(rate.time_for(5001), Duration::from_secs(1000));
+        assert_eq!(Rate::Unlimited.time_for(u64::MAX), Duration::ZERO);
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_alone() {
+        for good in [
+            "https://apiv3.imocha.io",
+            "https://gateway.example/imocha/",
+            "http://127.0.0.1:8080",
+            "http://localhost:1",
+            "http://[::1]:9",
+        ] {
+            assert!(good.parse::<BaseUrl>().is_ok(), "{good}");
+        }
+        for bad in [
+            "http://apiv3.imocha.io",
+            "http://127.0.0.1.example",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "apiv3.imocha.io",
+            "https://user:word@host",
+            "https://host/?a=b",
+            "https://host/#x",
+            "https://",
+        ] {
+            assert!(bad.parse::<BaseUrl>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_base_url_reads_the_same_with_and_without_a_last_slash() {
+        let url: BaseUrl = "https://gateway.example:8443/imocha//".parse().unwrap();
+        assert_eq!(url.to_string(), "https://gateway.example:8443/imocha");
+        assert_eq!(url.host(), "gateway.example:8443");
+    }
+
+    #[test]
+    fn a_key_is_one_line_of_visible_characters_and_is_never_printed() {
+        let key: ApiKey = " s3cret\n".parse().unwrap();
+        assert_eq!(key.expose(), "s3cret");
+        assert!(!format!("{key:?}").contains("s3cret"));
+        for bad in ["", " \n", "two\nlines", "two words", "schlüssel", &"x".repeat(5000)] {
+            let error = bad.parse::<ApiKey>().unwrap_err().to_string();
+            assert!(bad.trim().is_empty() || !error.contains(bad), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for bad in ["0", "1001", "-1", "+4", "four", ""] {
+            assert!(bad.parse::<Concurrency>().is_err(), "{bad}");
+        }
+        for bad in ["99ms", "11m", "30", "fast"] {
+            assert!(bad.parse::<Timeout>().is_err(), "{bad}");
+        }
+        assert_eq!("2m".parse::<Timeout>().unwrap().get(), Duration::from_secs(120));
+    }
+}

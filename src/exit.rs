@@ -1,0 +1,17 @@
+//! The exit codes: the only place that knows the numbers. They are a contract with cron jobs and scripts.
+
+use crate::outcome::Summary;
+
+/// Every row is cancelled, a duplicate or filtered; or a command other than `run` did what it was asked.
+pub const DONE: u8 = 0;
+/// The run finished, and some rows were not cancelled.
+pub const ROWS_LEFT: u8 = 1;
+/// The run was refused. Nothing was sent.
+pub const REFUSED: u8 = 2;
+/// The run stopped early.
+pub const STOPPED: u8 = 3;
+
+/// The code of a run in which every row had its turn.
+pub fn of_finished(summary: &Summary) -> u8 {
+    if summary.all_settled() { DONE } else { ROWS_LEFT }
+}

@@ -1,0 +1,113 @@
+//! Makes text from outside harmless before anybody sees it: the one door between what a server says and a results
+//! cell, a log or a terminal.
+
+use std::fmt;
+
+use crate::config::ApiKey;
+
+/// The most characters of a server's text that are kept: enough for a sentence, too few to fill a screen.
+pub const MAX_CHARACTERS: usize = 300;
+
+/// What stands where the API key stood.
+const MASK: &str = "[api key]";
+
+/// Cleans text that came from a server.
+#[derive(Debug, Clone)]
+pub struct Scrubber {
+    api_key: ApiKey,
+}
+
+impl Scrubber {
+    /// A scrubber that masks `api_key` wherever it turns up.
+    pub fn new(api_key: ApiKey) -> Self {
+        Self { api_key }
+    }
+
+    /// One harmless line of at most [`MAX_CHARACTERS`] characters, and an ellipsis where it was cut.
+    ///
+    /// The key is masked before anything is taken away, so that no cut can leave half of it; it is masked again
+    /// afterwards, because taking a control character away can put it together.
+    pub fn harmless(&self, text: &str) -> String {
+        let masked = self.mask(text);
+        let visible: String = masked.chars().filter(|&character| !is_invisible(character)).collect();
+        let words: Vec<&str> =
+            visible.split(|character: char| character.is_control() || character.is_whitespace()).collect();
+        let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        shorten(&self.mask(&line), MAX_CHARACTERS)
+    }
+
+    fn mask(&self, text: &str) -> String {
+        text.replace(self.api_key.expose(), MASK)
+    }
+}
+
+/// The first `most` characters of `text`, and an ellipsis where there were more.
+pub fn shorten(text: &str, most: usize) -> String {
+    let mut characters = text.chars();
+    let mut short: String = characters.by_ref().take(most).collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// Characters that change how the text around them is shown, without being seen: zero-width and bidirectional marks.
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A list of things in words: `a`, `a and b`, `a, b and c`.
+pub fn enumerate<T: fmt::Display>(things: &[T]) -> String {
+    match things {
+        [] => String::new(),
+        [only] => only.to_string(),
+        [first @ .., last] => {
+            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+            format!("{} and {last}", first.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrubber() -> Scrubber {
+        Scrubber::new("s3cret-key".parse().unwrap())
+    }
+
+    #[test]
+    fn newlines_escapes_and_marks_leave_one_plain_line() {
+        let hostile = "a\r\n\u{1b}[31mred\u{202e}\tb\u{85}c\u{2028}d\u{200b}e\0";
+        assert_eq!(scrubber().harmless(hostile), "a [31mred b c de");
+    }
+
+    #[test]
+    fn the_key_is_masked_even_where_it_was_broken_up() {
+        assert_eq!(scrubber().harmless("bad key s3cret-key!"), "bad key [api key]!");
+        assert_eq!(scrubber().harmless("bad key s3cret\u{200b}-key!"), "bad key [api key]!");
+    }
+
+    #[test]
+    fn a_cut_never_leaves_a_part_of_the_key() {
+        let text = format!("{}s3cret-key", "x".repeat(MAX_CHARACTERS - 4));
+        let shown = scrubber().harmless(&text);
+        assert!(!shown.contains("s3c"), "{shown}");
+        assert_eq!(shown.chars().count(), MAX_CHARACTERS + 1);
+    }
+
+    #[test]
+    fn characters_of_many_bytes_are_not_cut_apart() {
+        assert_eq!(shorten("äöü", 2), "äö…");
+        assert_eq!(shorten("äöü", 3), "äöü");
+    }
+
+    #[test]
+    fn a_list_reads_as_a_person_would_write_it() {
+        assert_eq!(enumerate::<&str>(&[]), "");
+        assert_eq!(enumerate(&["a"]), "a");
+        assert_eq!(enumerate(&["a", "b", "c"]), "a, b and c");
+    }
+}

@@ -1,0 +1,346 @@
+//! What an answer means. One pure function, [`judge`], holds the table of the contract: it sees one attempt's reply or
+//! failure and says how the row stands. It has no clock, no socket and no file.
+//!
+//! The direction of doubt is fixed: only an answer that names this very invitation and says that it is cancelled counts
+//! as a cancellation, and only what certainly never left this machine counts as not sent.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::invitation::InvitationId;
+use crate::outcome::{Status, Stop, StopReason};
+use crate::text::Scrubber;
+
+/// An answer of the API to one attempt.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub http_status: u16,
+    /// The body, as far as it was read.
+    pub body: Vec<u8>,
+    /// Whether that is all of the body.
+    pub body_end: BodyEnd,
+}
+
+/// How the reading of an answer's body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// It was read to its end.
+    Complete,
+    /// It was longer than what is read of any answer.
+    TooLong,
+    /// The connection broke, or the time was up, before its end.
+    Lost,
+}
+
+/// An attempt that brought no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{what}")]
+pub struct Failure {
+    /// Whether the request can have reached the API.
+    pub sent: Sent,
+    /// What happened, as a lowercase fragment. It can hold text from outside, and is cleaned before it is shown.
+    pub what: String,
+}
+
+/// Whether a request can have left this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Certainly not.
+    No,
+    /// It may have, so it may have taken effect.
+    Maybe,
+}
+
+/// How a row stands after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The status that the attempt gives the row.
+    pub status: Status,
+    /// The HTTP status of the answer, if there was one.
+    pub http_status: Option<u16>,
+    /// One line for a person; empty when the invitation was cancelled.
+    pub error: String,
+    /// Why no further call may be made for any row, if so.
+    pub stop: Option<Stop>,
+}
+
+/// Judges one attempt to cancel `id`. Text from the server passes through `scrubber`.
+pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, scrubber: &Scrubber) -> Verdict {
+    match answer {
+        Ok(reply) => judge_reply(id, reply, scrubber),
+        Err(failure) => judge_failure(failure, scrubber),
+    }
+}
+
+fn judge_failure(failure: &Failure, scrubber: &Scrubber) -> Verdict {
+    let what = scrubber.harmless(&failure.what);
+    let (status, error) = match failure.sent {
+        Sent::No => (Status::Unreachable, format!("not sent: {what}")),
+        Sent::Maybe => (
+            Status::Unconfirmed,
+            format!("sent, but without an answer ({what}): it may be cancelled, so look it up in iMocha"),
+        ),
+    };
+    Verdict { status, http_status: None, error, stop: None }
+}
+
+fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
+    let status = match reply.http_status {
+        200..=299 => return judge_success(id, reply, scrubber),
+        400 => Status::NotCancellable,
+        401 => Status::Unauthorized,
+        403 => Status::Forbidden,
+        404 => Status::NotFound,
+        429 => Status::RateLimited,
+        500..=599 => Status::ServerError,
+        _ => Status::UnexpectedResponse,
+    };
+    let message = server_message(reply, scrubber).unwrap_or_else(|| meaning(status).to_owned());
+    let error = format!("HTTP {}: {message}", reply.http_status);
+    let stop = (status == Status::Unauthorized)
+        .then(|| Stop { reason: StopReason::Unauthorized, detail: format!("iMocha rejected the API key ({error})") });
+    Verdict { status, http_status: Some(reply.http_status), error, stop }
+}
+
+/// What to tell a person when the server gives no message of its own.
+fn meaning(status: Status) -> &'static str {
+    match status {
+        Status::NotCancellable => "iMocha refused; usually the invitation is no longer pending",
+        Status::Unauthorized => "the API key is not valid, or the subscription has expired",
+        Status::Forbidden => "the API key may not cancel this invitation",
+        Status::NotFound => "there is no such invitation",
+        Status::RateLimited => "too many calls, or the quota is used up",
+        Status::ServerError => "iMocha failed; it may or may not have cancelled",
+        Status::Cancelled
+        | Status::Unreachable
+        | Status::Unconfirmed
+        | Status::UnexpectedResponse
+        | Status::InvalidId
+        | Status::Duplicate
+        | Status::Filtered
+        | Status::NotAttempted => "an answer that iMocha does not document",
+    }
+}
+
+/// A 2xx: a cancellation if it is the documented answer for this very invitation, and in doubt otherwise.
+fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
+    let http_status = Some(reply.http_status);
+    let doubt = match doubt_about(id, reply, scrubber) {
+        None => return Verdict { status: Status::Cancelled, http_status, error: String::new(), stop: None },
+        Some(doubt) => doubt,
+    };
+    let error = format!("HTTP {}, but {doubt}: it may be cancelled, so look it up in iMocha", reply.http_status);
+    Verdict { status: Status::Unconfirmed, http_status, error, stop: None }
+}
+
+/// Why a 2xx does not confirm the cancellation of `id`, or `None` when it does.
+fn doubt_about(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Option<String> {
+    if reply.http_status != 200 {
+        return Some("only 200 confirms a cancellation".to_owned());
+    }
+    match reply.body_end {
+        BodyEnd::Complete => {}
+        BodyEnd::TooLong => return Some("the answer is too long to be the documented one".to_owned()),
+        BodyEnd::Lost => return Some("the rest of the answer was lost".to_owned()),
+    }
+    let Some(confirmation) = Confirmation::parse(&reply.body) else {
+        return Some("the answer is not the documented one".to_owned());
+    };
+    if !confirmation.names(id) {
+        return Some("the answer does not name this invitation".to_owned());
+    }
+    let status = confirmation.status.trim();
+    if !status.eq_ignore_ascii_case("cancelled") && !status.eq_ignore_ascii_case("canceled") {
+        return Some(format!("its status is \"{}\"", scrubber.harmless(status)));
+    }
+    None
+}
+
+/// The documented answer to a cancellation. A field that stands twice is an error, so that the second cannot quietly
+/// overrule the first.
+#[derive(Deserialize)]
+struct Confirmation<'a> {
+    #[serde(rename = "testInvitationId", borrow)]
+    id: ConfirmedId<'a>,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+}
+
+/// The ID in an answer: the documentation shows a number, the page on cancelling leaves room for a string.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ConfirmedId<'a> {
+    Number(u64),
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Confirmation<'a> {
+    /// Reads the answer, if it is one JSON object with these fields. The brace is checked by hand because serde would
+    /// take a list for a struct.
+    fn parse(body: &'a [u8]) -> Option<Self> {
+        let text = without_byte_order_mark(body).trim_ascii_start();
+        if text.starts_with(b"{") { serde_json::from_slice(text).ok() } else { None }
+    }
+
+    fn names(&self, id: InvitationId) -> bool {
+        match &self.id {
+            ConfirmedId::Number(number) => *number == id.get(),
+            ConfirmedId::Text(text) => text.trim() == id.to_string(),
+        }
+    }
+}
+
+/// An error's body, in any of the documented shapes.
+#[derive(Deserialize)]
+struct ErrorBody {
+    message: Option<String>,
+    errors: Option<Vec<serde_json::Value>>,
+}
+
+/// What the server says in a refusal, harmless, or `None` where it says nothing that a person could use (no body, a
+/// gateway's HTML page).
+fn server_message(reply: &Reply, scrubber: &Scrubber) -> Option<String> {
+    let body: ErrorBody = serde_json::from_slice(without_byte_order_mark(&reply.body)).ok()?;
+    let message = body.message.or_else(|| {
+        let errors: Vec<String> = body.errors?.iter().filter_map(error_text).collect();
+        Some(errors.join("; "))
+    })?;
+    Some(scrubber.harmless(&message)).filter(|message| !message.is_empty())
+}
+
+/// One entry of an `errors` list: a string, or an object with a message.
+fn error_text(error: &serde_json::Value) -> Option<String> {
+    error.as_str().or_else(|| error.get("message")?.as_str()).map(str::to_owned)
+}
+
+fn without_byte_order_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> InvitationId {
+        InvitationId::new(2_932_950).unwrap()
+    }
+
+    fn scrubber() -> Scrubber {
+        Scrubber::new("s3cret-key".parse().unwrap())
+    }
+
+    fn reply(http_status: u16, body: &str) -> Verdict {
+        let reply = Reply { http_status, body: body.as_bytes().to_vec(), body_end: BodyEnd::Complete };
+        judge(id(), &Ok(reply), &scrubber())
+    }
+
+    #[test]
+    fn every_status_has_one_meaning() {
+        let expected = [
+            (201, Status::Unconfirmed),
+            (204, Status::Unconfirmed),
+            (301, Status::UnexpectedResponse),
+            (302, Status::UnexpectedResponse),
+            (400, Status::NotCancellable),
+            (401, Status::Unauthorized),
+            (402, Status::UnexpectedResponse),
+            (403, Status::Forbidden),
+            (404, Status::NotFound),
+            (405, Status::UnexpectedResponse),
+            (408, Status::UnexpectedResponse),
+            (409, Status::UnexpectedResponse),
+            (418, Status::UnexpectedResponse),
+            (429, Status::RateLimited),
+            (500, Status::ServerError),
+            (501, Status::ServerError),
+            (503, Status::ServerError),
+            (599, Status::ServerError),
+            (600, Status::UnexpectedResponse),
+            (999, Status::UnexpectedResponse),
+        ];
+        for (http_status, status) in expected {
+            let verdict = reply(http_status, r#"{"testInvitationId":2932950,"status":"cancelled"}"#);
+            assert_eq!(verdict.status, status, "{http_status}");
+            assert_eq!(verdict.http_status, Some(http_status));
+            assert_eq!(verdict.stop.is_some(), http_status == 401, "{http_status}");
+        }
+    }
+
+    #[test]
+    fn the_documented_answer_confirms_in_every_spelling() {
+        for body in [
+            r#"{"testInvitationId":2932950,"status":"cancelled"}"#,
+            r#"{"status":" Canceled ","testInvitationId":"2932950","more":[1]}"#,
+            "\u{feff}{\"testInvitationId\":2932950,\"status\":\"CANCELLED\"}",
+        ] {
+            let verdict = reply(200, body);
+            assert_eq!((verdict.status, verdict.error.as_str()), (Status::Cancelled, ""), "{body}");
+        }
+    }
+
+    #[test]
+    fn nothing_else_with_200_confirms() {
+        for body in [
+            "",
+            "{}",
+            "null",
+            "cancelled",
+            "<html>ok</html>",
+            r#"{"testInvitationId":2932951,"status":"cancelled"}"#,
+            r#"{"testInvitationId":2932950.0,"status":"cancelled"}"#,
+            r#"{"testInvitationId":-2932950,"status":"cancelled"}"#,
+            r#"{"testInvitationId":"+2932950","status":"cancelled"}"#,
+            r#"{"testInvitationId":"02932950","status":"cancelled"}"#,
+            r#"{"testInvitationId":null,"status":"cancelled"}"#,
+            r#"{"testInvitationId":2932950,"status":"pending"}"#,
+            r#"{"testInvitationId":2932950,"status":"not cancelled"}"#,
+            r#"{"testInvitationId":2932950,"status":null}"#,
+            r#"{"testInvitationId":2932950,"status":"cancelled","status":"pending"}"#,
+            r#"{"testInvitationId":2932951,"testInvitationId":2932950,"status":"cancelled"}"#,
+            r#"{"testInvitationId":2932950,"status":"cancelled"} {}"#,
+            r#"[{"testInvitationId":2932950,"status":"cancelled"}]"#,
+            r#"[2932950,"cancelled"]"#,
+        ] {
+            let verdict = reply(200, body);
+            assert_eq!(verdict.status, Status::Unconfirmed, "{body}");
+            assert!(verdict.error.starts_with("HTTP 200, but "), "{}", verdict.error);
+        }
+    }
+
+    #[test]
+    fn a_confirmation_that_was_cut_does_not_confirm() {
+        for body_end in [BodyEnd::TooLong, BodyEnd::Lost] {
+            let body = br#"{"testInvitationId":2932950,"status":"cancelled"}"#.to_vec();
+            let verdict = judge(id(), &Ok(Reply { http_status: 200, body, body_end }), &scrubber());
+            assert_eq!(verdict.status, Status::Unconfirmed);
+        }
+    }
+
+    #[test]
+    fn the_servers_message_is_shown_in_each_documented_shape() {
+        for (body, error) in [
+            (r#"{"statusCode":400,"message":"can not be cancelled."}"#, "HTTP 400: can not be cancelled."),
+            (r#"{"errors":["one","two"]}"#, "HTTP 400: one; two"),
+            (r#"{"result":null,"errors":[{"message":"one"}]}"#, "HTTP 400: one"),
+            (r#"{"message":"key s3cret-key\u001b[2J\nis bad"}"#, "HTTP 400: key [api key] [2J is bad"),
+            (r#"{"message":""}"#, "HTTP 400: iMocha refused; usually the invitation is no longer pending"),
+            ("<html>no</html>", "HTTP 400: iMocha refused; usually the invitation is no longer pending"),
+            ("", "HTTP 400: iMocha refused; usually the invitation is no longer pending"),
+        ] {
+            assert_eq!(reply(400, body).error, error, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_what_never_left_is_unreachable() {
+        let verdict = |sent| judge(id(), &Err(Failure { sent, what: "connection\nreset".to_owned() }), &scrubber());
+        assert_eq!(verdict(Sent::No).status, Status::Unreachable);
+        assert_eq!(verdict(Sent::No).error, "not sent: connection reset");
+        assert_eq!(verdict(Sent::Maybe).status, Status::Unconfirmed);
+        assert!(verdict(Sent::Maybe).error.contains("may be cancelled"));
+    }
+}
