@@ -6,6 +6,7 @@ pub mod exit;
 pub mod input;
 pub mod invitation;
 pub mod outcome;
+pub mod results;
 pub mod row;
 pub mod sandbox;
 pub mod text;

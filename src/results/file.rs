@@ -1,0 +1,183 @@
+//! Makes the results file. It appears whole, with its header, or not at all; it never replaces a file that the operator
+//! did not give up, and never writes through a symbolic link to somewhere else.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::{Builder, NamedTempFile};
+
+use crate::error::{Cause, Refusal};
+
+/// What to do with a results file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it, and refuse the run.
+    Keep,
+    /// Put the new one in its place.
+    Replace,
+}
+
+/// Where results go: a path that has been found fit for a new file.
+#[derive(Debug, Clone)]
+pub struct ResultsFile {
+    path: PathBuf,
+    existing: Existing,
+}
+
+impl ResultsFile {
+    /// Finds out whether results can go to `path`, without touching it.
+    ///
+    /// # Errors
+    ///
+    /// When a file is there that is to be kept, when something is there that is no file, and when the directory is
+    /// missing.
+    pub fn plan(path: PathBuf, existing: Existing) -> Result<Self, Refusal> {
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => {
+                return Err(Refusal::new(
+                    Cause::Usage,
+                    format!("{} is a directory, not a file for results", show(&path)),
+                )
+                .hint("name a file with --output"));
+            }
+            Ok(found) if !found.is_file() && !found.is_symlink() => {
+                return Err(Refusal::new(Cause::Usage, format!("{} is not an ordinary file", show(&path)))
+                    .hint("for results on standard output say --output -"));
+            }
+            Ok(_file) if existing == Existing::Keep => return Err(exists(&path)),
+            Ok(_file) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(uncreatable(&path, error)),
+        }
+        let planned = Self { path, existing };
+        if !planned.directory().is_dir() {
+            return Err(Refusal::new(Cause::Usage, format!("there is no directory {}", show(planned.directory())))
+                .hint("make it, or name another file with --output"));
+        }
+        Ok(planned)
+    }
+
+    /// The path, as the operator named it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the file with `header` in it, durably: written beside, synced, and then put in its place in one step.
+    ///
+    /// # Errors
+    ///
+    /// When another file took the place since the plan was made, and when the disk refuses.
+    pub fn create(&self, header: &[u8]) -> Result<File, Refusal> {
+        let fail = |error: io::Error| uncreatable(&self.path, error);
+        let mut file = self.temporary().map_err(fail)?;
+        file.write_all(header).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+        let file = match self.existing {
+            Existing::Replace => file.persist(&self.path).map_err(|persist| fail(persist.error))?,
+            Existing::Keep => file.persist_noclobber(&self.path).map_err(|persist| match persist.error.kind() {
+                io::ErrorKind::AlreadyExists => exists(&self.path),
+                _ => fail(persist.error),
+            })?,
+        };
+        sync_directory(self.directory()).map_err(fail)?;
+        Ok(file)
+    }
+
+    fn directory(&self) -> &Path {
+        match self.path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        }
+    }
+
+    fn temporary(&self) -> io::Result<NamedTempFile> {
+        let mut builder = Builder::new();
+        builder.prefix(".imocha-cancel-").suffix(".part");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // What any new file gets: the operator's umask takes away from it.
+            builder.permissions(fs::Permissions::from_mode(0o666));
+        }
+        builder.tempfile_in(self.directory())
+    }
+}
+
+/// Makes a rename in `directory` survive a power cut. Only Unix lets a directory be synced.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
+
+fn exists(path: &Path) -> Refusal {
+    Refusal::new(Cause::ResultsExist, format!("the results file {} is there already", show(path)))
+        .hint("keep it and name another with --output, or replace it with --overwrite")
+}
+
+fn uncreatable(path: &Path, error: io::Error) -> Refusal {
+    Refusal::new(Cause::ResultsUnwritable, format!("could not create the results file {}", show(path)))
+        .hint("name a file in a directory that you may write to with --output")
+        .caused_by(error)
+}
+
+/// A path in quotes, with control characters escaped.
+fn show(path: &Path) -> String {
+    format!("{path:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(path: &Path, existing: Existing) -> Result<ResultsFile, Refusal> {
+        ResultsFile::plan(path.to_owned(), existing)
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_kept_unless_it_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("results.csv");
+        fs::write(&path, "precious").unwrap();
+        assert_eq!(plan(&path, Existing::Keep).unwrap_err().cause, Cause::ResultsExist);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+        plan(&path, Existing::Replace).unwrap().create(b"header\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "header\n");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_that_appears_after_the_plan_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("results.csv");
+        let planned = plan(&path, Existing::Keep).unwrap();
+        fs::write(&path, "precious").unwrap();
+        assert_eq!(planned.create(b"header\n").unwrap_err().cause, Cause::ResultsExist);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_directory_and_a_missing_directory_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(plan(directory.path(), Existing::Replace).unwrap_err().cause, Cause::Usage);
+        let missing = directory.path().join("missing").join("results.csv");
+        assert_eq!(plan(&missing, Existing::Keep).unwrap_err().cause, Cause::Usage);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_is_replaced_and_its_target_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (directory.path().join("target"), directory.path().join("results.csv"));
+        fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert_eq!(plan(&link, Existing::Keep).unwrap_err().cause, Cause::ResultsExist);
+        plan(&link, Existing::Replace).unwrap().create(b"header\n").unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
+        assert_eq!(fs::read_to_string(&link).unwrap(), "header\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_no_results_file() {
+        assert_eq!(plan(Path::new("/dev/null"), Existing::Replace).unwrap_err().cause, Cause::Usage);
+    }
+}

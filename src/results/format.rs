@@ -1,0 +1,222 @@
+//! The columns of the results, and how an outcome becomes a row of them. The names and their order are a contract.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use csv::{ByteRecord, QuoteStyle, Terminator, Writer, WriterBuilder};
+use jiff::fmt::temporal::DateTimePrinter;
+
+use crate::outcome::Outcome;
+use crate::row::{Intent, Layout, column_key};
+
+/// Our own columns, in their order. The input's columns follow.
+pub const COLUMNS: [&str; 8] =
+    ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
+/// What a column of the input is called when its name collides with another.
+const PREFIX: &str = "input_";
+/// The column for cells beyond the header's width.
+const EXTRA_COLUMN: &str = "input_extra";
+/// Time stamps are written to the millisecond.
+const TIMESTAMPS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+/// Room for a row of ordinary length, so that building one does not allocate again and again.
+const ROW_BYTES: usize = 256;
+
+/// Turns outcomes into rows of one results file.
+#[derive(Debug, Clone)]
+pub struct Format {
+    layout: Layout,
+    record: ByteRecord,
+}
+
+impl Format {
+    /// The format of the results for an input of this layout.
+    pub fn new(layout: Layout) -> Self {
+        Self { layout, record: ByteRecord::with_capacity(ROW_BYTES, COLUMNS.len()) }
+    }
+
+    /// The beginning of the file: a byte-order mark where the input had one, and the header.
+    ///
+    /// # Errors
+    ///
+    /// None on memory, which is where it writes; the signature is the CSV writer's.
+    pub fn header(&self) -> csv::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if self.layout.byte_order_mark {
+            bytes.extend_from_slice(b"\xef\xbb\xbf");
+        }
+        let mut writer = self.csv_writer(&mut bytes);
+        writer.write_record(self.names())?;
+        writer.flush()?;
+        drop(writer);
+        Ok(bytes)
+    }
+
+    /// Appends the rows for `outcomes` to `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// None on memory, as above.
+    pub fn append(&mut self, outcomes: &[Outcome], bytes: &mut Vec<u8>) -> csv::Result<()> {
+        let mut record = std::mem::take(&mut self.record);
+        let mut writer = self.csv_writer(bytes);
+        for outcome in outcomes {
+            self.fill(&mut record, outcome);
+            writer.write_byte_record(&record)?;
+        }
+        writer.flush()?;
+        drop(writer);
+        self.record = record;
+        Ok(())
+    }
+
+    fn csv_writer<'a>(&self, bytes: &'a mut Vec<u8>) -> Writer<&'a mut Vec<u8>> {
+        WriterBuilder::new()
+            .delimiter(self.layout.delimiter)
+            .quote_style(QuoteStyle::Necessary)
+            .terminator(Terminator::Any(b'\n'))
+            .from_writer(bytes)
+    }
+
+    /// All column names: ours, the input's with a prefix where they collide, and the one for extra cells.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = COLUMNS.iter().map(ToString::to_string).collect();
+        let reserved = self.layout.extra_cells.then(|| EXTRA_COLUMN.to_owned());
+        let mut taken: HashSet<String> = names.iter().chain(&reserved).map(|name| column_key(name)).collect();
+        for column in &self.layout.columns {
+            let mut name = column.clone();
+            while taken.contains(&column_key(&name)) || (name != *column && names.contains(&name)) {
+                name.insert_str(0, PREFIX);
+            }
+            if name != *column {
+                taken.insert(column_key(&name));
+            }
+            names.push(name);
+        }
+        names.extend(reserved);
+        names
+    }
+
+    fn fill(&self, record: &mut ByteRecord, outcome: &Outcome) {
+        record.clear();
+        let mut number = itoa::Buffer::new();
+        record.push_field(number.format(outcome.row.line).as_bytes());
+        match &outcome.row.intent {
+            Intent::Cancel(id) => record.push_field(number.format(id.get()).as_bytes()),
+            Intent::Skip(skip) => record.push_field(skip.invitation_id.as_bytes()),
+        }
+        record.push_field(outcome.status.word().as_bytes());
+        match outcome.http_status {
+            Some(http_status) => record.push_field(number.format(http_status).as_bytes()),
+            None => record.push_field(b""),
+        }
+        record.push_field(without_formula(&outcome.error).as_bytes());
+        record.push_field(number.format(outcome.attempts).as_bytes());
+        record.push_field(number.format(outcome.duration.as_millis()).as_bytes());
+        record.push_field(TIMESTAMPS.timestamp_to_string(&outcome.finished_at).as_bytes());
+        self.push_cells(record, &outcome.row.cells);
+    }
+
+    /// The input's own cells, filled up or gathered to the width of the header.
+    fn push_cells(&self, record: &mut ByteRecord, cells: &ByteRecord) {
+        let width = self.layout.columns.len();
+        for index in 0..width {
+            record.push_field(cells.get(index).unwrap_or_default());
+        }
+        if self.layout.extra_cells {
+            let extra: Vec<&[u8]> = cells.iter().skip(width).collect();
+            record.push_field(&extra.join(&self.layout.delimiter));
+        }
+    }
+}
+
+/// A spreadsheet takes a cell that begins like this for a formula and runs it; an apostrophe makes it text. Only for
+/// our own columns: the input's cells stay as they were.
+fn without_formula(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::invitation::InvitationId;
+    use crate::outcome::Status;
+    use crate::row::{Row, Skip};
+
+    fn layout(columns: &[&str]) -> Layout {
+        let columns = columns.iter().map(ToString::to_string).collect();
+        Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false }
+    }
+
+    fn header(layout: Layout) -> String {
+        String::from_utf8(Format::new(layout).header().unwrap()).unwrap()
+    }
+
+    fn outcome(cells: &[&str]) -> Outcome {
+        let intent = Intent::Cancel(InvitationId::new(81).unwrap());
+        Outcome {
+            row: Row { line: 7, intent, cells: ByteRecord::from(cells.to_vec()) },
+            status: Status::NotFound,
+            http_status: Some(404),
+            error: "HTTP 404: no such invitation".to_owned(),
+            attempts: 1,
+            duration: Duration::from_micros(41_999),
+            finished_at: "2026-01-02T03:04:05.0600001Z".parse().unwrap(),
+        }
+    }
+
+    fn row(layout: Layout, outcome: Outcome) -> String {
+        let mut bytes = Vec::new();
+        Format::new(layout).append(&[outcome], &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_row_has_our_columns_and_then_its_own_cells() {
+        assert_eq!(
+            row(layout(&["id", "name"]), outcome(&["081", "O'Neil, \"May\""])),
+            "7,81,not_found,404,HTTP 404: no such invitation,1,41,2026-01-02T03:04:05.060Z,081,\"O'Neil, \"\"May\"\"\"\n"
+        );
+    }
+
+    #[test]
+    fn the_inputs_delimiter_and_byte_order_mark_are_kept() {
+        let layout = Layout { delimiter: b';', byte_order_mark: true, ..layout(&["id"]) };
+        assert!(header(layout.clone()).starts_with("\u{feff}line;invitation_id;status;"));
+        assert!(row(layout, outcome(&["a;b"])).ends_with(";\"a;b\"\n"));
+    }
+
+    #[test]
+    fn a_column_whose_name_collides_gets_the_prefix_as_often_as_it_takes() {
+        let names = header(layout(&["Status", "status", "input_status", "Name", "Name"]));
+        assert!(names.ends_with(",input_Status,input_input_status,input_input_input_status,Name,Name\n"), "{names}");
+        let names = header(layout(&["input_line", "line"]));
+        assert!(names.ends_with(",input_line,input_input_line\n"), "{names}");
+    }
+
+    #[test]
+    fn short_rows_are_filled_up_and_extra_cells_gathered() {
+        assert!(row(layout(&["id", "name", "note"]), outcome(&["081"])).ends_with("Z,081,,\n"));
+        let wide = Layout { extra_cells: true, ..layout(&["id"]) };
+        assert!(header(wide.clone()).ends_with(",id,input_extra\n"));
+        assert!(row(wide.clone(), outcome(&["081", "x", "y"])).ends_with("Z,081,\"x,y\"\n"));
+        assert!(row(wide, outcome(&["081"])).ends_with("Z,081,\n"));
+    }
+
+    #[test]
+    fn a_formula_is_made_text_in_our_columns_alone() {
+        let mut hostile = outcome(&["=1+1"]);
+        hostile.error = "=HYPERLINK(1)".to_owned();
+        let text = row(layout(&["id"]), hostile);
+        assert!(text.contains(",'=HYPERLINK(1),") && text.ends_with(",=1+1\n"), "{text}");
+    }
+
+    #[test]
+    fn a_row_that_was_not_sent_shows_its_cell() {
+        let skip = Skip { status: Status::InvalidId, invitation_id: "-5".to_owned(), reason: "has a sign".to_owned() };
+        let row_read = Row { line: 3, intent: Intent::Skip(skip), cells: ByteRecord::from(vec!["-5"]) };
+        let text = row(layout(&["id"]), Outcome::unsent(row_read, Status::InvalidId, "has a sign"));
+        assert!(text.starts_with("3,-5,invalid_id,,has a sign,0,0,"), "{text}");
+    }
+}
