@@ -1,5 +1,6 @@
 //! Cancels iMocha test invitations in bulk.
 
+pub mod client;
 pub mod config;
 pub mod error;
 pub mod exit;
@@ -10,4 +11,5 @@ pub mod results;
 pub mod row;
 pub mod sandbox;
 pub mod text;
+pub mod throttle;
 pub mod verdict;

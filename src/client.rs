@@ -1,0 +1,168 @@
+//! One attempt over HTTP: builds the documented call, sends it once, and reads what comes back. It does not retry, wait
+//! or judge; it only says whether a request that brought no answer can have left this machine.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Body, Certificate, Method, Request, Response, retry, tls};
+use url::Url;
+
+use crate::config::{ApiKey, BaseUrl, Config};
+use crate::error::{Cause, Refusal};
+use crate::invitation::InvitationId;
+use crate::verdict::{BodyEnd, Failure, Reply, Sent};
+
+/// The most bytes that are read of an answer. The documented ones have about a hundred; 64 KiB leave room for a
+/// gateway's error page, and a hostile server cannot fill the memory.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// The header that carries the key (source: iMocha's documentation, "Authentication Mechanism").
+const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+/// How long an idle connection is kept. A server that closes it just as a call leaves turns a safe call into a doubtful
+/// one, and the shortest usual limit is 5 s (Node's default), so ours is shorter.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// The most time for making a connection. It must end well before the attempt's own time-out, whose error does not say
+/// whether anything was sent.
+const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Calls the API with one key, over a pool of connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base_url: BaseUrl,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client for the API at `config.base_url`. `extra_roots` are trusted besides the system's root certificates.
+    ///
+    /// # Errors
+    ///
+    /// When TLS cannot be set up, usually because the system has no root certificates or an extra one is broken.
+    pub fn new(config: &Config, api_key: &ApiKey, extra_roots: Vec<Certificate>) -> Result<Self, Refusal> {
+        let timeout = config.timeout.get();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers(api_key)?)
+            .redirect(Policy::none())
+            .referer(false)
+            .retry(retry::never().max_retries_per_request(0))
+            .http1_only()
+            .tls_version_min(tls::Version::TLS_1_2)
+            .timeout(timeout)
+            .connect_timeout(MAX_CONNECT_TIMEOUT.min(timeout / 2))
+            .pool_max_idle_per_host(config.concurrency.get())
+            .pool_idle_timeout(IDLE_TIMEOUT);
+        builder = if config.base_url.is_plain() {
+            // Plain http is for this machine alone: a proxy from the environment would carry the key away in clear,
+            // and root certificates would be loaded for nothing.
+            builder.no_proxy().tls_certs_only([])
+        } else {
+            builder.https_only(true).tls_certs_merge(extra_roots)
+        };
+        let http = builder.build().map_err(|error| {
+            Refusal::new(Cause::Usage, "could not set up TLS")
+                .hint(
+                    "check the file given with --ca-file, and the system's root certificates (package ca-certificates)",
+                )
+                .caused_by(error)
+        })?;
+        Ok(Self { http, base_url: config.base_url.clone(), timeout })
+    }
+
+    /// Asks once for the cancellation of `id` (source: iMocha's documentation, "Cancel Invitation").
+    ///
+    /// # Errors
+    ///
+    /// When no answer came; the failure says whether the request can have been sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not to be given up once it is polled: the request may be on its way.
+    pub async fn cancel(&self, id: InvitationId) -> Result<Reply, Failure> {
+        let mut request = Request::new(Method::POST, self.url(&format!("/v3/invitations/{id}/cancel")));
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *request.body_mut() = Some(Body::from("{}"));
+        self.send(request).await
+    }
+
+    /// Asks for one test of the account: a call that changes nothing, to see whether the key is good (source: iMocha's
+    /// documentation, "Tests").
+    ///
+    /// # Errors
+    ///
+    /// When no answer came.
+    pub async fn list_one_test(&self) -> Result<Reply, Failure> {
+        let mut url = self.url("/v3/tests");
+        url.set_query(Some("pageNo=1&pageSize=1"));
+        self.send(Request::new(Method::GET, url)).await
+    }
+
+    /// The address of `path`, below whatever path the base URL has (a company's gateway may add one).
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base_url.as_url().clone();
+        let base = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&(base + path));
+        url
+    }
+
+    async fn send(&self, request: Request) -> Result<Reply, Failure> {
+        match self.http.execute(request).await {
+            Ok(response) => Ok(read(response).await),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    fn failure(&self, error: &reqwest::Error) -> Failure {
+        let sent = if is_unsent(error) { Sent::No } else { Sent::Maybe };
+        let root = root_cause(error);
+        let what = if error.is_connect() {
+            format!("could not connect to {}: {root}", self.base_url.host())
+        } else if error.is_timeout() {
+            format!("no answer within {}", humantime::format_duration(self.timeout))
+        } else {
+            format!("the connection broke: {root}")
+        };
+        Failure { sent, what }
+    }
+}
+
+fn headers(api_key: &ApiKey) -> Result<HeaderMap, Refusal> {
+    let mut value = HeaderValue::from_str(api_key.expose())
+        .map_err(|error| Refusal::new(Cause::NoKey, "the API key does not fit into a header").caused_by(error))?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(API_KEY_HEADER, value)]))
+}
+
+/// Reads the body up to [`MAX_BODY_BYTES`]. The status is an answer even where the body is cut.
+async fn read(mut response: Response) -> Reply {
+    let http_status = response.status().as_u16();
+    let mut body = Vec::new();
+    let body_end = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY_BYTES => break BodyEnd::TooLong,
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break BodyEnd::Complete,
+            Err(_cut) => break BodyEnd::Lost,
+        }
+    };
+    Reply { http_status, body, body_end }
+}
+
+/// Whether the request certainly never left: no connection was made, or hyper handed the request back before it wrote
+/// any of it. The second shows as a "canceled" anywhere in the chain, whatever stands beneath it.
+fn is_unsent(error: &reqwest::Error) -> bool {
+    error.is_connect()
+        || error.is_builder()
+        || causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+}
+
+/// The innermost error's text: the outer ones repeat the address and say less.
+fn root_cause(error: &reqwest::Error) -> String {
+    causes(error).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
