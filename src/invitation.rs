@@ -205,8 +205,8 @@ fn is_several(text: &str) -> bool {
     let separator = |character: char| {
         matches!(character, ',' | ';' | '/' | '|' | '&' | '-') || character.is_whitespace()
     };
-    let mut numbers = text.split(separator).filter(|number| !number.is_empty()).peekable();
-    numbers.peek().is_some() && numbers.all(is_number)
+    let numbers: Vec<&str> = text.split(separator).filter(|number| !number.is_empty()).collect();
+    numbers.len() > 1 && numbers.into_iter().all(is_number)
 }
 
 #[cfg(test)]
