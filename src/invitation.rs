@@ -34,9 +34,7 @@ pub enum NotAnId {
     #[error("a fraction: an ID is a whole number")]
     Fraction,
     /// `9007199254740993.0`: whoever wrote the `.0` could not hold the digits before it.
-    #[error(
-        "a decimal number so large that its last digits may have been lost: export the column as text"
-    )]
+    #[error("a decimal number so large that its last digits may have been lost: export the column as text")]
     InexactDecimal,
     /// `2.93295E+06`.
     #[error(
@@ -63,8 +61,7 @@ pub enum NotAnId {
 const EXACT_DECIMALS_END: u64 = 1 << 53;
 
 /// The quotes that may stand around the digits: as programs write them, and as word processors do.
-const QUOTES: [(char, char); 6] =
-    [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»')];
+const QUOTES: [(char, char); 6] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»')];
 
 impl InvitationId {
     /// The largest ID.
@@ -86,9 +83,7 @@ impl InvitationId {
     pub fn from_cell(cell: &str) -> Result<Self, NotAnId> {
         let text = without_wrapping(cell);
         let (digits, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let only = |text: &str, wanted: fn(&u8) -> bool| {
-            !text.is_empty() && text.as_bytes().iter().all(wanted)
-        };
+        let only = |text: &str, wanted: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(wanted);
         if !only(digits, u8::is_ascii_digit) || !only(decimals, |byte| *byte == b'0') {
             return Err(NotAnId::of(text));
         }
@@ -121,8 +116,7 @@ impl NotAnId {
         if text.is_empty() {
             return Self::Empty;
         }
-        if let Some(sign) =
-            text.chars().next().filter(|first| matches!(first, '+' | '-' | '\u{2212}'))
+        if let Some(sign) = text.chars().next().filter(|first| matches!(first, '+' | '-' | '\u{2212}'))
             && text.chars().nth(1).is_some_and(char::is_numeric)
         {
             return if sign == '+' { Self::PlusSign } else { Self::Negative };
@@ -145,8 +139,7 @@ impl NotAnId {
 
 /// Whether a character is a blank, or takes no room at all: what nobody sees at the edge of a cell.
 pub(crate) fn is_blank(character: char) -> bool {
-    character.is_whitespace()
-        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+    character.is_whitespace() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
 }
 
 /// Takes the blanks off both ends of a cell.
@@ -157,8 +150,7 @@ pub(crate) fn without_blanks(cell: &str) -> &str {
 /// Takes off what may stand around the digits of an ID.
 fn without_wrapping(cell: &str) -> &str {
     let text = without_blanks(cell);
-    let unquoted =
-        QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
+    let unquoted = QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
     let text = without_blanks(unquoted.unwrap_or(text));
     text.strip_prefix('\'').map_or(text, without_blanks)
 }
@@ -182,9 +174,7 @@ fn is_of_another_script(text: &str) -> bool {
 
 /// Groups of three digits, or of two before the last three, as in `29,32,950`.
 fn is_grouped(text: &str) -> bool {
-    let separator = |character: char| {
-        matches!(character, ',' | '.' | '\'' | '’' | '_') || character.is_whitespace()
-    };
+    let separator = |character: char| matches!(character, ',' | '.' | '\'' | '’' | '_') || character.is_whitespace();
     let mut groups: Vec<&str> = text.split(separator).collect();
     let (last, first) = (groups.pop(), groups.first().copied());
     last.is_some_and(|group| is_number(group) && group.len() == 3)
@@ -202,9 +192,8 @@ fn is_fraction(text: &str) -> bool {
 }
 
 fn is_several(text: &str) -> bool {
-    let separator = |character: char| {
-        matches!(character, ',' | ';' | '/' | '|' | '&' | '-') || character.is_whitespace()
-    };
+    let separator =
+        |character: char| matches!(character, ',' | ';' | '/' | '|' | '&' | '-') || character.is_whitespace();
     let numbers: Vec<&str> = text.split(separator).filter(|number| !number.is_empty()).collect();
     numbers.len() > 1 && numbers.into_iter().all(is_number)
 }

@@ -56,8 +56,7 @@ impl Census {
             if let Verdict::Cancel(id) = verdict {
                 self.collect(id.get());
             }
-            self.reading.layout.extra_cells |=
-                rows.record().len() > self.reading.layout.columns.len();
+            self.reading.layout.extra_cells |= rows.record().len() > self.reading.layout.columns.len();
             tally.count(line, verdict, &rows);
         }
         suspicion.check(input)?;

@@ -15,16 +15,8 @@ use crate::error::{Cause, Refusal};
 use crate::invitation::{InvitationId, is_blank, without_blanks};
 
 /// The columns with which a results file begins, so that one can be fed back.
-pub(crate) const RESULTS_COLUMNS: [&str; 8] = [
-    "line",
-    "invitation_id",
-    "status",
-    "http_status",
-    "error",
-    "attempts",
-    "duration_ms",
-    "finished_at",
-];
+pub(crate) const RESULTS_COLUMNS: [&str; 8] =
+    ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
 
 /// The usual names of the ID column, as [`plain`] writes them.
 const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
@@ -86,22 +78,14 @@ pub(super) fn cells(record: &ByteRecord) -> Vec<String> {
 
 /// Whether a row names the ID column.
 pub(super) fn names_id(first: &[String], options: &ReadingOptions) -> bool {
-    let given =
-        options.id_column.as_deref().is_some_and(|name| named(first, name) != Named::Nothing);
-    given
-        || first
-            .iter()
-            .any(|cell| ID_NAMES.contains(&plain(cell).as_str()) || plain(cell) == SHORT_ID_NAME)
+    let given = options.id_column.as_deref().is_some_and(|name| named(first, name) != Named::Nothing);
+    given || first.iter().any(|cell| ID_NAMES.contains(&plain(cell).as_str()) || plain(cell) == SHORT_ID_NAME)
 }
 
 /// Finds the column that a name means: the one with just this name, else the one with this name in another spelling.
 pub(super) fn named(names: &[String], wanted: &str) -> Named {
     let exact = positions(names, |name| without_blanks(name) == without_blanks(wanted));
-    let found = if exact.is_empty() {
-        positions(names, |name| plain(name) == plain(wanted))
-    } else {
-        exact
-    };
+    let found = if exact.is_empty() { positions(names, |name| plain(name) == plain(wanted)) } else { exact };
     match *found {
         [] => Named::Nothing,
         [index] => Named::One(index),
@@ -111,8 +95,7 @@ pub(super) fn named(names: &[String], wanted: &str) -> Named {
 
 /// A name without case, blanks, `_` and `-`.
 fn plain(name: &str) -> String {
-    let kept =
-        name.chars().filter(|character| !is_blank(*character) && !matches!(character, '_' | '-'));
+    let kept = name.chars().filter(|character| !is_blank(*character) && !matches!(character, '_' | '-'));
     kept.flat_map(char::to_lowercase).collect()
 }
 
@@ -141,18 +124,14 @@ impl Question<'_> {
     /// Settles header and ID column.
     pub(super) fn answer(&self) -> Result<Columns, Refusal> {
         let given = self.options.id_column.as_deref().map(without_blanks);
-        let number =
-            given.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty());
+        let number = given.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty());
         match (self.options.header, given, number) {
             (_, Some(given), Some(_)) => self.numbered(given),
             (HeaderOption::Find, Some(name), None) => self.named(name),
             (HeaderOption::Absent, Some(name), None) => {
-                let message = format!(
-                    "--id-column {} names a column, and --no-header says there are no names",
-                    quoted(name)
-                );
-                Err(Refusal::new(Cause::Usage, message)
-                    .hint("give the number of the column, the first being 1"))
+                let message =
+                    format!("--id-column {} names a column, and --no-header says there are no names", quoted(name));
+                Err(Refusal::new(Cause::Usage, message).hint("give the number of the column, the first being 1"))
             }
             (HeaderOption::Find, None, None | Some(_)) => self.found(),
             (HeaderOption::Absent, None, None | Some(_)) if self.first.len() == 1 => {
@@ -163,59 +142,43 @@ impl Question<'_> {
     }
 
     fn numbered(&self, given: &str) -> Result<Columns, Refusal> {
-        let number =
-            given.parse::<usize>().ok().filter(|number| (1..=self.first.len()).contains(number));
+        let number = given.parse::<usize>().ok().filter(|number| (1..=self.first.len()).contains(number));
         let Some(index) = number.and_then(|number| number.checked_sub(1)) else {
-            let message =
-                self.here(&format!("there is no column {given}: the row has {}", self.first.len()));
-            return Err(Refusal::new(Cause::Input, message)
-                .hint("columns are counted from 1; check --delimiter, too"));
+            let message = self.here(&format!("there is no column {given}: the row has {}", self.first.len()));
+            return Err(Refusal::new(Cause::Input, message).hint("columns are counted from 1; check --delimiter, too"));
         };
         let cell = self.first.get(index).map(String::as_str).unwrap_or_default();
         let says_id = self.first.iter().any(|cell| ID_NAMES.contains(&plain(cell).as_str()));
-        let is_header =
-            self.options.header == HeaderOption::Find && !is_id(cell) && (says_id || is_name(cell));
+        let is_header = self.options.header == HeaderOption::Find && !is_id(cell) && (says_id || is_name(cell));
         if is_header
             && let [other] = *positions(self.first, |name| without_blanks(name) == given)
             && other != index
         {
-            let message = self.here(&format!(
-                "--id-column {given} is the number of one column and the name of another"
-            ));
-            return Err(Refusal::new(Cause::Input, message)
-                .hint(format!("say --id-column {} for the latter", other + 1)));
+            let message =
+                self.here(&format!("--id-column {given} is the number of one column and the name of another"));
+            return Err(
+                Refusal::new(Cause::Input, message).hint(format!("say --id-column {} for the latter", other + 1))
+            );
         }
-        Ok(self.columns(
-            index,
-            if is_header { FirstRow::Header } else { FirstRow::Data },
-            Choice::Given,
-        ))
+        Ok(self.columns(index, if is_header { FirstRow::Header } else { FirstRow::Data }, Choice::Given))
     }
 
     fn named(&self, name: &str) -> Result<Columns, Refusal> {
         match named(self.first, name) {
             Named::One(index) => Ok(self.columns(index, FirstRow::Header, Choice::Given)),
-            Named::Nothing => Err(self.unknown_column(
-                name,
-                self.first,
-                "name one of them with --id-column, or give its number",
-            )),
+            Named::Nothing => {
+                Err(self.unknown_column(name, self.first, "name one of them with --id-column, or give its number"))
+            }
             Named::Several(indices) => {
-                let message = self.here(&format!(
-                    "--id-column {} means several columns: {}",
-                    quoted(name),
-                    self.shown(&indices)
-                ));
-                Err(Refusal::new(Cause::Input, message)
-                    .hint("give the number of the column with --id-column"))
+                let message =
+                    self.here(&format!("--id-column {} means several columns: {}", quoted(name), self.shown(&indices)));
+                Err(Refusal::new(Cause::Input, message).hint("give the number of the column with --id-column"))
             }
         }
     }
 
     fn found(&self) -> Result<Columns, Refusal> {
-        if self.first.iter().zip(RESULTS_COLUMNS).filter(|(cell, name)| cell == name).count()
-            == RESULTS_COLUMNS.len()
-        {
+        if self.first.iter().zip(RESULTS_COLUMNS).filter(|(cell, name)| cell == name).count() == RESULTS_COLUMNS.len() {
             return Ok(self.columns(1, FirstRow::Header, Choice::Results));
         }
         let mut candidates = positions(self.first, |name| ID_NAMES.contains(&plain(name).as_str()));
@@ -231,10 +194,7 @@ impl Question<'_> {
             }
             ([], _) => Err(self.no_id_column()),
             _ => {
-                let message = format!(
-                    "more than one column looks like the invitation ID: {}",
-                    self.shown(&candidates)
-                );
+                let message = format!("more than one column looks like the invitation ID: {}", self.shown(&candidates));
                 let refusal = Refusal::new(Cause::Input, self.here(&message));
                 Err(refusal.hint("say which with --id-column and its number"))
             }
@@ -244,9 +204,7 @@ impl Question<'_> {
     fn columns(&self, index: usize, first_row: FirstRow, choice: Choice) -> Columns {
         let names: Vec<String> = match first_row {
             FirstRow::Header => self.first.to_vec(),
-            FirstRow::Data => {
-                (1..=self.first.len()).map(|number| format!("column_{number}")).collect()
-            }
+            FirstRow::Data => (1..=self.first.len()).map(|number| format!("column_{number}")).collect(),
         };
         let name = names.get(index).cloned().unwrap_or_default();
         Columns { names, first_row, id: IdColumn { number: index + 1, name, choice } }
@@ -254,30 +212,25 @@ impl Question<'_> {
 
     /// Refuses a name that no column has.
     pub(super) fn unknown_column(&self, name: &str, names: &[String], hint: &str) -> Refusal {
-        let message =
-            format!("there is no column {}; the columns are {}", quoted(name), listed(names));
+        let message = format!("there is no column {}; the columns are {}", quoted(name), listed(names));
         Refusal::new(Cause::Input, self.here(&message)).hint(hint)
     }
 
     fn no_id_column(&self) -> Refusal {
         let list = listed(self.first);
         if self.first.iter().any(|cell| is_id(cell)) {
-            let message = format!(
-                "the first row looks like data, and does not say which column holds the invitation ID: {list}"
-            );
+            let message =
+                format!("the first row looks like data, and does not say which column holds the invitation ID: {list}");
             return Refusal::new(Cause::Input, self.here(&message))
                 .hint("say which with --no-header --id-column and its number, the first being 1");
         }
         let message = format!("no column is named like an invitation ID; the columns are {list}");
-        Refusal::new(Cause::Input, self.here(&message))
-            .hint("say which one it is with --id-column, by name or number")
+        Refusal::new(Cause::Input, self.here(&message)).hint("say which one it is with --id-column, by name or number")
     }
 
     fn no_header_no_number(&self) -> Refusal {
-        let message = format!(
-            "without a header, nothing says which column holds the invitation ID: {}",
-            listed(self.first)
-        );
+        let message =
+            format!("without a header, nothing says which column holds the invitation ID: {}", listed(self.first));
         Refusal::new(Cause::Input, self.here(&message))
             .hint("say which with --id-column and its number, the first being 1")
     }

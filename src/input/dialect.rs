@@ -31,17 +31,12 @@ pub fn parse_delimiter(text: &str) -> Result<u8, String> {
         _ => None,
     };
     byte.filter(|byte| is_usable(*byte)).ok_or_else(|| {
-        format!(
-            "{} cannot be a delimiter: use one character such as , ; or |, or the word tab",
-            quoted(text)
-        )
+        format!("{} cannot be a delimiter: use one character such as , ; or |, or the word tab", quoted(text))
     })
 }
 
 fn is_usable(byte: u8) -> bool {
-    byte.is_ascii()
-        && !byte.is_ascii_alphanumeric()
-        && !matches!(byte, b'"' | b'\'' | b'\r' | b'\n' | 0)
+    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\'' | b'\r' | b'\n' | 0)
 }
 
 /// The form of the rows.
@@ -77,14 +72,11 @@ impl Sample {
     pub(super) fn records(&self, delimiter: u8) -> Vec<(u64, ByteRecord)> {
         let whole_lines = match self.extent {
             Extent::Whole => self.text.len(),
-            Extent::Beginning => {
-                memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1)
-            }
+            Extent::Beginning => memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1),
         };
         let bytes = Cursor::new(self.text.get(..whole_lines).unwrap_or_default().to_vec());
         let bytes = Bytes::Stream(Box::new(bytes));
-        let mut records =
-            Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter);
+        let mut records = Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter);
         let mut found = Vec::new();
         let mut record = ByteRecord::new();
         while found.len() <= LOOKED_AT_ROWS
@@ -98,17 +90,12 @@ impl Sample {
 
 impl Dialect {
     /// Settles the dialect.
-    pub(super) fn settle(
-        input: &str,
-        sample: &Sample,
-        options: &ReadingOptions,
-    ) -> Result<Self, Refusal> {
+    pub(super) fn settle(input: &str, sample: &Sample, options: &ReadingOptions) -> Result<Self, Refusal> {
         let Some(named) = separator_line(&sample.text) else {
             let delimiter = options.delimiter.unwrap_or_else(|| likeliest(sample, options));
             return Ok(Self { delimiter, separator_line: SeparatorLine::Absent });
         };
-        let delimiter =
-            options.delimiter.map_or_else(|| parse_delimiter(named).map_err(|_unusable| named), Ok);
+        let delimiter = options.delimiter.map_or_else(|| parse_delimiter(named).map_err(|_unusable| named), Ok);
         let delimiter = delimiter.map_err(|named| refuse_separator_line(input, named))?;
         Ok(Self { delimiter, separator_line: SeparatorLine::Present })
     }

@@ -18,10 +18,7 @@ use crate::error::{Cause, Refusal};
 /// The label is none of those in the WHATWG Encoding Standard, or names an encoding that cannot be decoded.
 pub fn parse_encoding(label: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label_no_replacement(label.trim().as_bytes()).ok_or_else(|| {
-        format!(
-            "unknown encoding {}: use a WHATWG label such as utf-8, windows-1252 or utf-16le",
-            quoted(label)
-        )
+        format!("unknown encoding {}: use a WHATWG label such as utf-8, windows-1252 or utf-16le", quoted(label))
     })
 }
 
@@ -73,9 +70,7 @@ impl Decoding {
             (None, Some(given), _) => (given, 0),
             (None, None, _) if let Some(label) = unmarked_utf_16(sample) => {
                 let message = format!("{input} looks like UTF-16 without a byte-order mark");
-                return Err(
-                    Refusal::new(Cause::Input, message).hint(format!("say --encoding {label}"))
-                );
+                return Err(Refusal::new(Cause::Input, message).hint(format!("say --encoding {label}")));
             }
             (None, None, Utf8::Broken) => (WINDOWS_1252, 0),
             (None, None, Utf8::Whole | Utf8::Unknown) => (UTF_8, 0),
@@ -100,9 +95,7 @@ impl Decoding {
         let sample = sample.get(self.mark_bytes..).unwrap_or_default();
         match self.way {
             Way::AsTheyAre | Way::RowByRow => sample.to_vec(),
-            Way::Decoded => {
-                self.encoding.decode_without_bom_handling(sample).0.into_owned().into_bytes()
-            }
+            Way::Decoded => self.encoding.decode_without_bom_handling(sample).0.into_owned().into_bytes(),
         }
     }
 }
@@ -142,11 +135,7 @@ struct Pending {
 
 impl std::fmt::Debug for Pending {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Pending")
-            .field("from", &self.from)
-            .field("to", &self.to)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Pending").field("from", &self.from).field("to", &self.to).finish_non_exhaustive()
     }
 }
 
@@ -164,13 +153,7 @@ impl Text {
     pub(super) fn new(bytes: Bytes, decoding: Decoding) -> Self {
         let decoder = (decoding.way == Way::Decoded).then(|| {
             let decoder = decoding.encoding.new_decoder_without_bom_handling();
-            Box::new(Pending {
-                decoder,
-                buffer: vec![0; CHUNK_BYTES],
-                from: 0,
-                to: 0,
-                end: End::NotYet,
-            })
+            Box::new(Pending { decoder, buffer: vec![0; CHUNK_BYTES], from: 0, to: 0, end: End::NotYet })
         });
         Self { bytes, decoder }
     }
@@ -200,8 +183,7 @@ impl Pending {
             }
             let source = self.buffer.get(self.from..self.to).unwrap_or_default();
             let last = self.end == End::OfBytes;
-            let (result, read, written) =
-                self.decoder.decode_to_utf8_without_replacement(source, buffer, last);
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(source, buffer, last);
             self.from += read;
             match result {
                 DecoderResult::Malformed(..) => self.end = End::BadBytes,

@@ -53,14 +53,10 @@ pub enum Fault {
         opened: u64,
     },
     /// `1, "Smith, John"`: for some programs the quote opens a cell, for others it is text.
-    #[error(
-        "a quote stands behind blanks at the start of a cell, and the cell ends before the quote is closed"
-    )]
+    #[error("a quote stands behind blanks at the start of a cell, and the cell ends before the quote is closed")]
     QuoteBehindBlanks,
     /// A whole row stands within a cell: the quote before it is probably a slip.
-    #[error(
-        "this row has a cell of several lines, and one of them looks like a row with the ID {id}"
-    )]
+    #[error("this row has a cell of several lines, and one of them looks like a row with the ID {id}")]
     RowInCell {
         /// The ID in the line within.
         id: u64,
@@ -96,9 +92,7 @@ impl Fault {
             Self::RowInCell { .. } => {
                 "look for a quote too many on that line, or take the lines out of the cell if they belong to it"
             }
-            Self::Undecodable { .. } => {
-                "export the file again as UTF-8, or name its encoding with --encoding"
-            }
+            Self::Undecodable { .. } => "export the file again as UTF-8, or name its encoding with --encoding",
             Self::UncertainEnd => "export the file again with standard CSV quoting",
         }
     }
@@ -118,13 +112,8 @@ impl ReadError {
 impl From<ReadError> for Refusal {
     /// The same error, before anything was sent.
     fn from(error: ReadError) -> Self {
-        let cause = if matches!(error, ReadError::Changed { .. }) {
-            Cause::InputChanged
-        } else {
-            Cause::Input
-        };
-        let refusal =
-            Self { hint: error.hint().map(str::to_owned), ..Self::new(cause, error.to_string()) };
+        let cause = if matches!(error, ReadError::Changed { .. }) { Cause::InputChanged } else { Cause::Input };
+        let refusal = Self { hint: error.hint().map(str::to_owned), ..Self::new(cause, error.to_string()) };
         match error {
             ReadError::Io { source, .. } => refusal.caused_by(source),
             ReadError::Changed { .. } | ReadError::Malformed { .. } => refusal,

@@ -66,29 +66,18 @@ pub(super) struct ResolvedFilter {
 
 impl Filter {
     /// Finds the column.
-    pub(super) fn resolve(
-        &self,
-        names: &[String],
-        question: &Question<'_>,
-    ) -> Result<ResolvedFilter, Refusal> {
-        let number =
-            self.column.parse::<usize>().ok().filter(|number| (1..=names.len()).contains(number));
+    pub(super) fn resolve(&self, names: &[String], question: &Question<'_>) -> Result<ResolvedFilter, Refusal> {
+        let number = self.column.parse::<usize>().ok().filter(|number| (1..=names.len()).contains(number));
         let index = match (named(names, &self.column), number) {
             (Named::One(index), _) => index,
             (Named::Nothing, Some(number)) => number - 1,
             (Named::Nothing, None) => {
-                return Err(question.unknown_column(
-                    &self.column,
-                    names,
-                    "check the --where that names it",
-                ));
+                return Err(question.unknown_column(&self.column, names, "check the --where that names it"));
             }
             (Named::Several(indices), _) => {
                 let shown = question.shown(&indices);
-                let message = question.here(&format!(
-                    "--where {} means several columns: {shown}",
-                    quoted(&self.column)
-                ));
+                let message =
+                    question.here(&format!("--where {} means several columns: {shown}", quoted(&self.column)));
                 let refusal = Refusal::new(Cause::Input, message);
                 return Err(refusal.hint("give the number of the column in place of its name"));
             }
@@ -109,8 +98,7 @@ impl ResolvedFilter {
     pub(super) fn lets_through(&self, record: &ByteRecord) -> bool {
         let cell = self.cell(record);
         let equal = cell.eq_ignore_ascii_case(&self.filter.value)
-            || (!cell.is_ascii() || !self.lowercase.is_ascii())
-                && cell.to_lowercase() == self.lowercase;
+            || (!cell.is_ascii() || !self.lowercase.is_ascii()) && cell.to_lowercase() == self.lowercase;
         equal == (self.filter.comparison == Comparison::Equal)
     }
 
@@ -140,33 +128,16 @@ mod tests {
         let filter = |column: &str, comparison, value: &str| {
             Ok(Filter { column: column.to_owned(), comparison, value: value.to_owned() })
         };
-        assert_eq!(
-            "Test Status=Pending".parse(),
-            filter("Test Status", Comparison::Equal, "Pending")
-        );
-        assert_eq!(
-            " Status != Not Started ".parse(),
-            filter("Status", Comparison::NotEqual, "Not Started")
-        );
+        assert_eq!("Test Status=Pending".parse(), filter("Test Status", Comparison::Equal, "Pending"));
+        assert_eq!(" Status != Not Started ".parse(), filter("Status", Comparison::NotEqual, "Not Started"));
         assert_eq!("note=a=b".parse(), filter("note", Comparison::Equal, "a=b"));
         assert_eq!("note=".parse(), filter("note", Comparison::Equal, ""));
     }
 
     #[test]
     fn what_is_no_filter_is_refused() {
-        for text in [
-            "",
-            "Pending",
-            "=Pending",
-            "!=Pending",
-            "Status==Pending",
-            "Status!==Pending",
-            "Status<>x",
-        ] {
-            assert!(
-                text.parse::<Filter>().unwrap_err().to_string().contains("COLUMN=VALUE"),
-                "{text}"
-            );
+        for text in ["", "Pending", "=Pending", "!=Pending", "Status==Pending", "Status!==Pending", "Status<>x"] {
+            assert!(text.parse::<Filter>().unwrap_err().to_string().contains("COLUMN=VALUE"), "{text}");
         }
     }
 }

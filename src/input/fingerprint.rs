@@ -47,10 +47,7 @@ impl Fingerprint {
             utf8 = Utf8::Broken;
         }
         let stamp = file.stamp();
-        Ok((
-            Self { sha256: hash.finalize().into(), bytes: stamp.bytes, modified: stamp.modified },
-            utf8,
-        ))
+        Ok((Self { sha256: hash.finalize().into(), bytes: stamp.bytes, modified: stamp.modified }, utf8))
     }
 }
 

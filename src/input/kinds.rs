@@ -10,11 +10,7 @@ const EXPORT_CSV: &str = "export the list as CSV and give that file";
 
 /// The first bytes of a kind of file, what it is, and what to do.
 const KINDS: [(&[u8], &str, &str); 13] = [
-    (
-        b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1",
-        "an Excel workbook (.xls) or another old Office file",
-        EXPORT_FROM_EXCEL,
-    ),
+    (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "an Excel workbook (.xls) or another old Office file", EXPORT_FROM_EXCEL),
     (b"PK\x05\x06", "an empty zip archive", EXPORT_CSV),
     (b"\x1F\x8B", "compressed with gzip", UNPACK),
     (b"\x28\xB5\x2F\xFD", "compressed with zstd", UNPACK),
@@ -32,18 +28,11 @@ const KINDS: [(&[u8], &str, &str); 13] = [
 /// Refuses an input that begins as no CSV does.
 pub(super) fn refuse_other_kinds(input: &str, sample: &[u8]) -> Result<(), Refusal> {
     let known = KINDS.iter().find(|(signature, _, _)| sample.starts_with(signature));
-    let found = known
-        .map(|(_, kind, remedy)| (*kind, *remedy))
-        .or_else(|| archive(sample))
-        .or_else(|| markup(sample));
+    let found = known.map(|(_, kind, remedy)| (*kind, *remedy)).or_else(|| archive(sample)).or_else(|| markup(sample));
     match found {
         None => Ok(()),
         Some((kind, remedy)) => {
-            let verb = if kind.starts_with("compressed") || kind.starts_with("in ") {
-                "is"
-            } else {
-                "is not CSV but"
-            };
+            let verb = if kind.starts_with("compressed") || kind.starts_with("in ") { "is" } else { "is not CSV but" };
             Err(Refusal::new(Cause::Input, format!("{input} {verb} {kind}")).hint(remedy))
         }
     }
@@ -57,10 +46,7 @@ fn archive(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     } else if holds(b"xl/") || holds(b"[Content_Types].xml") {
         Some(("an Excel workbook (.xlsx)", EXPORT_FROM_EXCEL))
     } else if holds(b"opendocument") {
-        Some((
-            "an OpenDocument spreadsheet",
-            "open it in a spreadsheet program, save it as CSV, and give that file",
-        ))
+        Some(("an OpenDocument spreadsheet", "open it in a spreadsheet program, save it as CSV, and give that file"))
     } else {
         Some(("a zip archive", UNPACK))
     }
@@ -69,13 +55,8 @@ fn archive(sample: &[u8]) -> Option<(&'static str, &'static str)> {
 /// Formats that are text as CSV is.
 fn markup(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample).trim_ascii_start();
-    let begins = |tag: &str| {
-        text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
-    };
-    if ["<!doctype html", "<html", "<head", "<body", "<table", "<meta", "<script"]
-        .iter()
-        .any(|tag| begins(tag))
-    {
+    let begins = |tag: &str| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));
+    if ["<!doctype html", "<html", "<head", "<body", "<table", "<meta", "<script"].iter().any(|tag| begins(tag)) {
         let remedy = "it looks like iMocha's page saved instead of the export: download the CSV export itself";
         Some(("an HTML page", remedy))
     } else if begins("<?xml") {
@@ -100,10 +81,7 @@ fn is_json(text: &[u8]) -> bool {
 
 /// Refuses a `sep=` line that names no delimiter.
 pub(super) fn refuse_separator_line(input: &str, named: &str) -> Refusal {
-    let message = format!(
-        "{input}, line 1: sep= names {} as the delimiter, which is not one usable character",
-        quoted(named)
-    );
-    Refusal::new(Cause::Input, message)
-        .hint("take the line out, or name the delimiter with --delimiter")
+    let message =
+        format!("{input}, line 1: sep= names {} as the delimiter, which is not one usable character", quoted(named));
+    Refusal::new(Cause::Input, message).hint("take the line out, or name the delimiter with --delimiter")
 }

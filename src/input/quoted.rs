@@ -33,11 +33,7 @@ pub(super) fn listed(names: &[String]) -> String {
 /// Control characters, and those that turn the direction of writing, become blanks.
 fn harmless(character: char) -> char {
     let turns = matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-    if character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}') {
-        ' '
-    } else {
-        character
-    }
+    if character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}') { ' ' } else { character }
 }
 
 #[cfg(test)]

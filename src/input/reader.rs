@@ -41,10 +41,7 @@ impl RowReader {
     /// # Errors
     ///
     /// The file cannot be read, or has changed.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a second reader of the same handle would take bytes from it"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a second reader of the same handle would take bytes from it")]
     pub fn from_file(file: InputFile, reading: Reading) -> Result<Self, ReadError> {
         Self::again(&file, reading)
     }
@@ -64,21 +61,16 @@ impl RowReader {
     /// # Errors
     ///
     /// The beginning cannot be read, is no CSV, or does not have the columns that are asked for.
-    pub fn from_stream(
-        mut stream: impl Read + Send + 'static,
-        options: &ReadingOptions,
-    ) -> Result<Self, Refusal> {
+    pub fn from_stream(mut stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Self, Refusal> {
         let input: Arc<str> = STANDARD_INPUT.into();
-        let unreadable =
-            |source| Refusal::from(ReadError::Io { input: Arc::clone(&input), source });
+        let unreadable = |source| Refusal::from(ReadError::Io { input: Arc::clone(&input), source });
         let (beginning, extent) = beginning_of(&mut stream).map_err(unreadable)?;
         refuse_other_kinds(&input, &beginning)?;
         let decoding = Decoding::settle(&input, &beginning, options.encoding, Utf8::Unknown)?;
         let sample = Sample { text: decoding.preview(&beginning), extent };
         let text = beginning.get(decoding.mark_bytes..).unwrap_or_default().to_vec();
         let bytes = Bytes::Stream(Box::new(Cursor::new(text).chain(stream)));
-        let (mut reading, rows) =
-            Beginning { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
+        let (mut reading, rows) = Beginning { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
         reading.layout.extra_cells = true;
         check_sample(&input, &sample, &reading)?;
         Ok(Self { rows, reading, seen: Seen::in_stream(), state: State::Reading })
@@ -161,8 +153,7 @@ fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
             }
             Ok(count) => filled += count,
         }
-        let lines =
-            memchr::memchr2_iter(b'\n', b'\r', buffer.get(..filled).unwrap_or_default()).count();
+        let lines = memchr::memchr2_iter(b'\n', b'\r', buffer.get(..filled).unwrap_or_default()).count();
         if lines >= 2 {
             break;
         }
@@ -174,9 +165,7 @@ fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
 /// Looks at what has come of a stream, for there is no survey to find the wrong column out.
 fn check_sample(input: &str, sample: &Sample, reading: &Reading) -> Result<(), Refusal> {
     let mut suspicion = Suspicion::of(reading);
-    for (line, record) in
-        sample.records(reading.layout.delimiter).into_iter().skip(reading.preamble)
-    {
+    for (line, record) in sample.records(reading.layout.delimiter).into_iter().skip(reading.preamble) {
         suspicion.look(line, reading.screen.verdict(&record), &record);
     }
     suspicion.check(input)

@@ -118,11 +118,7 @@ fn resolve(
 
 impl Rows {
     /// Reads an input again from its beginning, as it was settled.
-    pub(super) fn again(
-        bytes: Bytes,
-        input: &Arc<str>,
-        reading: &Reading,
-    ) -> Result<Self, ReadError> {
+    pub(super) fn again(bytes: Bytes, input: &Arc<str>, reading: &Reading) -> Result<Self, ReadError> {
         let mut records = Records::new(bytes, reading.decoding, input, reading.layout.delimiter);
         let mut record = ByteRecord::new();
         for _ in 0..reading.preamble {

@@ -45,11 +45,11 @@ impl Records {
     /// Takes bytes that begin behind the byte-order mark.
     pub(super) fn new(bytes: Bytes, decoding: Decoding, input: &Arc<str>, delimiter: u8) -> Self {
         let scanner = Scanner::new(Text::new(bytes, decoding), Arc::clone(input), delimiter);
-        let parser = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(OneRow { scanner, given: 0, total: 0 });
+        let parser = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(OneRow {
+            scanner,
+            given: 0,
+            total: 0,
+        });
         Self { parser, way: decoding.way }
     }
 
@@ -60,17 +60,12 @@ impl Records {
         row.given = 0;
         let parsed = self.parser.read_byte_record(record);
         let row = self.parser.get_ref();
-        let whole =
-            row.given == row.scanner.row().len() + 1 && self.parser.position().byte() == row.total;
+        let whole = row.given == row.scanner.row().len() + 1 && self.parser.position().byte() == row.total;
         if !matches!(parsed, Ok(true)) || !whole {
             return Err(self.malformed(line, Fault::UncertainEnd));
         }
-        if self.way == Way::RowByRow && record.iter().any(|cell| std::str::from_utf8(cell).is_err())
-        {
-            *record = record
-                .iter()
-                .map(|cell| WINDOWS_1252.decode_without_bom_handling(cell).0.into_owned())
-                .collect();
+        if self.way == Way::RowByRow && record.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
+            *record = record.iter().map(|cell| WINDOWS_1252.decode_without_bom_handling(cell).0.into_owned()).collect();
         }
         Ok(Some(line))
     }

@@ -182,9 +182,7 @@ impl Scanner {
         match self.find_quote_or_line_end() {
             None => return Step::NeedsMore,
             Some((_, b'"')) => self.state = State::Closed { opened },
-            Some((at, b'\n'))
-                if at.checked_sub(1).and_then(|before| self.buffer.get(before)) == Some(&b'\r') => {
-            }
+            Some((at, b'\n')) if at.checked_sub(1).and_then(|before| self.buffer.get(before)) == Some(&b'\r') => {}
             Some(_) => self.line += 1,
         }
         Step::GoOn
@@ -255,9 +253,7 @@ impl Scanner {
         match self.state {
             State::Plain | State::Closed { .. } | State::Doubtful(Quote::Shut) => Ok(()),
             State::Quoted { opened } => Err(self.malformed(opened, Fault::UnclosedQuote)),
-            State::Doubtful(Quote::Open) => {
-                Err(self.malformed(self.line, Fault::QuoteBehindBlanks))
-            }
+            State::Doubtful(Quote::Open) => Err(self.malformed(self.line, Fault::QuoteBehindBlanks)),
         }
     }
 
@@ -272,8 +268,7 @@ impl Scanner {
     /// Goes behind the next quote or line end and returns where it stands.
     fn find_quote_or_line_end(&mut self) -> Option<(usize, u8)> {
         let unseen = self.unseen();
-        let found = memchr3(b'"', b'\n', b'\r', unseen)
-            .and_then(|offset| Some((offset, *unseen.get(offset)?)));
+        let found = memchr3(b'"', b'\n', b'\r', unseen).and_then(|offset| Some((offset, *unseen.get(offset)?)));
         match found {
             None => {
                 self.position = self.filled;

@@ -90,9 +90,7 @@ impl Screen {
             _ => id_in(cell).map_or_else(|_| as_it_was(), |id| id.to_string()),
         };
         let reason = match why {
-            Why::Filtered(index) => {
-                self.filters.get(index).map(|filter| filter.reason(record)).unwrap_or_default()
-            }
+            Why::Filtered(index) => self.filters.get(index).map(|filter| filter.reason(record)).unwrap_or_default(),
             Why::Duplicate(Some(line)) => format!("same invitation as line {line}"),
             _ => self.summary(why),
         };
@@ -104,9 +102,11 @@ impl Screen {
         match why {
             Why::NotAnId(fault) => fault.to_string(),
             Why::Short => format!("the row ends before its column {}", quoted(&self.id_name)),
-            Why::Grouped => "may be the beginning of a number with thousands separators: export the column as Text, or \
+            Why::Grouped => {
+                "may be the beginning of a number with thousands separators: export the column as Text, or \
                              as Number without them"
-                .to_owned(),
+                    .to_owned()
+            }
             Why::Moved => "the row has more cells than the header, and more than one of them may be the ID: quote the \
                            text that holds the delimiter"
                 .to_owned(),
@@ -137,15 +137,12 @@ impl Screen {
     /// a header that counts as many columns as the row has cells shows that they were meant to be cells.
     fn may_be_grouped(&self, cell: &[u8], record: &ByteRecord) -> bool {
         let is_attested = self.first_row == FirstRow::Header && record.len() <= self.width;
-        let is_group = |cell: &[u8], lengths: &[usize]| {
-            lengths.contains(&cell.len()) && cell.iter().all(u8::is_ascii_digit)
-        };
+        let is_group =
+            |cell: &[u8], lengths: &[usize]| lengths.contains(&cell.len()) && cell.iter().all(u8::is_ascii_digit);
         !is_attested
             && GROUPING_DELIMITERS.contains(&self.delimiter)
             && is_group(cell.trim_ascii(), &[1, 2, 3])
-            && record
-                .get(self.id_index + 1)
-                .is_some_and(|next| is_group(next.trim_ascii_end(), &[2, 3]))
+            && record.get(self.id_index + 1).is_some_and(|next| is_group(next.trim_ascii_end(), &[2, 3]))
     }
 
     /// With an ID column that is not the first, each cell too many may have pushed the ID one column to the right.
@@ -154,10 +151,7 @@ impl Screen {
         if self.id_index == 0 || record.len() <= self.width {
             return false;
         }
-        let used = record
-            .iter()
-            .rposition(|cell| !cell.trim_ascii().is_empty())
-            .map_or(0, |index| index + 1);
+        let used = record.iter().rposition(|cell| !cell.trim_ascii().is_empty()).map_or(0, |index| index + 1);
         let extra = used.saturating_sub(self.width);
         record.iter().skip(self.id_index + 1).take(extra).any(|cell| id_in(cell).is_ok())
     }

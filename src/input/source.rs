@@ -62,18 +62,12 @@ impl InputFile {
         // Looked at before it is opened, because opening a pipe waits for somebody to write to it.
         let metadata = fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
-            let refusal =
-                Refusal::new(Cause::Input, format!("the input {shown} is a directory, not a file"));
+            let refusal = Refusal::new(Cause::Input, format!("the input {shown} is a directory, not a file"));
             return Err(refusal.hint("name the CSV file in it"));
         }
         if !metadata.is_file() {
-            let refusal = Refusal::new(
-                Cause::Input,
-                format!("the input {shown} is not a file that can be read twice"),
-            );
-            return Err(refusal.hint(
-                "to read a pipe, give - as the input and redirect the pipe to standard input",
-            ));
+            let refusal = Refusal::new(Cause::Input, format!("the input {shown} is not a file that can be read twice"));
+            return Err(refusal.hint("to read a pipe, give - as the input and redirect the pipe to standard input"));
         }
         let file = File::open(path).map_err(unreadable)?;
         let stamp = Stamp::of(&file).map_err(unreadable)?;
@@ -105,12 +99,8 @@ impl InputFile {
 
     /// The bytes of the file from `offset` on. Only one of these can be read at a time: they share the handle.
     pub(super) fn bytes_from(&self, offset: u64) -> Result<Bytes, ReadError> {
-        let opened = self
-            .file
-            .try_clone()
-            .and_then(|mut file| file.seek(SeekFrom::Start(offset)).map(|_| file));
-        let file =
-            opened.map_err(|source| ReadError::Io { input: Arc::clone(&self.name), source })?;
+        let opened = self.file.try_clone().and_then(|mut file| file.seek(SeekFrom::Start(offset)).map(|_| file));
+        let file = opened.map_err(|source| ReadError::Io { input: Arc::clone(&self.name), source })?;
         Ok(Bytes::File { file, stamp: self.stamp })
     }
 }
@@ -168,11 +158,9 @@ impl Trouble {
         match self {
             Self::Io(source) => ReadError::Io { input, source },
             Self::Changed => ReadError::Changed { input },
-            Self::Undecodable(encoding) => ReadError::Malformed {
-                input,
-                line,
-                fault: super::fault::Fault::Undecodable { encoding },
-            },
+            Self::Undecodable(encoding) => {
+                ReadError::Malformed { input, line, fault: super::fault::Fault::Undecodable { encoding } }
+            }
         }
     }
 }

@@ -76,15 +76,10 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
 
     let (fingerprint, utf8) = Fingerprint::take(&file)?;
     let decoding = Decoding::settle(file.name(), &beginning, options.encoding, utf8)?;
-    let extent = if u64::try_from(count).ok() == Some(fingerprint.bytes) {
-        Extent::Whole
-    } else {
-        Extent::Beginning
-    };
+    let extent = if u64::try_from(count).ok() == Some(fingerprint.bytes) { Extent::Whole } else { Extent::Beginning };
     let sample = Sample { text: decoding.preview(&beginning), extent };
     let bytes = file.bytes_from(decoding.text_offset())?;
-    let (reading, rows) =
-        Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
+    let (reading, rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
 
     let counted = Census::new(reading, &beginning, fingerprint.bytes).take(rows, file.name())?;
     let Counted { reading, mut tally, duplicates } = counted;
@@ -102,10 +97,7 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
 ///
 /// The stream cannot be read, is no CSV, cannot be cut into rows with certainty, or does not have the columns that are
 /// asked for.
-pub fn survey_stream(
-    stream: impl Read + Send + 'static,
-    options: &ReadingOptions,
-) -> Result<Survey, Refusal> {
+pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Survey, Refusal> {
     let mut reader = RowReader::from_stream(stream, options)?;
     let mut tally = Tally::default();
     while let Some((line, verdict)) = reader.advance()? {

@@ -27,11 +27,7 @@ impl Suspicion {
             Choice::Only => reading.header_line.is_some(),
             Choice::Given | Choice::Results => false,
         };
-        Self {
-            column: reading.id_column.as_ref().filter(may_err).cloned(),
-            looked_at: 0,
-            wrong: Vec::new(),
-        }
+        Self { column: reading.id_column.as_ref().filter(may_err).cloned(), looked_at: 0, wrong: Vec::new() }
     }
 
     /// Whether there is nothing more to look at.
@@ -67,10 +63,8 @@ impl Suspicion {
              on line {} and {} on line {}",
             column.number, self.looked_at, first.1, first.0, second.1, second.0
         );
-        let hint = format!(
-            "name the right column with --id-column, or insist on this one with --id-column {}",
-            column.number
-        );
+        let hint =
+            format!("name the right column with --id-column, or insist on this one with --id-column {}", column.number);
         Err(Refusal::new(Cause::Input, message).hint(hint))
     }
 }

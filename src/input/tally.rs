@@ -43,10 +43,7 @@ impl Tally {
         let known = self.skipped.iter_mut().position(|(known, _)| known.is_like(why));
         let index = known.unwrap_or_else(|| {
             let reason = rows.screen().summary(why);
-            self.skipped.push((
-                why,
-                SkippedRows { status: why.status(), reason, rows: 0, examples: Vec::new() },
-            ));
+            self.skipped.push((why, SkippedRows { status: why.status(), reason, rows: 0, examples: Vec::new() }));
             self.skipped.len() - 1
         });
         if let Some((_, group)) = self.skipped.get_mut(index) {
@@ -58,12 +55,7 @@ impl Tally {
     }
 
     /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.
-    pub(super) fn count_duplicates(
-        &mut self,
-        rows: u64,
-        reason: String,
-        examples: Vec<(u64, Skip)>,
-    ) {
+    pub(super) fn count_duplicates(&mut self, rows: u64, reason: String, examples: Vec<(u64, Skip)>) {
         self.asked -= rows;
         let group = SkippedRows { status: Status::Duplicate, reason, rows, examples };
         self.skipped.push((Why::Duplicate(None), group));
@@ -75,8 +67,7 @@ impl Tally {
             let groups = self.skipped.iter().filter(|(_, group)| group.status == status);
             groups.map(|(_, group)| group.rows).sum::<u64>()
         };
-        let (invalid, duplicates) =
-            (rows_that_are(Status::InvalidId), rows_that_are(Status::Duplicate));
+        let (invalid, duplicates) = (rows_that_are(Status::InvalidId), rows_that_are(Status::Duplicate));
         let filtered = rows_that_are(Status::Filtered);
         Survey {
             reading,

@@ -37,51 +37,22 @@ fn a_cell_that_is_no_id_says_what_it_is_instead() {
         (NotAnId::Negative, vec!["-5", "-2932950", "\u{2212}5", "-0"]),
         (NotAnId::PlusSign, vec!["+5"]),
         (NotAnId::Zero, vec!["0", "000", "0.0"]),
-        (
-            NotAnId::TooLarge,
-            vec!["9223372036854775808", "18446744073709551616", "99999999999999999999999"],
-        ),
+        (NotAnId::TooLarge, vec!["9223372036854775808", "18446744073709551616", "99999999999999999999999"]),
         (NotAnId::Fraction, vec!["2932950.5", "2932950,5", "1.50", "2932950.", ".5", "5,"]),
         (NotAnId::InexactDecimal, vec!["9007199254740992.0", "9223372036854775807.00"]),
         (NotAnId::Scientific, vec!["2.93295E+06", "2,93295E+06", "3E6", "1e10", "2.9E-3"]),
         (
             NotAnId::Grouped,
-            vec![
-                "2,932,950",
-                "2.932.950",
-                "2 932 950",
-                "2'932'950",
-                "29,32,950",
-                "1,234",
-                "2\u{a0}932\u{a0}950",
-            ],
+            vec!["2,932,950", "2.932.950", "2 932 950", "2'932'950", "29,32,950", "1,234", "2\u{a0}932\u{a0}950"],
         ),
         (NotAnId::ForeignDigits, vec!["٢٩٣٢٩٥٠", "２９３２９５０", "293295०"]),
         (
             NotAnId::Several,
-            vec![
-                "2932950 2932951",
-                "2932950,2932951",
-                "2932950;2932951",
-                "2932950/51",
-                "12\n13",
-                "1-2",
-            ],
+            vec!["2932950 2932951", "2932950,2932951", "2932950;2932951", "2932950/51", "12\n13", "1-2"],
         ),
         (
             NotAnId::Text,
-            vec![
-                "abc",
-                "#N/A",
-                "12a",
-                "0x1F",
-                "2932950\0",
-                "293\u{200b}2950",
-                "\"2932950",
-                "--5",
-                "-",
-                "#2932950",
-            ],
+            vec!["abc", "#N/A", "12a", "0x1F", "2932950\0", "293\u{200b}2950", "\"2932950", "--5", "-", "#2932950"],
         ),
     ];
     for (reason, cells) in cells {
@@ -121,12 +92,8 @@ fn seen(cell: &str) -> (String, String) {
     let plain: String = cell.chars().filter(|character| !is_blank(*character)).collect();
     let (whole, zeros) = plain.split_once('.').unwrap_or((&plain, ""));
     let digits = whole.chars().filter(char::is_ascii_digit).collect();
-    let others =
-        whole.chars().chain(zeros.chars().filter(|c| *c != '0')).filter(|c| !c.is_ascii_digit());
-    (
-        digits,
-        others.filter(|c| !QUOTES.iter().any(|(open, close)| c == open || c == close)).collect(),
-    )
+    let others = whole.chars().chain(zeros.chars().filter(|c| *c != '0')).filter(|c| !c.is_ascii_digit());
+    (digits, others.filter(|c| !QUOTES.iter().any(|(open, close)| c == open || c == close)).collect())
 }
 
 proptest! {

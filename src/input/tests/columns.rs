@@ -33,20 +33,13 @@ fn id_alone_counts_only_where_there_is_no_longer_name() {
 #[test]
 fn two_candidates_are_refused_and_named() {
     let message = refused("testInvitationId,name,Invitation ID\n5,Ann,6\n");
+    assert!(message.contains("column 1 \"testInvitationId\", column 3 \"Invitation ID\""), "{message}");
     assert!(
-        message.contains("column 1 \"testInvitationId\", column 3 \"Invitation ID\""),
-        "{message}"
-    );
-    assert!(
-        refused("invitationId,invitationId\n5,6\n")
-            .contains("column 1 \"invitationId\", column 2 \"invitationId\"")
+        refused("invitationId,invitationId\n5,6\n").contains("column 1 \"invitationId\", column 2 \"invitationId\"")
     );
     assert!(refused("id,ID\n5,6\n").contains("more than one"));
     assert!(refused("testInvitationId,invitationId\n5,5\n").contains("more than one"));
-    assert_eq!(
-        rows_with("testInvitationId,invitationId\n5,6\n", &id_column("invitationId")),
-        ["2 6"]
-    );
+    assert_eq!(rows_with("testInvitationId,invitationId\n5,6\n", &id_column("invitationId")), ["2 6"]);
 }
 
 #[test]
@@ -54,9 +47,7 @@ fn no_candidate_is_refused_and_the_headers_are_listed() {
     let message = refused("name,email,candidate id\nAnn,a@b.c,5\n");
     assert!(message.contains("line 1: no column is named like an invitation ID"), "{message}");
     assert!(
-        message.contains(
-            "\"name\", \"email\", \"candidate id\" | say which one it is with --id-column"
-        ),
+        message.contains("\"name\", \"email\", \"candidate id\" | say which one it is with --id-column"),
         "{message}"
     );
 }
@@ -68,30 +59,18 @@ fn a_column_can_be_given_by_name_in_any_spelling_or_by_number() {
         assert_eq!(rows_with(text, &id_column(given)), ["2 5"], "{given}");
     }
     assert_eq!(rows_with("a,A\n5,6\n", &id_column("A")), ["2 6"]);
-    assert_eq!(
-        read_with(text, &id_column("2")).unwrap().0.reading.id_column.unwrap().choice,
-        Choice::Given
-    );
+    assert_eq!(read_with(text, &id_column("2")).unwrap().0.reading.id_column.unwrap().choice, Choice::Given);
 }
 
 #[test]
 fn a_given_column_that_is_not_there_or_is_there_twice_is_refused() {
     let message = refused_with("name,id\nAnn,5\n", &id_column("invite"));
-    assert!(
-        message.contains("line 1: there is no column \"invite\"; the columns are \"name\", \"id\""),
-        "{message}"
-    );
-    assert!(
-        refused_with("name,id\nAnn,5\n", &id_column("3"))
-            .contains("there is no column 3: the row has 2")
-    );
+    assert!(message.contains("line 1: there is no column \"invite\"; the columns are \"name\", \"id\""), "{message}");
+    assert!(refused_with("name,id\nAnn,5\n", &id_column("3")).contains("there is no column 3: the row has 2"));
     assert!(refused_with("name,id\nAnn,5\n", &id_column("0")).contains("there is no column 0"));
     let message = refused_with("x,x\n5,6\n", &id_column("x"));
     assert!(message.contains("means several columns: column 1 \"x\", column 2 \"x\""), "{message}");
-    assert!(
-        refused_with("a,1\n5,6\n", &id_column("1"))
-            .contains("number of one column and the name of another")
-    );
+    assert!(refused_with("a,1\n5,6\n", &id_column("1")).contains("number of one column and the name of another"));
 }
 
 #[test]
@@ -109,10 +88,7 @@ fn a_first_row_with_a_damaged_id_is_data_and_not_a_header() {
     assert_eq!(rows("٢٩٣\n6\n"), ["1 invalid_id \"٢٩٣\"", "2 6"]);
     assert_eq!(rows_with("Ann,x9\nBob,6\n", &id_column("2")), ["1 invalid_id \"x9\"", "2 6"]);
     assert_eq!(rows_with("Ann,\nBob,6\n", &id_column("2")), ["1 invalid_id \"\"", "2 6"]);
-    assert_eq!(
-        rows_with("pending,id\n6,7\n", &no_header_column("1")),
-        ["1 invalid_id \"pending\"", "2 6"]
-    );
+    assert_eq!(rows_with("pending,id\n6,7\n", &no_header_column("1")), ["1 invalid_id \"pending\"", "2 6"]);
 }
 
 fn no_header_column(number: &str) -> ReadingOptions {
@@ -136,28 +112,20 @@ fn a_column_given_by_number_may_have_a_header() {
 #[test]
 fn a_headerless_file_of_several_columns_needs_a_number() {
     let message = refused("Ann,5\nBob,6\n");
-    assert!(
-        message.contains("looks like data") && message.contains("--no-header --id-column"),
-        "{message}"
-    );
+    assert!(message.contains("looks like data") && message.contains("--no-header --id-column"), "{message}");
     assert!(refused("5,ID,Ann\n").contains("looks like data"));
     let message = refused_with("Ann,5\nBob,6\n", &no_header());
     assert!(message.contains("without a header, nothing says which column"), "{message}");
     assert_eq!(rows_with("Ann,5\nBob,6\n", &no_header_column("2")), ["1 5", "2 6"]);
     assert_eq!(rows_with("5\n6\n", &no_header()), ["1 5", "2 6"]);
-    assert!(
-        refused_with("Ann,5\n", &no_header_column("name"))
-            .contains("--no-header says there are no names")
-    );
+    assert!(refused_with("Ann,5\n", &no_header_column("name")).contains("--no-header says there are no names"));
 }
 
 #[test]
 fn a_found_column_of_which_most_cells_are_no_ids_is_refused() {
     let message = refused("id,name\na81b,x\nb92c,y\n5,z\n");
     assert!(
-        message.contains(
-            "column 1 \"id\" does not hold invitation IDs: 2 of its first 3 cells are none"
-        ),
+        message.contains("column 1 \"id\" does not hold invitation IDs: 2 of its first 3 cells are none"),
         "{message}"
     );
     assert!(message.contains("such as \"a81b\" on line 2 and \"b92c\" on line 3"), "{message}");
@@ -180,9 +148,8 @@ fn rows_that_are_filtered_out_cast_no_suspicion_on_the_column() {
 #[test]
 fn a_results_file_is_input() {
     let header = RESULTS_HEADER;
-    let text = format!(
-        "{header},testInvitationId,id\n2,5,cancelled,200,,1,9,t,5,1\n3,6,server_error,503,x,5,9,t,006,2\n"
-    );
+    let text =
+        format!("{header},testInvitationId,id\n2,5,cancelled,200,,1,9,t,5,1\n3,6,server_error,503,x,5,9,t,006,2\n");
     assert_eq!(rows(&text), ["2 5", "3 6"]);
     assert_eq!(id_of(&text).choice, Choice::Results);
     let again = rows_with(&text, &filtered(&["status=server_error"]));
@@ -190,8 +157,7 @@ fn a_results_file_is_input() {
     assert_eq!(rows(text.replace(',', ";")), ["2 5", "3 6"]);
 }
 
-const RESULTS_HEADER: &str =
-    "line,invitation_id,status,http_status,error,attempts,duration_ms,finished_at";
+const RESULTS_HEADER: &str = "line,invitation_id,status,http_status,error,attempts,duration_ms,finished_at";
 
 #[test]
 fn the_names_of_the_columns_are_kept_as_they_are() {

@@ -73,15 +73,7 @@ fn a_blank_line_is_counted_but_is_no_row() {
 fn a_line_of_blanks_or_delimiters_is_a_row_without_an_id() {
     assert_eq!(
         rows("id,name\n5,a\n  \n,\n6,b\n\"\"\n7,c\n8,d\n"),
-        [
-            "2 5",
-            "3 invalid_id \"  \"",
-            "4 invalid_id \"\"",
-            "5 6",
-            "6 invalid_id \"\"",
-            "7 7",
-            "8 8"
-        ]
+        ["2 5", "3 invalid_id \"  \"", "4 invalid_id \"\"", "5 6", "6 invalid_id \"\"", "7 7", "8 8"]
     );
 }
 
@@ -94,8 +86,7 @@ fn a_cell_of_several_lines_counts_them_all() {
 
 #[test]
 fn a_quote_within_a_cell_is_text() {
-    let (_, found) =
-        read("id,size\n5,24\"\n6,24\" wide\n7,a \"b\" c\n8,\"say \"\"hi\"\"\"\n9, \"x\"\n");
+    let (_, found) = read("id,size\n5,24\"\n6,24\" wide\n7,a \"b\" c\n8,\"say \"\"hi\"\"\"\n9, \"x\"\n");
     assert_eq!(brief(&found), ["2 5", "3 6", "4 7", "5 8", "6 9"]);
     let cells: Vec<_> = found.iter().map(|row| cell(row, 1)).collect();
     assert_eq!(cells, ["24\"", "24\" wide", "a \"b\" c", "say \"hi\"", " \"x\""]);
@@ -103,9 +94,7 @@ fn a_quote_within_a_cell_is_text() {
 
 #[test]
 fn an_input_without_rows_is_no_error() {
-    for text in
-        ["", "\n\r\n", "\u{feff}", "\u{feff}\n", "id,name\n", "id", "sep=;\nid;name", "sep=;"]
-    {
+    for text in ["", "\n\r\n", "\u{feff}", "\u{feff}\n", "id,name\n", "id", "sep=;\nid;name", "sep=;"] {
         assert_eq!(rows(text), Vec::<String>::new(), "{text:?}");
     }
     let (survey, _) = read_with("", &id_column("id")).unwrap();

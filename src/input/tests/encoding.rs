@@ -80,35 +80,22 @@ fn an_encoding_can_be_given_by_any_label() {
 #[test]
 fn utf_16_without_a_mark_is_refused_with_its_label() {
     let message = refused(utf_16("id,name\n5,Ann\n", u16::to_le_bytes));
-    assert!(
-        message.contains("looks like UTF-16") && message.ends_with("say --encoding utf-16le"),
-        "{message}"
-    );
-    assert!(
-        refused(utf_16("id,name\n5,Ann\n", u16::to_be_bytes)).ends_with("say --encoding utf-16be")
-    );
+    assert!(message.contains("looks like UTF-16") && message.ends_with("say --encoding utf-16le"), "{message}");
+    assert!(refused(utf_16("id,name\n5,Ann\n", u16::to_be_bytes)).ends_with("say --encoding utf-16be"));
 }
 
 #[test]
 fn bytes_that_mean_nothing_are_refused_with_their_line() {
     let message = refused_with(b"id,name\n5,Ann\n6,Jos\xe9\n7,x\n", &encoded_as("utf-8"));
     assert!(message.contains("line 3: bytes that mean nothing in UTF-8"), "{message}");
-    assert!(
-        refused(b"\xef\xbb\xbfid,name\n5,Jos\xe9\n")
-            .contains("line 2: bytes that mean nothing in UTF-8")
-    );
-    assert!(
-        refused(b"\xff\xfei\0d\0\n\x005\0\n\0\0")
-            .contains("line 3: bytes that mean nothing in UTF-16LE")
-    );
+    assert!(refused(b"\xef\xbb\xbfid,name\n5,Jos\xe9\n").contains("line 2: bytes that mean nothing in UTF-8"));
+    assert!(refused(b"\xff\xfei\0d\0\n\x005\0\n\0\0").contains("line 3: bytes that mean nothing in UTF-16LE"));
 }
 
 #[test]
 fn a_stream_is_read_as_windows_1252_row_by_row_where_it_is_not_utf_8() {
-    let found: Vec<Row> = stream_with(b"id,name\n5,Jos\xe9\n6,Jos\xc3\xa9\n\xa07,x\n", &options())
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
+    let found: Vec<Row> =
+        stream_with(b"id,name\n5,Jos\xe9\n6,Jos\xc3\xa9\n\xa07,x\n", &options()).unwrap().map(Result::unwrap).collect();
     assert_eq!(brief(&found), ["2 5", "3 6", "4 7"]);
     assert_eq!((cell(&found[0], 1), cell(&found[1], 1)), ("José", "José"));
 }

@@ -23,10 +23,7 @@ fn until_error(bytes: impl AsRef<[u8]>) -> (Vec<String>, String) {
 fn a_quote_that_is_never_closed_is_refused_with_the_line_where_it_was_opened() {
     let text = "id,name\n5,Ann\n6,\"Bob\n7,Cy\n8,Dee\n";
     let message = refused(text);
-    assert!(
-        message.contains("line 3: the quote that opens a cell on this line is never closed"),
-        "{message}"
-    );
+    assert!(message.contains("line 3: the quote that opens a cell on this line is never closed"), "{message}");
     let (sent, error) = until_error(text);
     assert_eq!(sent, ["2 5"]);
     assert!(error.starts_with("standard input, line 3: the quote"), "{error}");
@@ -38,9 +35,7 @@ fn text_behind_a_closing_quote_is_refused() {
     assert!(message.contains("line 2: text stands behind the closing quote"), "{message}");
     let message = refused("id,name\n5,\"Ann\n6,Bob\n7,\"Cy\"\n");
     assert!(
-        message.contains(
-            "line 4: text stands behind the closing quote of the cell that begins on line 2"
-        ),
+        message.contains("line 4: text stands behind the closing quote of the cell that begins on line 2"),
         "{message}"
     );
     assert!(refused("id,name\n5,\"say \\\"hi\\\", x\"\n").contains("line 2: text stands behind"));
@@ -50,10 +45,7 @@ fn text_behind_a_closing_quote_is_refused() {
 #[test]
 fn a_quote_behind_blanks_is_refused_where_it_matters() {
     let message = refused("id,name\n5, \"Smith, Ann\"\n6,Bob\n");
-    assert!(
-        message.contains("line 2: a quote stands behind blanks at the start of a cell"),
-        "{message}"
-    );
+    assert!(message.contains("line 2: a quote stands behind blanks at the start of a cell"), "{message}");
     let (sent, error) = until_error("id,note\n5, \"see invitation\n77,ok\"\n6,x\n");
     assert_eq!(sent, Vec::<String>::new());
     assert!(error.contains("line 2: a quote stands behind blanks"), "{error}");
@@ -64,7 +56,11 @@ fn a_quote_behind_blanks_is_refused_where_it_matters() {
 fn a_row_within_a_cell_is_taken_for_a_quote_too_many() {
     let text = "id,note\n5,\"abc\n6,x\n7,y\n8,24\"\n9,z\n";
     let message = refused(text);
-    assert!(message.contains("line 2: this row has a cell of several lines, and one of them looks like a row with the ID 6"), "{message}");
+    assert!(
+        message
+            .contains("line 2: this row has a cell of several lines, and one of them looks like a row with the ID 6"),
+        "{message}"
+    );
     let (sent, _) = until_error(text);
     assert_eq!(sent, Vec::<String>::new());
     assert_eq!(rows("name,id\n\"Doe,\nAnn\",5\n\"Roe\r\nof\r\n7 lines\",6\n"), ["2 5", "4 6"]);
@@ -86,17 +82,13 @@ fn a_file_that_changes_after_the_survey_is_noticed() {
     file.check_unchanged().unwrap();
     OpenOptions::new().append(true).open(&given.path).unwrap().write_all(b"7\n").unwrap();
     assert_eq!(file.check_unchanged().unwrap_err().cause, Cause::InputChanged);
-    let error = RowReader::from_file(file, survey.reading)
-        .and_then(|mut reader| reader.next().unwrap())
-        .unwrap_err();
+    let error = RowReader::from_file(file, survey.reading).and_then(|mut reader| reader.next().unwrap()).unwrap_err();
     assert!(matches!(error, ReadError::Changed { .. }), "{error}");
 }
 
 #[test]
 fn a_file_that_changes_while_it_is_read_is_noticed_within_a_chunk() {
-    let text: String = std::iter::once("id\n".to_owned())
-        .chain((1..100_000).map(|id| format!("{id}\n")))
-        .collect();
+    let text: String = std::iter::once("id\n".to_owned()).chain((1..100_000).map(|id| format!("{id}\n"))).collect();
     let given = given(text);
     let (file, survey) = survey_file(&given.path, &options()).unwrap();
     let mut reader = RowReader::from_file(file, survey.reading).unwrap();
@@ -115,8 +107,7 @@ fn a_file_put_in_the_place_of_the_surveyed_one_is_not_read() {
     let other = given.directory.path().join("other");
     fs::write(&other, "id\n6\n").unwrap();
     fs::rename(&other, &given.path).unwrap();
-    let read: Vec<Row> =
-        RowReader::from_file(file, survey.reading).unwrap().map(Result::unwrap).collect();
+    let read: Vec<Row> = RowReader::from_file(file, survey.reading).unwrap().map(Result::unwrap).collect();
     assert_eq!(brief(&read), ["2 5"]);
 }
 

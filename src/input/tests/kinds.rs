@@ -3,16 +3,10 @@ use super::*;
 #[test]
 fn each_wrong_kind_of_file_has_its_own_sentence() {
     let files: [(&[u8], &str); 17] = [
-        (
-            b"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml",
-            "is not CSV but an Excel workbook (.xlsx)",
-        ),
+        (b"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml", "is not CSV but an Excel workbook (.xlsx)"),
         (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0", "is not CSV but an Excel workbook (.xls)"),
         (b"PK\x03\x04....list.csv", "is not CSV but a zip archive"),
-        (
-            b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
-            "an OpenDocument spreadsheet",
-        ),
+        (b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet"),
         (b"\x1f\x8b\x08\0", "is compressed with gzip"),
         (b"\x28\xb5\x2f\xfd\0", "is compressed with zstd"),
         (b"%PDF-1.7\n", "is not CSV but a PDF document"),
@@ -41,17 +35,11 @@ fn a_missing_file_a_directory_and_a_pipe_are_refused() {
     let given = given("id\n5\n");
     let message = |path: PathBuf| survey_file(&path, &options()).map(|_| ()).unwrap_err();
     let missing = message(given.directory.path().join("no.csv"));
-    assert!(
-        missing.message.contains("there is no input file") && missing.message.contains("no.csv")
-    );
+    assert!(missing.message.contains("there is no input file") && missing.message.contains("no.csv"));
     assert!(missing.source.is_some() && missing.cause == Cause::Input);
     assert!(message(given.directory.path().to_owned()).message.contains("is a directory"));
     #[cfg(unix)]
-    assert!(
-        message(PathBuf::from("/dev/null"))
-            .message
-            .contains("is not a file that can be read twice")
-    );
+    assert!(message(PathBuf::from("/dev/null")).message.contains("is not a file that can be read twice"));
 }
 
 #[cfg(unix)]

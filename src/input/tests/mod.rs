@@ -47,21 +47,14 @@ fn no_header() -> ReadingOptions {
 }
 
 fn filtered(filters: &[&str]) -> ReadingOptions {
-    ReadingOptions {
-        filters: filters.iter().map(|filter| filter.parse().unwrap()).collect(),
-        ..options()
-    }
+    ReadingOptions { filters: filters.iter().map(|filter| filter.parse().unwrap()).collect(), ..options() }
 }
 
 /// Surveys and reads a file, and makes sure that the counts of the one are the rows of the other.
-fn read_with(
-    bytes: impl AsRef<[u8]>,
-    options: &ReadingOptions,
-) -> Result<(Survey, Vec<Row>), Refusal> {
+fn read_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<(Survey, Vec<Row>), Refusal> {
     let given = given(bytes);
     let (file, survey) = survey_file(&given.path, options)?;
-    let rows: Vec<Row> =
-        RowReader::from_file(file, survey.reading.clone()).unwrap().map(Result::unwrap).collect();
+    let rows: Vec<Row> = RowReader::from_file(file, survey.reading.clone()).unwrap().map(Result::unwrap).collect();
     let count = |status: Option<Status>| {
         let is = |row: &&Row| match &row.intent {
             Intent::Cancel(_) => status.is_none(),

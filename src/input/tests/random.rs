@@ -12,25 +12,14 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|text| text.as_bytes().to_vec()),
         1 => vec(any::<u8>(), 1..3),
     ];
-    let header = prop::sample::select(vec![
-        "",
-        "id\n",
-        "id,name\n",
-        "name;id;x\r\n",
-        "a,testInvitationId,b\r",
-    ]);
-    (header, vec(piece, 0..24))
-        .prop_map(|(header, pieces)| [header.as_bytes(), &pieces.concat()].concat())
+    let header = prop::sample::select(vec!["", "id\n", "id,name\n", "name;id;x\r\n", "a,testInvitationId,b\r"]);
+    (header, vec(piece, 0..24)).prop_map(|(header, pieces)| [header.as_bytes(), &pieces.concat()].concat())
 }
 
 /// Counts the lines on which something stands, quotes or not.
 fn lines_with_text(text: &str) -> Vec<u64> {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
-    (1..)
-        .zip(unified.split('\n'))
-        .filter(|(_, line)| !line.is_empty())
-        .map(|(number, _)| number)
-        .collect()
+    (1..).zip(unified.split('\n')).filter(|(_, line)| !line.is_empty()).map(|(number, _)| number).collect()
 }
 
 proptest! {

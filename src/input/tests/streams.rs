@@ -7,8 +7,7 @@ struct Pieces(std::vec::IntoIter<&'static str>);
 
 impl Read for Pieces {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let piece =
-            self.0.next().ok_or_else(|| io::Error::other("nothing was to be read any more"))?;
+        let piece = self.0.next().ok_or_else(|| io::Error::other("nothing was to be read any more"))?;
         buffer[..piece.len()].copy_from_slice(piece.as_bytes());
         Ok(piece.len())
     }
@@ -38,30 +37,18 @@ fn a_stream_has_room_for_extra_cells_and_knows_duplicates_without_their_first_li
 fn a_stream_can_be_surveyed_by_reading_it_to_its_end() {
     let text = "id,s\n5,a\n6,b\n5,a\nx,a\n7,a\n";
     let survey = survey_stream(Cursor::new(text), &filtered(&["s=a"])).unwrap();
-    assert_eq!(
-        (survey.rows, survey.eligible, survey.invalid, survey.duplicates, survey.filtered),
-        (5, 2, 1, 1, 1)
-    );
+    assert_eq!((survey.rows, survey.eligible, survey.invalid, survey.duplicates, survey.filtered), (5, 2, 1, 1, 1));
     assert_eq!(survey.fingerprint, None);
-    assert_eq!(
-        survey.skipped.iter().map(|group| group.examples[0].0).collect::<Vec<_>>(),
-        [3, 4, 5]
-    );
+    assert_eq!(survey.skipped.iter().map(|group| group.examples[0].0).collect::<Vec<_>>(), [3, 4, 5]);
     assert!(
-        survey_stream(Cursor::new("id,n\n5,\"x\n"), &options())
-            .unwrap_err()
-            .message
-            .contains("standard input, line 2")
+        survey_stream(Cursor::new("id,n\n5,\"x\n"), &options()).unwrap_err().message.contains("standard input, line 2")
     );
 }
 
 #[test]
 fn the_wrong_column_is_found_out_in_the_beginning_of_a_stream() {
     let refusal = stream_with("id\na\nb\n5\n", &options()).unwrap_err();
-    assert!(
-        refusal.message.contains("does not hold invitation IDs: 2 of its first 3 cells"),
-        "{refusal}"
-    );
+    assert!(refusal.message.contains("does not hold invitation IDs: 2 of its first 3 cells"), "{refusal}");
 }
 
 #[test]
