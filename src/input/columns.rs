@@ -85,7 +85,11 @@ pub(super) fn names_id(first: &[String], options: &ReadingOptions) -> bool {
 /// Finds the column that a name means: the one with just this name, else the one with this name in another spelling.
 pub(super) fn named(names: &[String], wanted: &str) -> Named {
     let exact = positions(names, |name| without_blanks(name) == without_blanks(wanted));
-    let found = if exact.is_empty() { positions(names, |name| plain(name) == plain(wanted)) } else { exact };
+    let found = if exact.is_empty() {
+        positions(names, |name| plain(name) == plain(wanted) && !plain(name).is_empty())
+    } else {
+        exact
+    };
     match *found {
         [] => Named::Nothing,
         [index] => Named::One(index),

@@ -23,7 +23,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The file is no longer what was surveyed.
-    #[error("{input} was changed while it was being read")]
+    #[error("{input} was changed after the reading had begun")]
     Changed {
         /// The input, as messages name it.
         input: Arc<str>,
@@ -55,10 +55,10 @@ pub enum Fault {
     /// `1, "Smith, John"`: for some programs the quote opens a cell, for others it is text.
     #[error("a quote stands behind blanks at the start of a cell, and the cell ends before the quote is closed")]
     QuoteBehindBlanks,
-    /// A whole row stands within a cell: the quote before it is probably a slip.
-    #[error("this row has a cell of several lines, and one of them looks like a row with the ID {id}")]
-    RowInCell {
-        /// The ID in the line within.
+    /// The lines of one row look like rows: the quote that holds them together is probably a slip.
+    #[error("quotes join this row with one below, which looks like a row of its own with the ID {id}")]
+    JoinedRows {
+        /// The ID in the line below.
         id: u64,
     },
     /// A row without end.
@@ -89,7 +89,7 @@ impl Fault {
                 "write a quote within a quoted cell twice (\"\"), or export the file again with standard CSV quoting"
             }
             Self::QuoteBehindBlanks => "take out the blanks between the delimiter and the quote",
-            Self::RowInCell { .. } => {
+            Self::JoinedRows { .. } => {
                 "look for a quote too many on that line, or take the lines out of the cell if they belong to it"
             }
             Self::Undecodable { .. } => "export the file again as UTF-8, or name its encoding with --encoding",

@@ -86,6 +86,11 @@ impl RowReader {
         &self.reading
     }
 
+    /// Whether the rows come from a stream, so that the next one may be long in coming.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.seen, Seen::Ids(_))
+    }
+
     /// Goes to the next row and decides about it.
     pub(super) fn advance(&mut self) -> Result<Option<(u64, Verdict)>, ReadError> {
         Ok(self.rows.next()?.map(|(line, verdict)| match verdict {

@@ -88,6 +88,11 @@ impl Beginning<'_> {
             first_row,
             filters,
         };
+        if let (Some(line), FirstRow::Header) = (first_line, first_row)
+            && let Some(id) = screen.joined_rows(records.text(), first_row)
+        {
+            return Err(records.malformed(line, Fault::JoinedRows { id: id.get() }).into());
+        }
         let reading = Reading {
             encoding: decoding.encoding,
             header_line: first_line.filter(|_| first_row == FirstRow::Header),
@@ -136,8 +141,8 @@ impl Rows {
                 None => return Ok(None),
             },
         };
-        if let Some(id) = self.screen.row_within(&self.record) {
-            return Err(self.records.malformed(line, Fault::RowInCell { id: id.get() }));
+        if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
+            return Err(self.records.malformed(line, Fault::JoinedRows { id: id.get() }));
         }
         Ok(Some((line, self.screen.verdict(&self.record))))
     }

@@ -70,6 +70,11 @@ impl Records {
         Ok(Some(line))
     }
 
+    /// The text of the record that was read last, quotes and all.
+    pub(super) fn text(&self) -> &[u8] {
+        self.parser.get_ref().scanner.row()
+    }
+
     pub(super) fn malformed(&self, line: u64, fault: Fault) -> ReadError {
         self.parser.get_ref().scanner.malformed(line, fault)
     }

@@ -115,16 +115,26 @@ impl Screen {
         }
     }
 
-    /// Finds a line within a cell that could be a row of its own: the sign of a quote too many some lines before.
-    pub(super) fn row_within(&self, record: &ByteRecord) -> Option<InvitationId> {
-        if self.width < 2 || memchr::memchr2(b'\n', b'\r', record.as_slice()).is_none() {
+    /// Finds out whether a row of several lines looks like several rows: the sign of a quote too many. Returns the ID
+    /// that would be swallowed.
+    ///
+    /// A cell of several lines seldom ends on a line that has, quotes taken for text, as many cells as the header and
+    /// an ID in its place; in a header it never goes on with such a line. In two columns an address may, so there every
+    /// line of at least three has to look like that.
+    pub(super) fn joined_rows(&self, text: &[u8], kind: FirstRow) -> Option<InvitationId> {
+        if self.width < 2 || memchr::memchr2(b'\n', b'\r', text).is_none() {
             return None;
         }
-        record.iter().find_map(|cell| {
-            let mut lines: Vec<&[u8]> = cell.split(|byte| matches!(byte, b'\n' | b'\r')).collect();
-            lines.pop();
-            lines.into_iter().skip(1).find_map(|line| self.id_of_line(line))
-        })
+        let lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+        let ids: Vec<_> = lines.map(|line| self.id_of_line(line)).collect();
+        match (kind, ids.as_slice()) {
+            (FirstRow::Header, [_, below @ ..]) => below.iter().find_map(|id| *id),
+            (FirstRow::Data, [Some(_), between @ .., Some(last)]) => {
+                let is_certain = self.width > 2 || !between.is_empty() && between.iter().all(Option::is_some);
+                is_certain.then_some(*last)
+            }
+            (FirstRow::Header | FirstRow::Data, _) => None,
+        }
     }
 
     fn id_of_line(&self, line: &[u8]) -> Option<InvitationId> {

@@ -53,17 +53,33 @@ fn a_quote_behind_blanks_is_refused_where_it_matters() {
 }
 
 #[test]
-fn a_row_within_a_cell_is_taken_for_a_quote_too_many() {
-    let text = "id,note\n5,\"abc\n6,x\n7,y\n8,24\"\n9,z\n";
-    let message = refused(text);
-    assert!(
-        message
-            .contains("line 2: this row has a cell of several lines, and one of them looks like a row with the ID 6"),
-        "{message}"
-    );
-    let (sent, _) = until_error(text);
-    assert_eq!(sent, Vec::<String>::new());
+fn rows_that_a_quote_too_many_joins_are_refused() {
+    let joined = [
+        ("id,note\n5,\"abc\n6,x\n7,y\n8,24\"\n9,z\n", 2, 8),
+        ("id,name,note\n4,a,b\n5,Ann,\"abc\n6,Bob,24\"\n", 3, 6),
+        ("id,name,note\r\n5,\"Ann,x\r\n6,24\",y\r\n", 2, 6),
+        ("id,\"name\n5,24\"\n6,x\n", 1, 5),
+        ("id,\"name,note\n5,24\",x\n6,x,y\n", 1, 5),
+    ];
+    for (text, line, id) in joined {
+        let message = refused(text);
+        let expected = format!(
+            "line {line}: quotes join this row with one below, which looks like a row of its own with the ID {id}"
+        );
+        assert!(message.contains(&expected), "{message}");
+        assert!(stream_with(text, &options()).map_or(true, |mut reader| reader.any(|row| row.is_err())));
+    }
+}
+
+#[test]
+fn cells_of_several_lines_are_no_joined_rows() {
     assert_eq!(rows("name,id\n\"Doe,\nAnn\",5\n\"Roe\r\nof\r\n7 lines\",6\n"), ["2 5", "4 6"]);
+    assert_eq!(
+        rows("id,address\n5,\"1 Main St\n75001, Paris\"\n6,\"2 Main St\n75001, Paris\nFrance\"\n"),
+        ["2 5", "4 6"]
+    );
+    assert_eq!(rows("id,\"Score\n(1,2)\"\n5,x\n"), ["3 5"]);
+    assert_eq!(rows("id,a,b\n5,\"x\ny\n6\",\"z\n7\"\n6,a,b\n"), ["2 5", "6 6"]);
 }
 
 #[test]
