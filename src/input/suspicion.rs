@@ -63,8 +63,11 @@ impl Suspicion {
              on line {} and {} on line {}",
             column.number, self.looked_at, first.1, first.0, second.1, second.0
         );
-        let hint =
-            format!("name the right column with --id-column, or insist on this one with --id-column {}", column.number);
+        let other = match column.choice {
+            Choice::Only => "name the delimiter with --delimiter if these are several columns",
+            Choice::Name | Choice::Given | Choice::Results => "name the right column with --id-column",
+        };
+        let hint = format!("{other}, or insist on this column with --id-column {}", column.number);
         Err(Refusal::new(Cause::Input, message).hint(hint))
     }
 }

@@ -129,12 +129,14 @@ fn a_found_column_of_which_most_cells_are_no_ids_is_refused() {
         "{message}"
     );
     assert!(message.contains("such as \"a81b\" on line 2 and \"b92c\" on line 3"), "{message}");
-    assert!(message.ends_with("insist on this one with --id-column 1"), "{message}");
+    assert!(message.ends_with("insist on this column with --id-column 1"), "{message}");
     assert_eq!(rows_with("id\na\nb\n5\n", &id_column("id")).len(), 3);
     assert_eq!(rows("id\na\n5\n").len(), 2);
     assert_eq!(rows("id\na\n").len(), 1);
     let late = format!("id\n{}{}", "5\n".repeat(60), "x\n".repeat(100));
     assert_eq!(rows(late).len(), 160);
+    let message = refused("id:name\n5:Ann\n6:Bob\n");
+    assert!(message.contains("such as \"5:Ann\" on line 2") && message.contains("--delimiter"), "{message}");
     let message = refused("# A page\nof text\nthat is no list\n");
     assert!(message.contains("does not hold invitation IDs"), "{message}");
 }
