@@ -5,12 +5,99 @@
 
 use std::fmt;
 
+use thiserror::Error;
+
 /// The ID of one test invitation: a positive 64-bit integer (iMocha's documentation calls its `testInvitationId`
 /// "Integer64"), so from 1 to 9,223,372,036,854,775,807.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvitationId(u64);
 
+/// Why a cell is not the ID of an invitation. Its words are what the operator reads in the results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum NotAnId {
+    /// Nothing but blanks and quotes.
+    #[error("the cell is empty")]
+    Empty,
+    /// A minus sign before the number.
+    #[error("a negative number: an ID is 1 or more")]
+    Negative,
+    /// A plus sign before the number.
+    #[error("a number with a sign: an ID has digits only")]
+    PlusSign,
+    /// Nothing but zeros.
+    #[error("zero: an ID is 1 or more")]
+    Zero,
+    /// More than 63 bits.
+    #[error("too large: an ID is at most 9223372036854775807")]
+    TooLarge,
+    /// `2932950.5`.
+    #[error("a fraction: an ID is a whole number")]
+    Fraction,
+    /// `9007199254740993.0`: whoever wrote the `.0` could not hold the digits before it.
+    #[error("a decimal number so large that its last digits may have been lost: export the column as text")]
+    InexactDecimal,
+    /// `2.93295E+06`.
+    #[error(
+        "scientific notation: Excel has turned the ID into this and its digits may be lost: export again with the \
+         column formatted as Text, or as Number without decimals"
+    )]
+    Scientific,
+    /// `2,932,950`.
+    #[error("thousands separators: export the column as Text, or as Number without them")]
+    Grouped,
+    /// `٢٩٣٢٩٥٠`.
+    #[error("digits of another script: write them as 0 to 9")]
+    ForeignDigits,
+    /// `2932950, 2932951`.
+    #[error("more than one number in the cell: give each ID its own row")]
+    Several,
+    /// Anything else.
+    #[error("text, not a number")]
+    Text,
+}
+
+/// Below this every whole number is exact in the floating-point numbers of spreadsheets and databases (IEEE 754
+/// binary64 has 53 bits of significand), so that `.0` behind it took nothing away.
+const EXACT_DECIMALS_END: u64 = 1 << 53;
+
+/// The quotes that may stand around the digits: as programs write them, and as word processors do.
+const QUOTES: [(char, char); 6] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»')];
+
 impl InvitationId {
+    /// The largest ID.
+    pub const MAX: Self = Self(u64::MAX >> 1);
+
+    /// Takes a number for an ID, where it is one: from 1 to [`i64::MAX`].
+    pub fn new(number: u64) -> Option<Self> {
+        (1..=Self::MAX.0).contains(&number).then_some(Self(number))
+    }
+
+    /// Reads the cell of a spreadsheet.
+    ///
+    /// Around the digits there may be blanks of any kind, one pair of quotes, and Excel's mark for text, a leading
+    /// `'`; before them zeros, and behind them `.0` with any number of zeros.
+    ///
+    /// # Errors
+    ///
+    /// What the cell is instead, for every other cell.
+    pub fn from_cell(cell: &str) -> Result<Self, NotAnId> {
+        let text = without_wrapping(cell);
+        let (digits, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let only = |text: &str, wanted: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(wanted);
+        if !only(digits, u8::is_ascii_digit) || !only(decimals, |byte| *byte == b'0') {
+            return Err(NotAnId::of(text));
+        }
+        let number = match digits.parse::<u64>() {
+            Ok(0) => return Err(NotAnId::Zero),
+            Ok(number) => number,
+            Err(_) => return Err(NotAnId::TooLarge),
+        };
+        if number >= EXACT_DECIMALS_END && digits.len() < text.len() {
+            return Err(NotAnId::InexactDecimal);
+        }
+        Self::new(number).ok_or(NotAnId::TooLarge)
+    }
+
     /// The number, from 1 to [`i64::MAX`].
     pub fn get(self) -> u64 {
         self.0
@@ -22,3 +109,94 @@ impl fmt::Display for InvitationId {
         self.0.fmt(formatter)
     }
 }
+
+impl NotAnId {
+    /// Says what a text is that is not an ID. It only words the refusal: nothing is sent by what is found here.
+    fn of(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::Empty;
+        }
+        if let Some(sign) = text.chars().next().filter(|first| matches!(first, '+' | '-' | '\u{2212}'))
+            && text.chars().nth(1).is_some_and(char::is_numeric)
+        {
+            return if sign == '+' { Self::PlusSign } else { Self::Negative };
+        }
+        if is_scientific(text) {
+            Self::Scientific
+        } else if is_of_another_script(text) {
+            Self::ForeignDigits
+        } else if is_grouped(text) {
+            Self::Grouped
+        } else if is_fraction(text) {
+            Self::Fraction
+        } else if is_several(text) {
+            Self::Several
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Whether a character is a blank, or takes no room at all: what nobody sees at the edge of a cell.
+pub(crate) fn is_blank(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+}
+
+/// Takes the blanks off both ends of a cell.
+pub(crate) fn without_blanks(cell: &str) -> &str {
+    cell.trim_matches(is_blank)
+}
+
+/// Takes off what may stand around the digits of an ID.
+fn without_wrapping(cell: &str) -> &str {
+    let text = without_blanks(cell);
+    let unquoted = QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
+    let text = without_blanks(unquoted.unwrap_or(text));
+    text.strip_prefix('\'').map_or(text, without_blanks)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_scientific(text: &str) -> bool {
+    text.split_once(['e', 'E']).is_some_and(|(mantissa, exponent)| {
+        let (whole, part) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+        is_number(whole) && is_number(part) && is_number(exponent.trim_start_matches(['+', '-']))
+    })
+}
+
+fn is_of_another_script(text: &str) -> bool {
+    text.chars().all(|character| character.is_numeric() || is_blank(character))
+        && !text.is_ascii()
+        && text.chars().any(|character| character.is_numeric() && !character.is_ascii())
+}
+
+/// Groups of three digits, or of two before the last three, as in `29,32,950`.
+fn is_grouped(text: &str) -> bool {
+    let separator = |character: char| matches!(character, ',' | '.' | '\'' | '’' | '_') || character.is_whitespace();
+    let mut groups: Vec<&str> = text.split(separator).collect();
+    let (last, first) = (groups.pop(), groups.first().copied());
+    last.is_some_and(|group| is_number(group) && group.len() == 3)
+        && first.is_some_and(|group| group.len() <= 3)
+        && groups.iter().all(|group| is_number(group))
+        && groups.iter().skip(1).all(|group| matches!(group.len(), 2 | 3))
+}
+
+/// A point or a comma, and behind a comma so few digits that they are hardly a second ID.
+fn is_fraction(text: &str) -> bool {
+    text.split_once(['.', ',']).is_some_and(|(whole, part)| {
+        let plain = |digits: &str| digits.is_empty() || is_number(digits);
+        plain(whole) && plain(part) && text.len() > 1 && (text.contains('.') || part.len() < 4)
+    })
+}
+
+fn is_several(text: &str) -> bool {
+    let separator =
+        |character: char| matches!(character, ',' | ';' | '/' | '|' | '&' | '-') || character.is_whitespace();
+    let numbers: Vec<&str> = text.split(separator).filter(|number| !number.is_empty()).collect();
+    numbers.len() > 1 && numbers.into_iter().all(is_number)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,94 @@
-//! The input file.
+//! The input: from a file as operators have it to rows that say which invitation they mean.
+//!
+//! Two promises are kept here: no row is sent for an invitation that it does not name with certainty, and no row is
+//! joined with its neighbour or lost. What cannot be read with certainty is refused before anything is sent, in one
+//! sentence that names file, line, column and remedy. Called by the engine and the shell; knows nothing of either.
+//!
+//! A row's way, and the file of each step:
+//!
+//! | step | file |
+//! | --- | --- |
+//! | bytes, of a file that must not change or of a stream | `source` |
+//! | what is no CSV at all | `kinds` |
+//! | SHA-256, and whether every byte is UTF-8 | `fingerprint` |
+//! | text as UTF-8 | `encoding` |
+//! | rows, with their lines and strict quotes | `scan` |
+//! | cells | `records` |
+//! | delimiter and `sep=` line | `dialect` |
+//! | header and ID column | `columns`, `suspicion` |
+//! | `--where` | `filter` |
+//! | all of this settled for one input | `reading` |
+//! | what a row asks for, and whether one before it asked for the same | `screen`, `seen` |
+//! | first pass: counts and duplicates | `survey`, `census`, `tally` |
+//! | second pass: the rows | `reader` |
+//! | errors, and cells as they are shown in them | `fault`, `quoted` |
+
+mod census;
+mod columns;
+mod dialect;
+mod encoding;
+mod fault;
+mod filter;
+mod fingerprint;
+mod kinds;
+mod quoted;
+mod reader;
+mod reading;
+mod records;
+mod scan;
+mod screen;
+mod seen;
+mod source;
+mod survey;
+mod suspicion;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+pub use columns::{Choice, IdColumn};
+pub use dialect::parse_delimiter;
+pub use encoding::parse_encoding;
+use encoding_rs::Encoding;
+pub use fault::{Fault, ReadError};
+pub use filter::{Comparison, Filter, FilterError};
+pub use fingerprint::Fingerprint;
+pub use reader::RowReader;
+pub use reading::Reading;
+pub use source::InputFile;
+pub use survey::{SkippedRows, Survey, survey_file, survey_stream};
+
+/// Where the input is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In a file, which is read twice.
+    File(PathBuf),
+    /// On standard input, which is read once.
+    StandardInput,
+}
+
+/// What the operator says about the input. What is not said is found.
+#[derive(Debug, Clone, Default)]
+pub struct ReadingOptions {
+    /// The column that holds the ID: a header name, or a number from 1.
+    pub id_column: Option<String>,
+    /// Whether to look for a header.
+    pub header: HeaderOption,
+    /// The byte between two cells.
+    pub delimiter: Option<u8>,
+    /// The encoding, where no byte-order mark tells.
+    pub encoding: Option<&'static Encoding>,
+    /// The conditions of `--where`. All of them must hold.
+    pub filters: Vec<Filter>,
+}
+
+/// Whether to look for a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderOption {
+    /// The first row is a header if it looks like one.
+    #[default]
+    Find,
+    /// The first row is data.
+    Absent,
+}

@@ -1,0 +1,253 @@
+//! The header, and the column that holds the ID: found where only one can be meant, else asked for.
+//!
+//! A first row that holds data must never be taken for a header, for then it would be lost. So the rules are:
+//! a row that names a usual ID column is a header; with `--id-column NAME` the first row has to be one; with a number,
+//! or where there is but one column, it is one when the cell in question has a letter in it and no digit. Everything
+//! else is data, and if it is no ID, a result says so.
+
+use std::sync::Arc;
+
+use csv::ByteRecord;
+
+use super::quoted::{listed, quoted};
+use super::{HeaderOption, ReadingOptions};
+use crate::error::{Cause, Refusal};
+use crate::invitation::{InvitationId, is_blank, without_blanks};
+
+/// The columns with which a results file begins, so that one can be fed back.
+pub(crate) const RESULTS_COLUMNS: [&str; 8] =
+    ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
+
+/// The usual names of the ID column, as [`plain`] writes them.
+const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
+
+/// A name that many things have, and that counts only where there is none of the others.
+const SHORT_ID_NAME: &str = "id";
+
+/// The column that holds the invitation ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdColumn {
+    /// Its number, from 1.
+    pub number: usize,
+    /// Its name in the header, or `column_2` where there is none.
+    pub name: String,
+    /// Why it is this one.
+    pub choice: Choice,
+}
+
+/// Why a column is taken for the ID column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The operator said so with `--id-column`.
+    Given,
+    /// It is the only one with a usual name.
+    Name,
+    /// It is the only column.
+    Only,
+    /// The input is a results file.
+    Results,
+}
+
+/// Whether the first row of the input is its header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FirstRow {
+    Header,
+    Data,
+}
+
+/// What was settled about the columns.
+#[derive(Debug, Clone)]
+pub(super) struct Columns {
+    pub(super) names: Vec<String>,
+    pub(super) first_row: FirstRow,
+    pub(super) id: IdColumn,
+}
+
+/// The columns that a name means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Named {
+    Nothing,
+    One(usize),
+    Several(Vec<usize>),
+}
+
+/// The cells of a record as text.
+pub(super) fn cells(record: &ByteRecord) -> Vec<String> {
+    record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
+}
+
+/// Whether a row names the ID column.
+pub(super) fn names_id(first: &[String], options: &ReadingOptions) -> bool {
+    let given = options.id_column.as_deref().is_some_and(|name| named(first, name) != Named::Nothing);
+    given || first.iter().any(|cell| ID_NAMES.contains(&plain(cell).as_str()) || plain(cell) == SHORT_ID_NAME)
+}
+
+/// Finds the column that a name means: the one with just this name, else the one with this name in another spelling.
+pub(super) fn named(names: &[String], wanted: &str) -> Named {
+    let exact = positions(names, |name| without_blanks(name) == without_blanks(wanted));
+    let found = if exact.is_empty() {
+        positions(names, |name| plain(name) == plain(wanted) && !plain(name).is_empty())
+    } else {
+        exact
+    };
+    match *found {
+        [] => Named::Nothing,
+        [index] => Named::One(index),
+        _ => Named::Several(found),
+    }
+}
+
+/// A name without case, blanks, `_` and `-`.
+fn plain(name: &str) -> String {
+    let kept = name.chars().filter(|character| !is_blank(*character) && !matches!(character, '_' | '-'));
+    kept.flat_map(char::to_lowercase).collect()
+}
+
+fn positions(names: &[String], wanted: impl Fn(&str) -> bool) -> Vec<usize> {
+    names.iter().enumerate().filter(|(_, name)| wanted(name)).map(|(index, _)| index).collect()
+}
+
+fn is_id(cell: &str) -> bool {
+    InvitationId::from_cell(cell).is_ok()
+}
+
+/// A cell that is a name rather than a damaged ID.
+fn is_name(cell: &str) -> bool {
+    cell.chars().any(char::is_alphabetic) && !cell.chars().any(char::is_numeric)
+}
+
+/// The first row, and what is asked about it.
+pub(super) struct Question<'a> {
+    pub(super) input: &'a Arc<str>,
+    pub(super) line: u64,
+    pub(super) first: &'a [String],
+    pub(super) options: &'a ReadingOptions,
+}
+
+impl Question<'_> {
+    /// Settles header and ID column.
+    pub(super) fn answer(&self) -> Result<Columns, Refusal> {
+        let given = self.options.id_column.as_deref().map(without_blanks);
+        let number = given.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty());
+        match (self.options.header, given, number) {
+            (_, Some(given), Some(_)) => self.numbered(given),
+            (HeaderOption::Find, Some(name), None) => self.named(name),
+            (HeaderOption::Absent, Some(name), None) => {
+                let message =
+                    format!("--id-column {} names a column, and --no-header says there are no names", quoted(name));
+                Err(Refusal::new(Cause::Usage, message).hint("give the number of the column, the first being 1"))
+            }
+            (HeaderOption::Find, None, None | Some(_)) => self.found(),
+            (HeaderOption::Absent, None, None | Some(_)) if self.first.len() == 1 => {
+                Ok(self.columns(0, FirstRow::Data, Choice::Only))
+            }
+            (HeaderOption::Absent, None, None | Some(_)) => Err(self.no_header_no_number()),
+        }
+    }
+
+    fn numbered(&self, given: &str) -> Result<Columns, Refusal> {
+        let number = given.parse::<usize>().ok().filter(|number| (1..=self.first.len()).contains(number));
+        let Some(index) = number.and_then(|number| number.checked_sub(1)) else {
+            let message = self.here(&format!("there is no column {given}: the row has {}", self.first.len()));
+            return Err(Refusal::new(Cause::Input, message).hint("columns are counted from 1; check --delimiter, too"));
+        };
+        let cell = self.first.get(index).map(String::as_str).unwrap_or_default();
+        let says_id = self.first.iter().any(|cell| ID_NAMES.contains(&plain(cell).as_str()));
+        let is_header = self.options.header == HeaderOption::Find && !is_id(cell) && (says_id || is_name(cell));
+        if is_header
+            && let [other] = *positions(self.first, |name| without_blanks(name) == given)
+            && other != index
+        {
+            let message =
+                self.here(&format!("--id-column {given} is the number of one column and the name of another"));
+            return Err(
+                Refusal::new(Cause::Input, message).hint(format!("say --id-column {} for the latter", other + 1))
+            );
+        }
+        Ok(self.columns(index, if is_header { FirstRow::Header } else { FirstRow::Data }, Choice::Given))
+    }
+
+    fn named(&self, name: &str) -> Result<Columns, Refusal> {
+        match named(self.first, name) {
+            Named::One(index) => Ok(self.columns(index, FirstRow::Header, Choice::Given)),
+            Named::Nothing => {
+                Err(self.unknown_column(name, self.first, "name one of them with --id-column, or give its number"))
+            }
+            Named::Several(indices) => {
+                let message =
+                    self.here(&format!("--id-column {} means several columns: {}", quoted(name), self.shown(&indices)));
+                Err(Refusal::new(Cause::Input, message).hint("give the number of the column with --id-column"))
+            }
+        }
+    }
+
+    fn found(&self) -> Result<Columns, Refusal> {
+        if self.first.iter().zip(RESULTS_COLUMNS).filter(|(cell, name)| cell == name).count() == RESULTS_COLUMNS.len() {
+            return Ok(self.columns(1, FirstRow::Header, Choice::Results));
+        }
+        let mut candidates = positions(self.first, |name| ID_NAMES.contains(&plain(name).as_str()));
+        // A row with an ID in it is data, and its `ID` may be Indonesia.
+        if candidates.is_empty() && !self.first.iter().any(|cell| is_id(cell)) {
+            candidates = positions(self.first, |name| plain(name) == SHORT_ID_NAME);
+        }
+        match (candidates.as_slice(), self.first) {
+            ([index], _) => Ok(self.columns(*index, FirstRow::Header, Choice::Name)),
+            ([], [only]) => {
+                let first_row = if is_name(only) { FirstRow::Header } else { FirstRow::Data };
+                Ok(self.columns(0, first_row, Choice::Only))
+            }
+            ([], _) => Err(self.no_id_column()),
+            _ => {
+                let message = format!("more than one column looks like the invitation ID: {}", self.shown(&candidates));
+                let refusal = Refusal::new(Cause::Input, self.here(&message));
+                Err(refusal.hint("say which with --id-column and its number"))
+            }
+        }
+    }
+
+    fn columns(&self, index: usize, first_row: FirstRow, choice: Choice) -> Columns {
+        let names: Vec<String> = match first_row {
+            FirstRow::Header => self.first.to_vec(),
+            FirstRow::Data => (1..=self.first.len()).map(|number| format!("column_{number}")).collect(),
+        };
+        let name = names.get(index).cloned().unwrap_or_default();
+        Columns { names, first_row, id: IdColumn { number: index + 1, name, choice } }
+    }
+
+    /// Refuses a name that no column has.
+    pub(super) fn unknown_column(&self, name: &str, names: &[String], hint: &str) -> Refusal {
+        let message = format!("there is no column {}; the columns are {}", quoted(name), listed(names));
+        Refusal::new(Cause::Input, self.here(&message)).hint(hint)
+    }
+
+    fn no_id_column(&self) -> Refusal {
+        let list = listed(self.first);
+        if self.first.iter().any(|cell| is_id(cell)) {
+            let message =
+                format!("the first row looks like data, and does not say which column holds the invitation ID: {list}");
+            return Refusal::new(Cause::Input, self.here(&message))
+                .hint("say which with --no-header --id-column and its number, the first being 1");
+        }
+        let message = format!("no column is named like an invitation ID; the columns are {list}");
+        Refusal::new(Cause::Input, self.here(&message)).hint("say which one it is with --id-column, by name or number")
+    }
+
+    fn no_header_no_number(&self) -> Refusal {
+        let message =
+            format!("without a header, nothing says which column holds the invitation ID: {}", listed(self.first));
+        Refusal::new(Cause::Input, self.here(&message))
+            .hint("say which with --id-column and its number, the first being 1")
+    }
+
+    pub(super) fn shown(&self, indices: &[usize]) -> String {
+        let shown = indices.iter().map(|index| {
+            let name = self.first.get(*index).map(String::as_str).unwrap_or_default();
+            format!("column {} {}", index + 1, quoted(name))
+        });
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn here(&self, message: &str) -> String {
+        format!("{}, line {}: {message}", self.input, self.line)
+    }
+}

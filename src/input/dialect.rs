@@ -1,0 +1,131 @@
+//! The delimiter: what the operator says, else what Excel's `sep=` line says, else what makes sense of the first rows.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use csv::ByteRecord;
+
+use super::encoding::Decoding;
+use super::kinds::refuse_separator_line;
+use super::quoted::quoted;
+use super::records::Records;
+use super::source::Bytes;
+use super::{ReadingOptions, columns};
+use crate::error::Refusal;
+
+/// The delimiters that are looked for, the likelier first.
+const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// How many rows are looked at (chosen by us): the cells of a wrong delimiter rarely agree for that long.
+const LOOKED_AT_ROWS: usize = 100;
+
+/// Reads the value of `--delimiter`: one character of ASCII, `tab` or `\t`.
+///
+/// # Errors
+///
+/// More than one character, one that is not ASCII, or one that stands in numbers, words or quotes.
+pub fn parse_delimiter(text: &str) -> Result<u8, String> {
+    let byte = match (text, text.as_bytes()) {
+        ("tab" | "TAB" | "\\t", _) => Some(b'\t'),
+        (_, [byte]) => Some(*byte),
+        _ => None,
+    };
+    byte.filter(|byte| is_usable(*byte)).ok_or_else(|| {
+        format!("{} cannot be a delimiter: use one character such as , ; or |, or the word tab", quoted(text))
+    })
+}
+
+fn is_usable(byte: u8) -> bool {
+    byte.is_ascii() && !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\'' | b'\r' | b'\n' | 0)
+}
+
+/// The form of the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    pub(super) separator_line: SeparatorLine,
+}
+
+/// Whether the first line is Excel's `sep=;`, and so no row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SeparatorLine {
+    Present,
+    Absent,
+}
+
+/// The beginning of the input as text.
+#[derive(Debug)]
+pub(super) struct Sample {
+    pub(super) text: Vec<u8>,
+    pub(super) extent: Extent,
+}
+
+/// How much of the input a sample is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    Beginning,
+}
+
+impl Sample {
+    /// The first records that stand in the sample from beginning to end, as long as they can be cut.
+    pub(super) fn records(&self, delimiter: u8) -> Vec<(u64, ByteRecord)> {
+        let whole_lines = match self.extent {
+            Extent::Whole => self.text.len(),
+            Extent::Beginning => memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1),
+        };
+        let bytes = Cursor::new(self.text.get(..whole_lines).unwrap_or_default().to_vec());
+        let bytes = Bytes::Stream(Box::new(bytes));
+        let mut records = Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter);
+        let mut found = Vec::new();
+        let mut record = ByteRecord::new();
+        while found.len() <= LOOKED_AT_ROWS
+            && let Ok(Some(line)) = records.read(&mut record)
+        {
+            found.push((line, record.clone()));
+        }
+        found
+    }
+}
+
+impl Dialect {
+    /// Settles the dialect.
+    pub(super) fn settle(input: &str, sample: &Sample, options: &ReadingOptions) -> Result<Self, Refusal> {
+        let Some(named) = separator_line(&sample.text) else {
+            let delimiter = options.delimiter.unwrap_or_else(|| likeliest(sample, options));
+            return Ok(Self { delimiter, separator_line: SeparatorLine::Absent });
+        };
+        let delimiter = options.delimiter.map_or_else(|| parse_delimiter(named).map_err(|_unusable| named), Ok);
+        let delimiter = delimiter.map_err(|named| refuse_separator_line(input, named))?;
+        Ok(Self { delimiter, separator_line: SeparatorLine::Present })
+    }
+}
+
+/// What Excel's first line names as the delimiter.
+fn separator_line(text: &[u8]) -> Option<&str> {
+    let end = memchr::memchr2(b'\r', b'\n', text).unwrap_or(text.len());
+    let line = std::str::from_utf8(text.get(..end)?).ok()?;
+    let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
+    let (word, named) = line.split_once('=')?;
+    word.eq_ignore_ascii_case("sep").then_some(named)
+}
+
+/// The candidate under which the first rows make most sense: first one that shows a column for the ID, then one that
+/// gives the most rows the same number of cells, then one that gives the most cells.
+fn likeliest(sample: &Sample, options: &ReadingOptions) -> u8 {
+    let sense = |delimiter: u8| {
+        let records = sample.records(delimiter);
+        let (_, first) = records.first()?;
+        let alike = records.iter().filter(|(_, record)| record.len() == first.len()).count();
+        let names_id = columns::names_id(&columns::cells(first), options);
+        (first.len() > 1).then(|| (names_id, alike * 100 / records.len(), first.len()))
+    };
+    let mut best = (b',', None);
+    for delimiter in CANDIDATES {
+        let found = sense(delimiter);
+        if found > best.1 {
+            best = (delimiter, found);
+        }
+    }
+    best.0
+}

@@ -1,0 +1,122 @@
+//! What can end the reading of an input: errors that name the file, the line and, as a hint, the remedy.
+//!
+//! A row whose ID is wrong is not here: it is a result. These are faults after which it is no longer certain where a
+//! row begins or ends, so that nothing behind them may be sent.
+
+use std::io;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::error::{Cause, Refusal};
+
+/// The reading of the input ended early. Nothing that stands behind this place is sent.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The operating system could not read on.
+    #[error("could not read {input}")]
+    Io {
+        /// The input, as messages name it.
+        input: Arc<str>,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is no longer what was surveyed.
+    #[error("{input} was changed after the reading had begun")]
+    Changed {
+        /// The input, as messages name it.
+        input: Arc<str>,
+    },
+    /// The text cannot be cut into rows with certainty.
+    #[error("{input}, line {line}: {fault}")]
+    Malformed {
+        /// The input, as messages name it.
+        input: Arc<str>,
+        /// The line of the input, from 1.
+        line: u64,
+        /// What stands there.
+        fault: Fault,
+    },
+}
+
+/// A place where the text cannot be cut into rows with certainty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// A cell begins with a quote, and the input ends within it.
+    #[error("the quote that opens a cell on this line is never closed")]
+    UnclosedQuote,
+    /// `"John" Smith`: a quoted cell goes on behind its closing quote.
+    #[error("text stands behind the closing quote of the cell that begins on line {opened}")]
+    TextBehindQuote {
+        /// The line with the opening quote.
+        opened: u64,
+    },
+    /// `1, "Smith, John"`: for some programs the quote opens a cell, for others it is text.
+    #[error("a quote stands behind blanks at the start of a cell, and the cell ends before the quote is closed")]
+    QuoteBehindBlanks,
+    /// The lines of one row look like rows: the quote that holds them together is probably a slip.
+    #[error("quotes join this row with one below, which looks like a row of its own with the ID {id}")]
+    JoinedRows {
+        /// The ID in the line below.
+        id: u64,
+    },
+    /// A row without end.
+    #[error("the row that begins here is longer than {} MiB", limit / (1024 * 1024))]
+    TooLong {
+        /// The most bytes that a row may have.
+        limit: usize,
+    },
+    /// Bytes that mean nothing in the encoding.
+    #[error("bytes that mean nothing in {encoding}")]
+    Undecodable {
+        /// The name of the encoding.
+        encoding: &'static str,
+    },
+    /// The parser of the cells found another end of the row than the count of the lines.
+    #[error("the end of this row is not certain")]
+    UncertainEnd,
+}
+
+impl Fault {
+    /// What the operator can do about it.
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::UnclosedQuote | Self::TooLong { .. } => {
+                "look for a quote too many on that line; a quote within a quoted cell is written twice"
+            }
+            Self::TextBehindQuote { .. } => {
+                "write a quote within a quoted cell twice (\"\"), or export the file again with standard CSV quoting"
+            }
+            Self::QuoteBehindBlanks => "take out the blanks between the delimiter and the quote",
+            Self::JoinedRows { .. } => {
+                "look for a quote too many on that line, or take the lines out of the cell if they belong to it"
+            }
+            Self::Undecodable { .. } => "export the file again as UTF-8, or name its encoding with --encoding",
+            Self::UncertainEnd => "export the file again with standard CSV quoting",
+        }
+    }
+}
+
+impl ReadError {
+    /// What the operator can do about it, where that is known.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Changed { .. } => Some("wait until the export is finished, then start again"),
+            Self::Malformed { fault, .. } => Some(fault.hint()),
+        }
+    }
+}
+
+impl From<ReadError> for Refusal {
+    /// The same error, before anything was sent.
+    fn from(error: ReadError) -> Self {
+        let cause = if matches!(error, ReadError::Changed { .. }) { Cause::InputChanged } else { Cause::Input };
+        let refusal = Self { hint: error.hint().map(str::to_owned), ..Self::new(cause, error.to_string()) };
+        match error {
+            ReadError::Io { source, .. } => refusal.caused_by(source),
+            ReadError::Changed { .. } | ReadError::Malformed { .. } => refusal,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `--where`: which rows are meant at all.
+
+use std::str::FromStr;
+
+use csv::ByteRecord;
+use thiserror::Error;
+
+use super::columns::{Named, Question, named};
+use super::quoted::quoted;
+use crate::error::{Cause, Refusal};
+use crate::invitation::without_blanks;
+
+/// One condition of `--where`: `COLUMN=VALUE` or `COLUMN!=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// The name of the column, or its number where no column has such a name.
+    pub column: String,
+    /// Whether the cell has to be the value, or anything else.
+    pub comparison: Comparison,
+    /// The value, without blanks around it. It is compared without regard to case.
+    pub value: String,
+}
+
+/// How a cell is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+/// A `--where` that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{} is no filter: write COLUMN=VALUE or COLUMN!=VALUE", quoted(text))]
+pub struct FilterError {
+    text: String,
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let error = || FilterError { text: text.to_owned() };
+        let (before, value) = text.split_once('=').ok_or_else(error)?;
+        let (column, comparison) = match before.strip_suffix('!') {
+            Some(column) => (column, Comparison::NotEqual),
+            None => (before, Comparison::Equal),
+        };
+        let (column, value) = (without_blanks(column), without_blanks(value));
+        // `Status!==Pending` would let every row through.
+        if column.is_empty() || value.starts_with('=') {
+            return Err(error());
+        }
+        Ok(Self { column: column.to_owned(), comparison, value: value.to_owned() })
+    }
+}
+
+/// A filter of which the column is known.
+#[derive(Debug, Clone)]
+pub(super) struct ResolvedFilter {
+    index: usize,
+    filter: Filter,
+    lowercase: String,
+}
+
+impl Filter {
+    /// Finds the column.
+    pub(super) fn resolve(&self, names: &[String], question: &Question<'_>) -> Result<ResolvedFilter, Refusal> {
+        let number = self.column.parse::<usize>().ok().filter(|number| (1..=names.len()).contains(number));
+        let index = match (named(names, &self.column), number) {
+            (Named::One(index), _) => index,
+            (Named::Nothing, Some(number)) => number - 1,
+            (Named::Nothing, None) => {
+                return Err(question.unknown_column(&self.column, names, "check the --where that names it"));
+            }
+            (Named::Several(indices), _) => {
+                let shown = question.shown(&indices);
+                let message =
+                    question.here(&format!("--where {} means several columns: {shown}", quoted(&self.column)));
+                let refusal = Refusal::new(Cause::Input, message);
+                return Err(refusal.hint("give the number of the column in place of its name"));
+            }
+        };
+        Ok(ResolvedFilter { index, filter: self.clone(), lowercase: self.value.to_lowercase() })
+    }
+
+    fn sign(&self) -> &'static str {
+        match self.comparison {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "!=",
+        }
+    }
+}
+
+impl ResolvedFilter {
+    /// Whether a row is meant. A cell that is missing is empty.
+    pub(super) fn lets_through(&self, record: &ByteRecord) -> bool {
+        let cell = self.cell(record);
+        let equal = cell.eq_ignore_ascii_case(&self.filter.value)
+            || (!cell.is_ascii() || !self.lowercase.is_ascii()) && cell.to_lowercase() == self.lowercase;
+        equal == (self.filter.comparison == Comparison::Equal)
+    }
+
+    /// Why a row is not meant, in one line.
+    pub(super) fn reason(&self, record: &ByteRecord) -> String {
+        format!("{}: the cell is {}", self.summary(), quoted(self.cell(record)))
+    }
+
+    /// Why rows are not meant.
+    pub(super) fn summary(&self) -> String {
+        let Filter { column, value, .. } = &self.filter;
+        format!("excluded by --where {}", quoted(&format!("{column}{}{value}", self.filter.sign())))
+    }
+
+    fn cell<'a>(&self, record: &'a ByteRecord) -> &'a str {
+        let cell = record.get(self.index).unwrap_or_default();
+        without_blanks(std::str::from_utf8(cell).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_column_a_comparison_and_a_value() {
+        let filter = |column: &str, comparison, value: &str| {
+            Ok(Filter { column: column.to_owned(), comparison, value: value.to_owned() })
+        };
+        assert_eq!("Test Status=Pending".parse(), filter("Test Status", Comparison::Equal, "Pending"));
+        assert_eq!(" Status != Not Started ".parse(), filter("Status", Comparison::NotEqual, "Not Started"));
+        assert_eq!("note=a=b".parse(), filter("note", Comparison::Equal, "a=b"));
+        assert_eq!("note=".parse(), filter("note", Comparison::Equal, ""));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for text in ["", "Pending", "=Pending", "!=Pending", "Status==Pending", "Status!==Pending", "Status<>x"] {
+            assert!(text.parse::<Filter>().unwrap_err().to_string().contains("COLUMN=VALUE"), "{text}");
+        }
+    }
+}

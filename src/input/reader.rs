@@ -1,0 +1,177 @@
+//! The rows of the input, one by one, each ready to be sent or with the reason why not. Made to run in its own thread.
+
+use std::io::{Cursor, Read};
+use std::sync::Arc;
+
+use super::ReadingOptions;
+use super::dialect::{Extent, Sample};
+use super::encoding::{Decoding, Utf8};
+use super::fault::ReadError;
+use super::kinds::refuse_other_kinds;
+use super::reading::{Beginning, Reading, Rows};
+use super::screen::{Verdict, Why};
+use super::seen::Seen;
+use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
+use super::suspicion::Suspicion;
+use super::tally::SHOWN_ROWS;
+use crate::error::Refusal;
+use crate::row::{Intent, Layout, Row, Skip};
+
+/// Reads the rows of the input in their order.
+///
+/// Every row of the input comes out once, or the reading ends with an error: what stands behind that place is not
+/// known, and is not to be sent. After an error there is nothing more.
+#[derive(Debug)]
+pub struct RowReader {
+    rows: Rows,
+    reading: Reading,
+    seen: Seen,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Reading,
+    Ended,
+}
+
+impl RowReader {
+    /// Reads a surveyed file once more from its beginning, by the handle that the survey opened.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has changed.
+    #[expect(clippy::needless_pass_by_value, reason = "a second reader of the same handle would take bytes from it")]
+    pub fn from_file(file: InputFile, reading: Reading) -> Result<Self, ReadError> {
+        Self::again(&file, reading)
+    }
+
+    pub(super) fn again(file: &InputFile, reading: Reading) -> Result<Self, ReadError> {
+        let bytes = file.bytes_from(reading.decoding.text_offset())?;
+        let rows = Rows::again(bytes, file.name(), &reading)?;
+        let seen = Seen::in_file(&reading.duplicated);
+        Ok(Self { rows, reading, seen, state: State::Reading })
+    }
+
+    /// Reads a stream, which nobody has surveyed. It waits for two lines or for 64 KiB, never for the end.
+    ///
+    /// What only a survey can know is done without: the encoding is decided row by row where nothing tells it, a
+    /// duplicate does not name the first line, and the layout always has room for cells beyond the header's width.
+    ///
+    /// # Errors
+    ///
+    /// The beginning cannot be read, is no CSV, or does not have the columns that are asked for.
+    pub fn from_stream(mut stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Self, Refusal> {
+        let input: Arc<str> = STANDARD_INPUT.into();
+        let unreadable = |source| Refusal::from(ReadError::Io { input: Arc::clone(&input), source });
+        let (beginning, extent) = beginning_of(&mut stream).map_err(unreadable)?;
+        refuse_other_kinds(&input, &beginning)?;
+        let decoding = Decoding::settle(&input, &beginning, options.encoding, Utf8::Unknown)?;
+        let sample = Sample { text: decoding.preview(&beginning), extent };
+        let text = beginning.get(decoding.mark_bytes..).unwrap_or_default().to_vec();
+        let bytes = Bytes::Stream(Box::new(Cursor::new(text).chain(stream)));
+        let (mut reading, rows) = Beginning { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
+        reading.layout.extra_cells = true;
+        check_sample(&input, &sample, &reading)?;
+        Ok(Self { rows, reading, seen: Seen::in_stream(), state: State::Reading })
+    }
+
+    /// The form that the results repeat.
+    pub fn layout(&self) -> &Layout {
+        &self.reading.layout
+    }
+
+    /// How the input is read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Whether the rows come from a stream, so that the next one may be long in coming.
+    pub fn is_stream(&self) -> bool {
+        matches!(self.seen, Seen::Ids(_))
+    }
+
+    /// Goes to the next row and decides about it.
+    pub(super) fn advance(&mut self) -> Result<Option<(u64, Verdict)>, ReadError> {
+        Ok(self.rows.next()?.map(|(line, verdict)| match verdict {
+            Verdict::Cancel(id) => (line, self.seen.verdict(line, id)),
+            Verdict::Skip(_) => (line, verdict),
+        }))
+    }
+
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// Reads on until a few duplicates were met.
+    pub(super) fn first_duplicates(mut self) -> Result<Vec<(u64, Skip)>, ReadError> {
+        let mut found = Vec::new();
+        while found.len() < SHOWN_ROWS
+            && let Some((line, verdict)) = self.advance()?
+        {
+            if let Verdict::Skip(why @ Why::Duplicate(_)) = verdict {
+                found.push((line, self.rows.screen().skip(why, self.rows.record())));
+            }
+        }
+        Ok(found)
+    }
+
+    fn row(&self, line: u64, verdict: Verdict) -> Row {
+        let record = self.rows.record();
+        let intent = match verdict {
+            Verdict::Cancel(id) => Intent::Cancel(id),
+            Verdict::Skip(why) => Intent::Skip(self.rows.screen().skip(why, record)),
+        };
+        let mut cells = csv::ByteRecord::with_capacity(record.as_slice().len(), record.len());
+        cells.extend(record);
+        Row { line, intent, cells }
+    }
+}
+
+impl Iterator for RowReader {
+    type Item = Result<Row, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let step = self.advance();
+        if !matches!(step, Ok(Some(_))) {
+            self.state = State::Ended;
+        }
+        step.map(|step| step.map(|(line, verdict)| self.row(line, verdict))).transpose()
+    }
+}
+
+/// Reads the beginning of a stream: as much as comes until there are a header and a row, or nothing more.
+fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut filled = 0;
+    let mut extent = Extent::Beginning;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match stream.read(room) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+            Ok(0) => {
+                extent = Extent::Whole;
+                break;
+            }
+            Ok(count) => filled += count,
+        }
+        let lines = memchr::memchr2_iter(b'\n', b'\r', buffer.get(..filled).unwrap_or_default()).count();
+        if lines >= 2 {
+            break;
+        }
+    }
+    buffer.truncate(filled);
+    Ok((buffer, extent))
+}
+
+/// Looks at what has come of a stream, for there is no survey to find the wrong column out.
+fn check_sample(input: &str, sample: &Sample, reading: &Reading) -> Result<(), Refusal> {
+    let mut suspicion = Suspicion::of(reading);
+    for (line, record) in sample.records(reading.layout.delimiter).into_iter().skip(reading.preamble) {
+        suspicion.look(line, reading.screen.verdict(&record), &record);
+    }
+    suspicion.check(input)
+}

@@ -1,0 +1,158 @@
+//! How one input is read: settled once from its beginning, and kept for the second pass.
+
+use std::sync::Arc;
+
+use csv::ByteRecord;
+use encoding_rs::Encoding;
+
+use super::ReadingOptions;
+use super::columns::{Columns, FirstRow, IdColumn, Question, cells};
+use super::dialect::{Dialect, Sample, SeparatorLine};
+use super::encoding::Decoding;
+use super::fault::{Fault, ReadError};
+use super::filter::ResolvedFilter;
+use super::records::Records;
+use super::screen::{Screen, Verdict};
+use super::source::Bytes;
+use crate::error::Refusal;
+use crate::row::Layout;
+
+/// How one input is read: what was found, and what the operator said.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The encoding of the input.
+    pub encoding: &'static Encoding,
+    /// The line with the header; none where there is no header.
+    pub header_line: Option<u64>,
+    /// The column that holds the ID; none where the input has no row at all.
+    pub id_column: Option<IdColumn>,
+    /// The form that the results repeat.
+    pub layout: Layout,
+    pub(super) decoding: Decoding,
+    /// How many records stand before the first row: a `sep=` line, a header.
+    pub(super) preamble: usize,
+    pub(super) screen: Screen,
+    /// The IDs that more than one row asks for, in order; empty where the input was not surveyed.
+    pub(super) duplicated: Arc<Vec<u64>>,
+}
+
+/// The rows of an input, each with what it asks for.
+#[derive(Debug)]
+pub(super) struct Rows {
+    records: Records,
+    screen: Screen,
+    /// A first row that is no header, read to settle that.
+    waiting: Option<u64>,
+    record: ByteRecord,
+}
+
+/// An input before its first row.
+pub(super) struct Beginning<'a> {
+    pub(super) input: &'a Arc<str>,
+    pub(super) bytes: Bytes,
+    pub(super) decoding: Decoding,
+    pub(super) sample: &'a Sample,
+    pub(super) options: &'a ReadingOptions,
+}
+
+impl Beginning<'_> {
+    /// Settles how the input is read, and stops before its first row.
+    pub(super) fn settle(self) -> Result<(Reading, Rows), Refusal> {
+        let Self { input, bytes, decoding, sample, options } = self;
+        let dialect = Dialect::settle(input, sample, options)?;
+        let mut records = Records::new(bytes, decoding, input, dialect.delimiter);
+        let mut record = ByteRecord::new();
+        let separator_lines = usize::from(dialect.separator_line == SeparatorLine::Present);
+        for _ in 0..separator_lines {
+            records.read(&mut record)?;
+        }
+        let first_line = records.read(&mut record)?;
+        let (columns, filters) = match first_line {
+            None => (None, Vec::new()),
+            Some(line) => {
+                let first = cells(&record);
+                let question = Question { input, line, first: &first, options };
+                let columns = question.answer()?;
+                let filters = resolve(options, &columns, &question)?;
+                (Some(columns), filters)
+            }
+        };
+        let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
+        let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
+        let id_column = columns.map(|columns| columns.id);
+        let screen = Screen {
+            id_index: id_column.as_ref().map_or(0, |id| id.number - 1),
+            id_name: id_column.as_ref().map_or_else(String::new, |id| id.name.clone()),
+            width: names.len(),
+            delimiter: dialect.delimiter,
+            first_row,
+            filters,
+        };
+        if let (Some(line), FirstRow::Header) = (first_line, first_row)
+            && let Some(id) = screen.joined_rows(records.text(), first_row)
+        {
+            return Err(records.malformed(line, Fault::JoinedRows { id: id.get() }).into());
+        }
+        let reading = Reading {
+            encoding: decoding.encoding,
+            header_line: first_line.filter(|_| first_row == FirstRow::Header),
+            id_column,
+            layout: Layout {
+                delimiter: dialect.delimiter,
+                byte_order_mark: decoding.mark_bytes > 0,
+                columns: names,
+                extra_cells: false,
+            },
+            decoding,
+            preamble: separator_lines + usize::from(first_row == FirstRow::Header),
+            screen: screen.clone(),
+            duplicated: Arc::default(),
+        };
+        let waiting = first_line.filter(|_| first_row == FirstRow::Data);
+        Ok((reading, Rows { records, screen, waiting, record }))
+    }
+}
+
+fn resolve(
+    options: &ReadingOptions,
+    columns: &Columns,
+    question: &Question<'_>,
+) -> Result<Vec<ResolvedFilter>, Refusal> {
+    options.filters.iter().map(|filter| filter.resolve(&columns.names, question)).collect()
+}
+
+impl Rows {
+    /// Reads an input again from its beginning, as it was settled.
+    pub(super) fn again(bytes: Bytes, input: &Arc<str>, reading: &Reading) -> Result<Self, ReadError> {
+        let mut records = Records::new(bytes, reading.decoding, input, reading.layout.delimiter);
+        let mut record = ByteRecord::new();
+        for _ in 0..reading.preamble {
+            records.read(&mut record)?;
+        }
+        Ok(Self { records, screen: reading.screen.clone(), waiting: None, record })
+    }
+
+    /// Goes to the next row and says on which line it begins and what it asks for.
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Verdict)>, ReadError> {
+        let line = match self.waiting.take() {
+            Some(line) => line,
+            None => match self.records.read(&mut self.record)? {
+                Some(line) => line,
+                None => return Ok(None),
+            },
+        };
+        if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
+            return Err(self.records.malformed(line, Fault::JoinedRows { id: id.get() }));
+        }
+        Ok(Some((line, self.screen.verdict(&self.record))))
+    }
+
+    /// The cells of the current row.
+    pub(super) fn record(&self) -> &ByteRecord {
+        &self.record
+    }
+
+    pub(super) fn screen(&self) -> &Screen {
+        &self.screen
+    }
+}

@@ -1,0 +1,172 @@
+//! What one row asks for: screened by the filters first, then by its ID. Whether an earlier row asked for the same
+//! invitation is known elsewhere.
+//!
+//! A row with too many cells may be one whose text held the delimiter without quotes: then its cells have moved to the
+//! right. It is used as long as only one of its cells can be the ID that was meant.
+
+use csv::ByteRecord;
+
+use super::columns::FirstRow;
+use super::filter::ResolvedFilter;
+use super::quoted::quoted;
+use crate::invitation::{InvitationId, NotAnId};
+use crate::outcome::Status;
+use crate::row::Skip;
+
+/// The delimiters that people also write between the thousands of a number.
+const GROUPING_DELIMITERS: &[u8] = b",. '_";
+
+/// What is known about every row of one input.
+#[derive(Debug, Clone)]
+pub(super) struct Screen {
+    pub(super) id_index: usize,
+    pub(super) id_name: String,
+    pub(super) width: usize,
+    pub(super) delimiter: u8,
+    pub(super) first_row: FirstRow,
+    pub(super) filters: Vec<ResolvedFilter>,
+}
+
+/// What a row asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Cancel(InvitationId),
+    Skip(Why),
+}
+
+/// Why a row is not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The cell is no ID.
+    NotAnId(NotAnId),
+    /// The row ends before the ID column.
+    Short,
+    /// `2,932,950` in a column that was not made for it: three cells.
+    Grouped,
+    /// The row is too long, and the ID may have moved to the right.
+    Moved,
+    /// The filter with this index does not let it through.
+    Filtered(usize),
+    /// The invitation was asked for before, on this line where it is known.
+    Duplicate(Option<u64>),
+}
+
+impl Why {
+    pub(super) fn status(self) -> Status {
+        match self {
+            Self::NotAnId(_) | Self::Short | Self::Grouped | Self::Moved => Status::InvalidId,
+            Self::Filtered(_) => Status::Filtered,
+            Self::Duplicate(_) => Status::Duplicate,
+        }
+    }
+
+    /// Whether two rows are left out for the same reason, whatever stands in them.
+    pub(super) fn is_like(self, other: Self) -> bool {
+        self == other || matches!((self, other), (Self::Duplicate(_), Self::Duplicate(_)))
+    }
+}
+
+impl Screen {
+    /// Says what a row asks for.
+    pub(super) fn verdict(&self, record: &ByteRecord) -> Verdict {
+        if let Some(index) = self.filters.iter().position(|filter| !filter.lets_through(record)) {
+            return Verdict::Skip(Why::Filtered(index));
+        }
+        let Some(cell) = record.get(self.id_index) else { return Verdict::Skip(Why::Short) };
+        match id_in(cell) {
+            Err(fault) => Verdict::Skip(Why::NotAnId(fault)),
+            Ok(_) if self.may_be_grouped(cell, record) => Verdict::Skip(Why::Grouped),
+            Ok(_) if self.may_have_moved(record) => Verdict::Skip(Why::Moved),
+            Ok(id) => Verdict::Cancel(id),
+        }
+    }
+
+    /// Words why a row is not sent.
+    pub(super) fn skip(&self, why: Why, record: &ByteRecord) -> Skip {
+        let cell = record.get(self.id_index).unwrap_or_default();
+        let as_it_was = || String::from_utf8_lossy(cell).into_owned();
+        let invitation_id = match why.status() {
+            Status::InvalidId => as_it_was(),
+            _ => id_in(cell).map_or_else(|_| as_it_was(), |id| id.to_string()),
+        };
+        let reason = match why {
+            Why::Filtered(index) => self.filters.get(index).map(|filter| filter.reason(record)).unwrap_or_default(),
+            Why::Duplicate(Some(line)) => format!("same invitation as line {line}"),
+            _ => self.summary(why),
+        };
+        Skip { status: why.status(), invitation_id, reason }
+    }
+
+    /// Why rows are not sent, without what differs from row to row.
+    pub(super) fn summary(&self, why: Why) -> String {
+        match why {
+            Why::NotAnId(fault) => fault.to_string(),
+            Why::Short => format!("the row ends before its column {}", quoted(&self.id_name)),
+            Why::Grouped => {
+                "may be the beginning of a number with thousands separators: export the column as Text, or \
+                             as Number without them"
+                    .to_owned()
+            }
+            Why::Moved => "the row has more cells than the header, and more than one of them may be the ID: quote the \
+                           text that holds the delimiter"
+                .to_owned(),
+            Why::Filtered(index) => self.filters.get(index).map(ResolvedFilter::summary).unwrap_or_default(),
+            Why::Duplicate(_) => "same invitation as an earlier line".to_owned(),
+        }
+    }
+
+    /// Finds out whether a row of several lines looks like several rows: the sign of a quote too many. Returns the ID
+    /// that would be swallowed.
+    ///
+    /// A cell of several lines seldom ends on a line that has, quotes taken for text, as many cells as the header and
+    /// an ID in its place; in a header it never goes on with such a line. In two columns an address may, so there every
+    /// line of at least three has to look like that.
+    pub(super) fn joined_rows(&self, text: &[u8], kind: FirstRow) -> Option<InvitationId> {
+        if self.width < 2 || memchr::memchr2(b'\n', b'\r', text).is_none() {
+            return None;
+        }
+        let lines = text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+        let ids: Vec<_> = lines.map(|line| self.id_of_line(line)).collect();
+        match (kind, ids.as_slice()) {
+            (FirstRow::Header, [_, below @ ..]) => below.iter().find_map(|id| *id),
+            (FirstRow::Data, [Some(_), between @ .., Some(last)]) => {
+                let is_certain = self.width > 2 || !between.is_empty() && between.iter().all(Option::is_some);
+                is_certain.then_some(*last)
+            }
+            (FirstRow::Header | FirstRow::Data, _) => None,
+        }
+    }
+
+    fn id_of_line(&self, line: &[u8]) -> Option<InvitationId> {
+        let mut cells = line.split(|byte| *byte == self.delimiter);
+        let width = cells.clone().count();
+        cells.nth(self.id_index).filter(|_| width == self.width).and_then(|cell| id_in(cell).ok())
+    }
+
+    /// Where the delimiter is a comma, `2,932,950` without quotes is three cells, and `2` must not be sent for it. Only
+    /// a header that counts as many columns as the row has cells shows that they were meant to be cells.
+    fn may_be_grouped(&self, cell: &[u8], record: &ByteRecord) -> bool {
+        let is_attested = self.first_row == FirstRow::Header && record.len() <= self.width;
+        let is_group =
+            |cell: &[u8], lengths: &[usize]| lengths.contains(&cell.len()) && cell.iter().all(u8::is_ascii_digit);
+        !is_attested
+            && GROUPING_DELIMITERS.contains(&self.delimiter)
+            && is_group(cell.trim_ascii(), &[1, 2, 3])
+            && record.get(self.id_index + 1).is_some_and(|next| is_group(next.trim_ascii_end(), &[2, 3]))
+    }
+
+    /// With an ID column that is not the first, each cell too many may have pushed the ID one column to the right.
+    /// Empty cells at the end are but delimiters too many.
+    fn may_have_moved(&self, record: &ByteRecord) -> bool {
+        if self.id_index == 0 || record.len() <= self.width {
+            return false;
+        }
+        let used = record.iter().rposition(|cell| !cell.trim_ascii().is_empty()).map_or(0, |index| index + 1);
+        let extra = used.saturating_sub(self.width);
+        record.iter().skip(self.id_index + 1).take(extra).any(|cell| id_in(cell).is_ok())
+    }
+}
+
+fn id_in(cell: &[u8]) -> Result<InvitationId, NotAnId> {
+    std::str::from_utf8(cell).map_or(Err(NotAnId::Text), InvitationId::from_cell)
+}

@@ -1,0 +1,55 @@
+use super::*;
+
+const TEXT: &str = "id,Test Status,Note\n5,Pending,\n6, PENDING ,x\n7,Completed,x\nx,Completed,\n5,pending,y\n8\n";
+
+#[test]
+fn a_filter_lets_through_what_is_equal_but_for_blanks_and_case() {
+    assert_eq!(
+        rows_with(TEXT, &filtered(&["test_status=pending"])),
+        ["2 5", "3 6", "4 filtered \"7\"", "5 filtered \"x\"", "6 duplicate \"5\"", "7 filtered \"8\""]
+    );
+}
+
+#[test]
+fn all_filters_must_hold_and_a_missing_cell_is_empty() {
+    let both = filtered(&["Test Status=Pending", "Note!=x"]);
+    assert_eq!(rows_with(TEXT, &both)[..2], ["2 5", "3 filtered \"6\""]);
+    assert_eq!(rows_with(TEXT, &filtered(&["note="])).last().unwrap(), "7 8");
+    assert_eq!(rows_with(TEXT, &filtered(&["2!=completed"])).last().unwrap(), "7 8");
+}
+
+#[test]
+fn a_filtered_row_is_no_first_occurrence() {
+    let text = "id,s\n5,no\n5,yes\n5,yes\n";
+    let (survey, found) = read_with(text, &filtered(&["s=yes"])).unwrap();
+    assert_eq!(brief(&found), ["2 filtered \"5\"", "3 5", "4 duplicate \"5\""]);
+    assert_eq!(reason(&found[2]), "same invitation as line 3");
+    assert_eq!(reason(&found[0]), "excluded by --where \"s=yes\": the cell is \"no\"");
+    assert_eq!((survey.filtered, survey.eligible, survey.duplicates), (1, 1, 1));
+}
+
+#[test]
+fn letters_beyond_ascii_are_compared_without_case() {
+    assert_eq!(rows_with("id,city\n5,ÖREBRO\n6,Oslo\n", &filtered(&["city=örebro"])), ["2 5", "3 filtered \"6\""]);
+}
+
+#[test]
+fn an_unknown_or_ambiguous_column_is_refused() {
+    let message = refused_with(TEXT, &filtered(&["state=x"]));
+    assert!(
+        message.contains("there is no column \"state\"; the columns are \"id\", \"Test Status\", \"Note\""),
+        "{message}"
+    );
+    let message = refused_with("id,a,a\n5,x,y\n", &filtered(&["a=x"]));
+    assert!(message.contains("--where \"a\" means several columns: column 2 \"a\", column 3 \"a\""), "{message}");
+    assert_eq!(rows_with("id,a,a\n5,x,y\n", &filtered(&["3=y"])), ["2 5"]);
+}
+
+#[test]
+fn without_a_header_columns_have_numbers() {
+    let options = |filter| ReadingOptions { id_column: Some("1".to_owned()), ..filtered(&[filter]) };
+    for filter in ["column_2=a", "2=a"] {
+        assert_eq!(rows_with("5,a\n6,b\n", &options(filter)), ["1 5", "2 filtered \"6\""]);
+    }
+    assert!(refused_with("5,a\n", &options("s=a")).contains("the columns are \"column_1\", \"column_2\""));
+}

@@ -1,0 +1,126 @@
+//! What the room promises, tested through its front door: every input is surveyed, read as a file and read as a stream,
+//! and the three have to agree.
+
+mod cells;
+mod columns;
+mod dialect;
+mod encoding;
+mod faults;
+mod filters;
+mod kinds;
+mod random;
+mod streams;
+
+use std::fs;
+use std::io::Cursor;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::error::{Cause, Refusal};
+use crate::outcome::Status;
+use crate::row::{Intent, Row};
+
+/// A file of a test, gone with it.
+struct Given {
+    directory: TempDir,
+    path: PathBuf,
+}
+
+fn given(bytes: impl AsRef<[u8]>) -> Given {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("input.csv");
+    fs::write(&path, bytes).unwrap();
+    Given { directory, path }
+}
+
+fn options() -> ReadingOptions {
+    ReadingOptions::default()
+}
+
+fn id_column(name: &str) -> ReadingOptions {
+    ReadingOptions { id_column: Some(name.to_owned()), ..options() }
+}
+
+fn no_header() -> ReadingOptions {
+    ReadingOptions { header: HeaderOption::Absent, ..options() }
+}
+
+fn filtered(filters: &[&str]) -> ReadingOptions {
+    ReadingOptions { filters: filters.iter().map(|filter| filter.parse().unwrap()).collect(), ..options() }
+}
+
+/// Surveys and reads a file, and makes sure that the counts of the one are the rows of the other.
+fn read_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<(Survey, Vec<Row>), Refusal> {
+    let given = given(bytes);
+    let (file, survey) = survey_file(&given.path, options)?;
+    let rows: Vec<Row> = RowReader::from_file(file, survey.reading.clone()).unwrap().map(Result::unwrap).collect();
+    let count = |status: Option<Status>| {
+        let is = |row: &&Row| match &row.intent {
+            Intent::Cancel(_) => status.is_none(),
+            Intent::Skip(skip) => status == Some(skip.status),
+        };
+        u64::try_from(rows.iter().filter(is).count()).unwrap()
+    };
+    assert_eq!(survey.rows, u64::try_from(rows.len()).unwrap());
+    assert_eq!(survey.eligible, count(None));
+    assert_eq!(survey.invalid, count(Some(Status::InvalidId)));
+    assert_eq!(survey.duplicates, count(Some(Status::Duplicate)));
+    assert_eq!(survey.filtered, count(Some(Status::Filtered)));
+    assert!(rows.is_sorted_by(|one, next| one.line < next.line));
+    Ok((survey, rows))
+}
+
+fn read(bytes: impl AsRef<[u8]>) -> (Survey, Vec<Row>) {
+    read_with(bytes, &options()).unwrap()
+}
+
+fn refused_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> String {
+    let given = given(bytes);
+    let refusal = survey_file(&given.path, options).map(|_| ()).unwrap_err();
+    let path = given.directory.path().to_string_lossy().into_owned();
+    let message = refusal.message.replace(&format!("{path}/"), "");
+    assert!(message.contains("input.csv") || refusal.cause == Cause::Usage, "{message}");
+    format!("{message} | {}", refusal.hint.unwrap_or_default())
+}
+
+fn refused(bytes: impl AsRef<[u8]>) -> String {
+    refused_with(bytes, &options())
+}
+
+fn stream_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<RowReader, Refusal> {
+    RowReader::from_stream(Cursor::new(bytes.as_ref().to_vec()), options)
+}
+
+/// A row in short: its line and the ID, or the status and what stands in the ID column of its result.
+fn brief(rows: &[Row]) -> Vec<String> {
+    let brief = |row: &Row| match &row.intent {
+        Intent::Cancel(id) => format!("{} {id}", row.line),
+        Intent::Skip(skip) => format!("{} {} {:?}", row.line, skip.status, skip.invitation_id),
+    };
+    rows.iter().map(brief).collect()
+}
+
+/// Reads a file and returns its rows in short, having made sure that a stream with the same bytes gives the same.
+fn rows_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Vec<String> {
+    let (_, rows) = read_with(&bytes, options).unwrap();
+    let stream: Vec<Row> = stream_with(&bytes, options).unwrap().map(Result::unwrap).collect();
+    assert_eq!(brief(&stream), brief(&rows));
+    assert!(stream.iter().zip(&rows).all(|(one, other)| one.cells == other.cells));
+    brief(&rows)
+}
+
+fn rows(bytes: impl AsRef<[u8]>) -> Vec<String> {
+    rows_with(bytes, &options())
+}
+
+fn reason(row: &Row) -> &str {
+    match &row.intent {
+        Intent::Cancel(id) => panic!("{id} would be sent"),
+        Intent::Skip(skip) => &skip.reason,
+    }
+}
+
+fn cell(row: &Row, index: usize) -> &str {
+    std::str::from_utf8(&row.cells[index]).unwrap()
+}

@@ -1,0 +1,72 @@
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Bytes among which those that mean something to a CSV file are frequent.
+fn input() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        6 => prop::sample::select(vec!["\"", "\n", "\r", "\r\n", ",", ";", "5", "6", "12", " ", "\"\"", ",\"", "\"\n", "\t"])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        2 => prop::sample::select(vec!["id", "a,b", "é", "\u{feff}", "\0", "sep=;", "5,x\n6,y\n", "x", "2,932,950"])
+            .prop_map(|text| text.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 1..3),
+    ];
+    let header = prop::sample::select(vec!["", "id\n", "id,name\n", "name;id;x\r\n", "a,testInvitationId,b\r"]);
+    (header, vec(piece, 0..24)).prop_map(|(header, pieces)| [header.as_bytes(), &pieces.concat()].concat())
+}
+
+/// Counts the lines on which something stands, quotes or not.
+fn lines_with_text(text: &str) -> Vec<u64> {
+    let unified = text.replace("\r\n", "\n").replace('\r', "\n");
+    (1..).zip(unified.split('\n')).filter(|(_, line)| !line.is_empty()).map(|(number, _)| number).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2048))]
+
+    #[test]
+    fn no_bytes_make_the_reader_panic_and_no_row_is_lost(bytes in input(), number in prop::option::of(1..3usize)) {
+        let options = ReadingOptions { id_column: number.map(|number| number.to_string()), ..options() };
+        if let Ok((survey, rows)) = read_with(&bytes, &options) {
+            let text = survey.reading.encoding.decode(&bytes).0.into_owned();
+            let lines = lines_with_text(&text);
+            prop_assert!(rows.iter().all(|row| lines.contains(&row.line) || row.line == 1));
+            if !text.contains('"') && !text.contains('\u{feff}') {
+                prop_assert_eq!(rows.len() + survey.reading.preamble, lines.len());
+                prop_assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), lines[survey.reading.preamble..].to_vec());
+            }
+            // A stream shows less of itself before it has to be understood, and mixed encodings are read row by row.
+            let delimiter = survey.reading.layout.delimiter;
+            if survey.reading.encoding != encoding_rs::WINDOWS_1252
+                && let Ok(stream) = stream_with(&bytes, &options)
+                && stream.layout().delimiter == delimiter
+            {
+                let streamed: Result<Vec<Row>, _> = stream.collect();
+                prop_assert_eq!(brief(&streamed.unwrap()), brief(&rows));
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_proper_writer_wrote_comes_back(
+        cells in vec(("[a-z\",;\r\n é'|\t]{0,8}", "[a\"\n\r,]{0,4}"), 1..20),
+        delimiter in prop::sample::select(vec![b',', b';', b'\t', b'|']),
+        ends in prop::sample::select(vec![csv::Terminator::CRLF, csv::Terminator::Any(b'\n'), csv::Terminator::Any(b'\r')]),
+    ) {
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).terminator(ends).quote_style(csv::QuoteStyle::Necessary).from_writer(Vec::new());
+        writer.write_record(["note", "testInvitationId", "more"]).unwrap();
+        for (index, (note, more)) in cells.iter().enumerate() {
+            writer.write_record([note.as_str(), &(2_932_950 + index).to_string(), more]).unwrap();
+        }
+        let bytes = writer.into_inner().unwrap();
+        let (_, rows) = read(&bytes);
+        prop_assert_eq!(rows.len(), cells.len());
+        for (index, (row, (note, more))) in rows.iter().zip(&cells).enumerate() {
+            let id = (2_932_950 + index).to_string();
+            let cells = [note.as_bytes(), id.as_bytes(), more.as_bytes()];
+            prop_assert_eq!(row.cells.iter().collect::<Vec<_>>(), cells);
+            prop_assert!(matches!(row.intent, Intent::Cancel(_)));
+        }
+    }
+}
