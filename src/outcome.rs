@@ -113,6 +113,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The columns of a results row, in their order; the input's own follow. The names are a contract.
+    pub const COLUMNS: [&'static str; 8] =
+        ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
+
     /// The end of a row for which no call was made.
     pub fn unsent(row: Row, status: Status, error: impl Into<String>) -> Self {
         Self {
@@ -175,9 +179,9 @@ const LATENCY_DIGITS: u8 = 3;
 
 impl Summary {
     /// The summary of a run that has recorded nothing yet.
+    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the only error is a number of digits above 5")]
     pub fn new() -> Self {
-        #[expect(clippy::expect_used, reason = "the only error is a number of digits above 5")]
-        let latency_us = Histogram::new(LATENCY_DIGITS).expect("three digits are allowed");
+        let latency_us = Histogram::new(LATENCY_DIGITS).expect("up to five digits are allowed");
         Self { rows: BTreeMap::new(), calls: 0, retries: 0, latency_us }
     }
 

@@ -5,7 +5,7 @@
 
 use csv::ByteRecord;
 
-use crate::invitation::InvitationId;
+use crate::invitation::{InvitationId, is_blank};
 use crate::outcome::Status;
 
 /// One row of the input, read and screened: it either asks for a cancellation, or says why it will not be sent.
@@ -56,7 +56,7 @@ pub struct Layout {
 /// and `-`.
 pub fn column_key(name: &str) -> String {
     name.chars()
-        .filter(|&character| !character.is_whitespace() && character != '_' && character != '-')
+        .filter(|&character| !is_blank(character) && character != '_' && character != '-')
         .flat_map(char::to_lowercase)
         .collect()
 }

@@ -128,9 +128,8 @@ fn meaning(status: Status) -> &'static str {
 /// A 2xx: a cancellation if it is the documented answer for this very invitation, and in doubt otherwise.
 fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
     let http_status = Some(reply.http_status);
-    let doubt = match doubt_about(id, reply, scrubber) {
-        None => return Verdict { status: Status::Cancelled, http_status, error: String::new(), stop: None },
-        Some(doubt) => doubt,
+    let Some(doubt) = doubt_about(id, reply, scrubber) else {
+        return Verdict { status: Status::Cancelled, http_status, error: String::new(), stop: None };
     };
     let error = format!("HTTP {}, but {doubt}: it may be cancelled, so look it up in iMocha", reply.http_status);
     Verdict { status: Status::Unconfirmed, http_status, error, stop: None }

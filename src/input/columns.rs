@@ -12,13 +12,11 @@ use csv::ByteRecord;
 use super::quoted::{listed, quoted};
 use super::{HeaderOption, ReadingOptions};
 use crate::error::{Cause, Refusal};
-use crate::invitation::{InvitationId, is_blank, without_blanks};
+use crate::invitation::{InvitationId, without_blanks};
+use crate::outcome::Outcome;
+use crate::row::column_key;
 
-/// The columns with which a results file begins, so that one can be fed back.
-pub(crate) const RESULTS_COLUMNS: [&str; 8] =
-    ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
-
-/// The usual names of the ID column, as [`plain`] writes them.
+/// The usual names of the ID column, as [`column_key`] writes them.
 const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
 
 /// A name that many things have, and that counts only where there is none of the others.
@@ -79,14 +77,14 @@ pub(super) fn cells(record: &ByteRecord) -> Vec<String> {
 /// Whether a row names the ID column.
 pub(super) fn names_id(first: &[String], options: &ReadingOptions) -> bool {
     let given = options.id_column.as_deref().is_some_and(|name| named(first, name) != Named::Nothing);
-    given || first.iter().any(|cell| ID_NAMES.contains(&plain(cell).as_str()) || plain(cell) == SHORT_ID_NAME)
+    given || first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str()) || column_key(cell) == SHORT_ID_NAME)
 }
 
 /// Finds the column that a name means: the one with just this name, else the one with this name in another spelling.
 pub(super) fn named(names: &[String], wanted: &str) -> Named {
     let exact = positions(names, |name| without_blanks(name) == without_blanks(wanted));
     let found = if exact.is_empty() {
-        positions(names, |name| plain(name) == plain(wanted) && !plain(name).is_empty())
+        positions(names, |name| column_key(name) == column_key(wanted) && !column_key(name).is_empty())
     } else {
         exact
     };
@@ -95,12 +93,6 @@ pub(super) fn named(names: &[String], wanted: &str) -> Named {
         [index] => Named::One(index),
         _ => Named::Several(found),
     }
-}
-
-/// A name without case, blanks, `_` and `-`.
-fn plain(name: &str) -> String {
-    let kept = name.chars().filter(|character| !is_blank(*character) && !matches!(character, '_' | '-'));
-    kept.flat_map(char::to_lowercase).collect()
 }
 
 fn positions(names: &[String], wanted: impl Fn(&str) -> bool) -> Vec<usize> {
@@ -152,7 +144,7 @@ impl Question<'_> {
             return Err(Refusal::new(Cause::Input, message).hint("columns are counted from 1; check --delimiter, too"));
         };
         let cell = self.first.get(index).map(String::as_str).unwrap_or_default();
-        let says_id = self.first.iter().any(|cell| ID_NAMES.contains(&plain(cell).as_str()));
+        let says_id = self.first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str()));
         let is_header = self.options.header == HeaderOption::Find && !is_id(cell) && (says_id || is_name(cell));
         if is_header
             && let [other] = *positions(self.first, |name| without_blanks(name) == given)
@@ -182,13 +174,14 @@ impl Question<'_> {
     }
 
     fn found(&self) -> Result<Columns, Refusal> {
-        if self.first.iter().zip(RESULTS_COLUMNS).filter(|(cell, name)| cell == name).count() == RESULTS_COLUMNS.len() {
+        if self.first.iter().zip(Outcome::COLUMNS).filter(|(cell, name)| cell == name).count() == Outcome::COLUMNS.len()
+        {
             return Ok(self.columns(1, FirstRow::Header, Choice::Results));
         }
-        let mut candidates = positions(self.first, |name| ID_NAMES.contains(&plain(name).as_str()));
+        let mut candidates = positions(self.first, |name| ID_NAMES.contains(&column_key(name).as_str()));
         // A row with an ID in it is data, and its `ID` may be Indonesia.
         if candidates.is_empty() && !self.first.iter().any(|cell| is_id(cell)) {
-            candidates = positions(self.first, |name| plain(name) == SHORT_ID_NAME);
+            candidates = positions(self.first, |name| column_key(name) == SHORT_ID_NAME);
         }
         match (candidates.as_slice(), self.first) {
             ([index], _) => Ok(self.columns(*index, FirstRow::Header, Choice::Name)),

@@ -1,4 +1,4 @@
-//! The columns of the results, and how an outcome becomes a row of them. The names and their order are a contract.
+//! How an outcome becomes a row of the results, and what the columns are called.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,9 +9,6 @@ use jiff::fmt::temporal::DateTimePrinter;
 use crate::outcome::Outcome;
 use crate::row::{Intent, Layout, column_key};
 
-/// Our own columns, in their order. The input's columns follow.
-pub const COLUMNS: [&str; 8] =
-    ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
 /// What a column of the input is called when its name collides with another.
 const PREFIX: &str = "input_";
 /// The column for cells beyond the header's width.
@@ -31,7 +28,7 @@ pub struct Format {
 impl Format {
     /// The format of the results for an input of this layout.
     pub fn new(layout: Layout) -> Self {
-        Self { layout, record: ByteRecord::with_capacity(ROW_BYTES, COLUMNS.len()) }
+        Self { layout, record: ByteRecord::with_capacity(ROW_BYTES, Outcome::COLUMNS.len()) }
     }
 
     /// The beginning of the file: a byte-order mark where the input had one, and the header.
@@ -79,7 +76,7 @@ impl Format {
 
     /// All column names: ours, the input's with a prefix where they collide, and the one for extra cells.
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = COLUMNS.iter().map(ToString::to_string).collect();
+        let mut names: Vec<String> = Outcome::COLUMNS.iter().map(ToString::to_string).collect();
         let reserved = self.layout.extra_cells.then(|| EXTRA_COLUMN.to_owned());
         let mut taken: HashSet<String> = names.iter().chain(&reserved).map(|name| column_key(name)).collect();
         for column in &self.layout.columns {

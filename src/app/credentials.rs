@@ -1,0 +1,86 @@
+//! Where the API key and extra root certificates come from. The key never passes through an argument, a log or an error.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use reqwest::Certificate;
+
+use crate::config::{ApiKey, ConfigError};
+use crate::error::{Cause, Refusal};
+
+/// The environment variable that holds the key.
+const KEY_VARIABLE: &str = "IMOCHA_API_KEY";
+/// The systemd credential that holds the key, and the variable that names its directory (source: systemd.exec(5)).
+const CREDENTIAL: &str = "imocha-api-key";
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// The most that is read of a file with a key or certificates: a bundle of all public roots has some 250 KiB.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// The API key, from `file` where it is given, else from the environment, else from the systemd credential.
+///
+/// # Errors
+///
+/// When there is none, and when the first of these that is there holds no key.
+pub(super) fn api_key(file: Option<&Path>) -> Result<ApiKey, Refusal> {
+    if let Some(file) = file {
+        return from_file(file);
+    }
+    if let Some(value) = std::env::var_os(KEY_VARIABLE) {
+        // A value that is no UTF-8 has characters that no key has, and is refused for them.
+        return value.to_string_lossy().parse().map_err(|error: ConfigError| {
+            Refusal::new(Cause::NoKey, format!("the API key in ${KEY_VARIABLE} cannot be used: {error}"))
+                .hint("set it to the key that iMocha gave you")
+        });
+    }
+    if let Some(directory) = std::env::var_os(CREDENTIALS_VARIABLE) {
+        let file = PathBuf::from(directory).join(CREDENTIAL);
+        if file.exists() {
+            return from_file(&file);
+        }
+    }
+    Err(Refusal::new(Cause::NoKey, "there is no API key")
+        .hint(format!("set {KEY_VARIABLE} in the environment, or name a file that holds the key with --api-key-file")))
+}
+
+fn from_file(path: &Path) -> Result<ApiKey, Refusal> {
+    let unusable = |reason: &str| Refusal::new(Cause::NoKey, format!("the API key in {path:?} cannot be used{reason}"));
+    let hint = "the file should hold the key alone, on one line";
+    let bytes = read(path).map_err(|error| unusable("").caused_by(error))?;
+    let text = String::from_utf8(bytes).map_err(|_not_text| unusable(": it is not text").hint(hint))?;
+    let key = text.parse().map_err(|error: ConfigError| unusable(&format!(": {error}")).hint(hint))?;
+    warn_if_open_to_all(path);
+    Ok(key)
+}
+
+/// A key that everybody on the machine can read is worth a word, but not a refusal.
+fn warn_if_open_to_all(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+            tracing::warn!(file = ?path, "everybody on this machine can read the API key; `chmod 600` keeps it to you");
+        }
+    }
+}
+
+/// The certificates in a PEM file.
+///
+/// # Errors
+///
+/// When it cannot be read, or holds none.
+pub(super) fn root_certificates(path: &Path) -> Result<Vec<Certificate>, Refusal> {
+    let unusable = || Refusal::new(Cause::Usage, format!("the certificates in {path:?} cannot be used"));
+    let bytes = read(path).map_err(|error| unusable().caused_by(error))?;
+    let certificates = Certificate::from_pem_bundle(&bytes).map_err(|error| unusable().caused_by(error))?;
+    if certificates.is_empty() {
+        return Err(unusable().hint("the file should hold certificates in PEM form (-----BEGIN CERTIFICATE-----)"));
+    }
+    Ok(certificates)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

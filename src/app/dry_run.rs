@@ -1,0 +1,100 @@
+//! `run --dry-run`: everything but the cancel calls.
+
+use std::io;
+
+use indicatif::HumanCount;
+
+use super::plan::{Input, Target, reading_options, surveyed};
+use super::run::{check_guards, planned_cancels};
+use crate::cli::RunArgs;
+use crate::error::{Cause, Refusal};
+use crate::input::{self, Survey};
+use crate::outcome::{Status, Summary};
+use crate::text::{Scrubber, shorten};
+use crate::ui::{Console, DryRun};
+use crate::verdict::Failure;
+
+/// The most characters that are shown of a cell: enough to find it in the file.
+const MAX_CELL_CHARACTERS: usize = 40;
+
+/// Surveys the input, checks the key, and says what a run would do. The summary counts as `not_attempted` what would be
+/// sent.
+pub(super) fn dry_run(args: &RunArgs, target: &Target, console: &Console) -> Result<Summary, Refusal> {
+    let options = reading_options(args);
+    let survey = if Input::is_standard(args) {
+        input::survey_stream(io::stdin(), &options)?
+    } else {
+        input::survey_file(&args.input, &options)?.1
+    };
+    check_guards(args, &survey)?;
+    let key = check_key(target)?;
+    let mut findings = findings(args, &survey);
+    findings.push(("key", key));
+    let cancels = planned_cancels(args, &survey);
+    let time = target.config.rate.time_for(cancels);
+    console.say(&DryRun { cancels, host: target.host(), findings, time }.to_string());
+    Ok(planned(&survey))
+}
+
+/// Asks iMocha whether it takes the key, with one call that changes nothing.
+fn check_key(target: &Target) -> Result<String, Refusal> {
+    let scrubber = Scrubber::new(target.api_key.clone());
+    let answer = super::runtime()?.block_on(target.client.list_one_test());
+    match answer {
+        Ok(reply) if reply.http_status == 200 => Ok("accepted".to_owned()),
+        Ok(reply) if reply.http_status == 401 => {
+            Err(Refusal::new(Cause::Unauthorized, format!("{} rejected the API key (HTTP 401)", target.host()))
+                .hint("check that the key is the one that iMocha gave you, and that the subscription has not expired"))
+        }
+        Ok(reply) => Ok(format!("not rejected, but could not be checked either (HTTP {})", reply.http_status)),
+        Err(Failure { what, .. }) => {
+            Err(Refusal::new(Cause::Unreachable, format!("could not check the API key: {}", scrubber.harmless(&what)))
+                .hint("check --base-url, the network, and the proxy (HTTPS_PROXY)"))
+        }
+    }
+}
+
+/// What the results would count.
+fn planned(survey: &Survey) -> Summary {
+    let mut summary = Summary::new();
+    summary.add_unsent(Status::NotAttempted, survey.eligible);
+    summary.add_unsent(Status::InvalidId, survey.invalid);
+    summary.add_unsent(Status::Duplicate, survey.duplicates);
+    summary.add_unsent(Status::Filtered, survey.filtered);
+    summary
+}
+
+/// How the input was understood, so that a person can see at a glance whether it was understood right.
+fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
+    let reading = &survey.reading;
+    let mut findings = vec![
+        ("input", format!("{:?}, {}", args.input, surveyed(survey))),
+        ("encoding", reading.encoding.name().to_owned()),
+        ("delimiter", delimiter_in_words(reading.layout.delimiter)),
+    ];
+    findings.push(("header", reading.header_line.map_or_else(|| "none".to_owned(), |line| format!("on line {line}"))));
+    if let Some(column) = &reading.id_column {
+        findings.push(("ID column", format!("{} ({:?})", column.number, column.name)));
+    }
+    for (line, id) in &survey.samples {
+        findings.push(("would send", format!("{id} (line {line})")));
+    }
+    for skipped in &survey.skipped {
+        findings.push(("would skip", format!("{} {}: {}", HumanCount(skipped.rows), skipped.status, skipped.reason)));
+        for (line, skip) in &skipped.examples {
+            let mut example = format!("  line {line}: {:?}", shorten(&skip.invitation_id, MAX_CELL_CHARACTERS));
+            if skip.reason != skipped.reason {
+                example = format!("{example}, {}", skip.reason);
+            }
+            findings.push(("", example));
+        }
+    }
+    findings
+}
+
+fn delimiter_in_words(delimiter: u8) -> String {
+    match delimiter {
+        b'\t' => "tab".to_owned(),
+        other => format!("{:?}", char::from(other)),
+    }
+}

@@ -1,0 +1,213 @@
+//! What a run works with, each settled from the flags before the first call: where rows come from, where results go,
+//! and whom to call.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use indicatif::HumanCount;
+
+use super::credentials;
+use crate::cli::RunArgs;
+use crate::client::Client;
+use crate::config::{ApiKey, BaseUrl, Config, ConfigError};
+use crate::error::{Cause, Refusal};
+use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, Survey};
+use crate::results::{Existing, ResultsFile};
+use crate::sandbox::{self, Sandbox};
+use crate::ui::plural;
+
+/// What stands for standard input and standard output on the command line.
+const DASH: &str = "-";
+
+/// Where the rows come from.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A file, surveyed from its first byte to its last.
+    File { file: InputFile, survey: Survey },
+    /// Standard input, of which nobody knows what will come.
+    Stream(RowReader),
+}
+
+impl Input {
+    /// Whether the input is standard input.
+    pub(super) fn is_standard(args: &RunArgs) -> bool {
+        args.input == Path::new(DASH)
+    }
+
+    /// Opens the input and finds out how to read it; a file is surveyed.
+    pub(super) fn open(args: &RunArgs) -> Result<Self, Refusal> {
+        let options = reading_options(args);
+        if Self::is_standard(args) {
+            return Ok(Self::Stream(RowReader::from_stream(io::stdin(), &options)?));
+        }
+        let (file, survey) = input::survey_file(&args.input, &options)?;
+        Ok(Self::File { file, survey })
+    }
+
+    /// How many rows there are, if that is known.
+    pub(super) fn rows(&self) -> Option<u64> {
+        match self {
+            Self::File { survey, .. } => Some(survey.rows),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// Goes on to the reading of the rows: of the very bytes that were surveyed.
+    pub(super) fn into_reader(self) -> Result<RowReader, Refusal> {
+        match self {
+            Self::File { file, survey } => {
+                file.check_unchanged()?;
+                Ok(RowReader::from_file(file, survey.reading)?)
+            }
+            Self::Stream(reader) => Ok(reader),
+        }
+    }
+}
+
+/// How the operator wants the input read.
+pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
+    ReadingOptions {
+        id_column: args.id_column.clone(),
+        header: if args.no_header { HeaderOption::Absent } else { HeaderOption::Find },
+        delimiter: args.delimiter,
+        encoding: args.encoding,
+        filters: args.filters.clone(),
+    }
+}
+
+/// The counts of a survey in words.
+pub(super) fn surveyed(survey: &Survey) -> String {
+    let mut words = vec![format!("{} {}", HumanCount(survey.rows), plural(survey.rows, "row"))];
+    for (count, name) in
+        [(survey.invalid, "without a valid ID"), (survey.duplicates, "duplicate"), (survey.filtered, "filtered out")]
+    {
+        if count > 0 {
+            words.push(format!("{} {name}", HumanCount(count)));
+        }
+    }
+    words.join(", ")
+}
+
+/// Where the results go.
+#[derive(Debug)]
+pub(super) enum Output {
+    File(ResultsFile),
+    StandardOutput,
+}
+
+impl Output {
+    /// Whether the results go to standard output.
+    pub(super) fn is_standard(args: &RunArgs) -> bool {
+        args.output.as_deref() == Some(Path::new(DASH))
+    }
+
+    /// Settles where the results go, without touching anything.
+    pub(super) fn plan(args: &RunArgs) -> Result<Self, Refusal> {
+        if Self::is_standard(args) || (Input::is_standard(args) && args.output.is_none()) {
+            return Ok(Self::StandardOutput);
+        }
+        let path = args.output.clone().unwrap_or_else(|| default_output(&args.input));
+        if path == args.input || same_file::is_same_file(&path, &args.input).unwrap_or(false) {
+            return Err(Refusal::new(Cause::Usage, format!("output and input are the same file {path:?}"))
+                .hint("name another file for the results with --output"));
+        }
+        let existing = if args.overwrite { Existing::Replace } else { Existing::Keep };
+        ResultsFile::plan(path, existing).map(Self::File)
+    }
+
+    /// The results file, as it is named; `None` for standard output.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(file) => Some(file.path()),
+            Self::StandardOutput => None,
+        }
+    }
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path() {
+            Some(path) => write!(formatter, "{path:?}"),
+            None => formatter.write_str("standard output"),
+        }
+    }
+}
+
+/// The results' place beside their input: `round.csv` gives `round.results.csv`.
+fn default_output(input: &Path) -> PathBuf {
+    let is_csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let stem = if is_csv { input.with_extension("") } else { input.to_owned() };
+    let mut name = stem.into_os_string();
+    name.push(".results.csv");
+    name.into()
+}
+
+/// Whom to call, and how.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) config: Config,
+    pub(super) api_key: ApiKey,
+    pub(super) client: Client,
+    /// The simulated API, which lives as long as this.
+    sandbox: Option<Sandbox>,
+}
+
+impl Target {
+    /// Settles whom to call; for `--sandbox` it is started.
+    pub(super) fn of(args: &RunArgs) -> Result<Self, Refusal> {
+        let sandbox = if args.sandbox { Some(start_sandbox()?) } else { None };
+        let (base_url, api_key) = match &sandbox {
+            Some(sandbox) => (own_url(sandbox)?, own_key(sandbox)?),
+            None => (args.base_url.clone(), credentials::api_key(args.api_key_file.as_deref())?),
+        };
+        let config = Config { base_url, rate: args.rate, concurrency: args.concurrency, timeout: args.timeout };
+        let extra_roots = match &args.ca_file {
+            Some(path) => credentials::root_certificates(path)?,
+            None => Vec::new(),
+        };
+        let client = Client::new(&config, &api_key, extra_roots)?;
+        Ok(Self { config, api_key, client, sandbox })
+    }
+
+    /// The host for a person.
+    pub(super) fn host(&self) -> String {
+        let host = self.config.base_url.host();
+        if self.sandbox.is_some() { format!("the sandbox ({host})") } else { host }
+    }
+}
+
+fn start_sandbox() -> Result<Sandbox, Refusal> {
+    Sandbox::start(sandbox::Options::default())
+        .map_err(|error| Refusal::new(Cause::Unreachable, "could not start the sandbox").caused_by(error))
+}
+
+fn own_url(sandbox: &Sandbox) -> Result<BaseUrl, Refusal> {
+    sandbox.base_url().parse().map_err(of_the_sandbox)
+}
+
+fn own_key(sandbox: &Sandbox) -> Result<ApiKey, Refusal> {
+    sandbox.api_key().parse().map_err(of_the_sandbox)
+}
+
+fn of_the_sandbox(error: ConfigError) -> Refusal {
+    Refusal::new(Cause::Unreachable, "could not call the sandbox").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_lie_beside_their_input() {
+        for (input, output) in [
+            ("round.csv", "round.results.csv"),
+            ("a/Round 7.CSV", "a/Round 7.results.csv"),
+            ("round.txt", "round.txt.results.csv"),
+            ("round", "round.results.csv"),
+            ("round.results.csv", "round.results.results.csv"),
+        ] {
+            assert_eq!(default_output(Path::new(input)), Path::new(output));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The command `run`: checks all that can be checked before the first call, asks, and lets the engine go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{HumanCount, HumanDuration};
+use jiff::Timestamp;
+
+use super::dry_run::dry_run;
+use super::plan::{Input, Output, Target, surveyed};
+use crate::cli::RunArgs;
+use crate::engine::{self, Job};
+use crate::error::{Cause, Refusal};
+use crate::input::{RowReader, Survey};
+use crate::monitor::Monitor;
+use crate::outcome::Summary;
+use crate::results::ResultsWriter;
+use crate::shutdown::Shutdown;
+use crate::text::Scrubber;
+use crate::throttle::Throttle;
+use crate::ui::{Console, Ending, Progress, Question, Report};
+
+/// Does what `run` was asked, says what came of it, and gives the exit code.
+pub(super) fn run(args: &RunArgs) -> u8 {
+    let console = Console::new(&args.console);
+    let mut report = Report::begin(&args.input);
+    report.ending = perform(args, &console, &mut report).unwrap_or_else(|refusal| {
+        console.refusal(&refusal);
+        Ending::Refused(refusal.cause)
+    });
+    report.finished_at = Timestamp::now();
+    if let Ending::Stopped(stop) = &report.ending {
+        console.error(&format!("error: {}\n", stop.detail));
+    }
+    if matches!(report.ending, Ending::Finished | Ending::Stopped(_)) {
+        console.say(&report.text());
+    }
+    if args.json {
+        report.print_json();
+    }
+    report.exit_code()
+}
+
+/// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
+fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<Ending, Refusal> {
+    check_flags(args)?;
+    let output = Output::plan(args)?;
+    let target = Target::of(args)?;
+    if args.dry_run {
+        report.summary = dry_run(args, &target, console)?;
+        return Ok(Ending::Rehearsed);
+    }
+    let input = Input::open(args)?;
+    let cancels = match &input {
+        Input::File { survey, .. } => {
+            check_guards(args, survey)?;
+            Some(planned_cancels(args, survey))
+        }
+        Input::Stream(_) => None,
+    };
+    if !(args.yes || args.sandbox || cancels == Some(0)) {
+        console.confirm(&question(args, &target, &input, &output))?;
+    }
+    let total = input.rows();
+    let reader = input.into_reader()?;
+    let layout = reader.layout().clone();
+    let results = match &output {
+        Output::File(file) => ResultsWriter::create(file, layout)?,
+        Output::StandardOutput => ResultsWriter::to_standard_output(layout)?,
+    };
+    report.results = output.path().map(ToOwned::to_owned);
+    let progress = Arc::new(Progress::start(console, total));
+    let (ending, summary) = send(args, &target, Parts { reader, results, progress: Arc::clone(&progress) }, console)?;
+    progress.finish();
+    report.summary = summary;
+    Ok(ending)
+}
+
+/// What the engine is given besides the flags.
+struct Parts {
+    reader: RowReader,
+    results: ResultsWriter,
+    progress: Arc<Progress>,
+}
+
+/// Lets the engine go, and waits for its end.
+fn send(args: &RunArgs, target: &Target, parts: Parts, console: &Console) -> Result<(Ending, Summary), Refusal> {
+    let shutdown = Shutdown::default();
+    let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
+    let job = Job {
+        reader: parts.reader,
+        results: parts.results,
+        client: target.client.clone(),
+        throttle: Throttle::new(target.config.rate),
+        scrubber: Scrubber::new(target.api_key.clone()),
+        concurrency: target.config.concurrency,
+        limit: args.limit,
+        monitor,
+        shutdown: shutdown.clone(),
+    };
+    let runtime = super::runtime()?;
+    let summary = runtime.block_on(async {
+        tokio::select! {
+            summary = engine::run(job) => summary,
+            never = parts.progress.say_lines(console) => match never {},
+        }
+    });
+    // A look-up of a name may still hang in a thread; nobody waits for it any more.
+    runtime.shutdown_background();
+    let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
+    Ok((ending, summary))
+}
+
+/// Flags that cannot be meant together.
+fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
+    let usage = |message: &str, hint: &str| Err(Refusal::new(Cause::Usage, message).hint(hint));
+    if args.console.quiet && args.console.verbose {
+        return usage("--quiet and --verbose contradict each other", "leave one of them out");
+    }
+    if args.json && Output::is_standard(args) {
+        return usage(
+            "results and the --json summary cannot both go to standard output",
+            "name a results file with --output",
+        );
+    }
+    if !Input::is_standard(args) {
+        return Ok(());
+    }
+    if args.output.is_none() && !args.dry_run {
+        return usage("results of standard input need a place", "name a file with --output, or - for standard output");
+    }
+    if args.max_cancels.is_some() && !args.dry_run {
+        return usage(
+            "--max-cancels needs a file: how many invitations come on standard input is not known before the first call",
+            "write the input to a file first, or bound the run with --limit",
+        );
+    }
+    if args.max_input_age.is_some() {
+        return usage("--max-input-age needs a file: standard input has no age", "name the file instead of -");
+    }
+    Ok(())
+}
+
+/// How many invitations the run would try to cancel.
+pub(super) fn planned_cancels(args: &RunArgs, survey: &Survey) -> u64 {
+    args.limit.map_or(survey.eligible, |limit| survey.eligible.min(limit))
+}
+
+/// The bounds that the operator set for a run.
+pub(super) fn check_guards(args: &RunArgs, survey: &Survey) -> Result<(), Refusal> {
+    let cancels = planned_cancels(args, survey);
+    if let Some(most) = args.max_cancels
+        && cancels > most
+    {
+        return Err(Refusal::new(
+            Cause::TooMany,
+            format!("{} invitations would be cancelled, more than --max-cancels {most} allows", HumanCount(cancels)),
+        )
+        .hint("check that this is the file you mean; if it is, raise --max-cancels, or take a part with --limit"));
+    }
+    if let (Some(most), Some(age)) =
+        (args.max_input_age, survey.fingerprint.as_ref().and_then(|file| file.modified?.elapsed().ok()))
+        && age > most
+    {
+        return Err(Refusal::new(
+            Cause::StaleInput,
+            format!(
+                "the input {:?} was last changed {} ago, longer than --max-input-age {} allows",
+                args.input,
+                HumanDuration(age),
+                humantime::format_duration(most),
+            ),
+        )
+        .hint("export it again: people may have been invited anew since"));
+    }
+    Ok(())
+}
+
+/// What a person has to know before saying yes.
+fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output) -> Question {
+    let mut question = Question { cancels: 0, host: target.host(), particulars: vec![("results", output.to_string())] };
+    let Input::File { survey, .. } = input else {
+        return question;
+    };
+    question.cancels = planned_cancels(args, survey);
+    question.particulars.insert(0, ("input", format!("{:?}, {}", args.input, surveyed(survey))));
+    let first_and_last = survey.first.zip(survey.last);
+    if let Some((first, last)) = first_and_last {
+        let ids = if question.cancels < survey.eligible {
+            format!("the first {} of {}, from {first}", HumanCount(question.cancels), HumanCount(survey.eligible))
+        } else {
+            format!("first {first}, last {last}")
+        };
+        question.particulars.push(("ids", ids));
+    }
+    let time = target.config.rate.time_for(question.cancels);
+    if time > Duration::ZERO {
+        question.particulars.push(("time", format!("{} at the least", HumanDuration(time))));
+    }
+    question
+}

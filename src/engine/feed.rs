@@ -1,0 +1,100 @@
+//! Reads the input ahead of the workers. Rows that are not sent end here; eligible ones go to the workers in batches.
+
+use tokio::sync::mpsc::Sender;
+
+use crate::input::{ReadError, RowReader};
+use crate::invitation::InvitationId;
+use crate::outcome::{Outcome, Status, Stop, StopReason};
+use crate::row::{Intent, Row};
+use crate::shutdown::Shutdown;
+
+/// Rows handed over at once: a hand-over per row would cost a third of the processor time, and read ahead is little.
+const BATCH_ROWS: usize = 64;
+
+/// A row that is to be sent.
+#[derive(Debug)]
+pub(super) struct EligibleRow {
+    pub(super) id: InvitationId,
+    pub(super) row: Row,
+}
+
+/// Where the rows of the input go.
+#[derive(Debug)]
+pub(super) struct Feed {
+    /// The most rows to send.
+    pub(super) limit: Option<u64>,
+    pub(super) rows: Sender<Vec<EligibleRow>>,
+    pub(super) outcomes: Sender<Outcome>,
+    pub(super) shutdown: Shutdown,
+}
+
+/// Nobody takes rows or outcomes any more: a part of the run has panicked, and the rest ends.
+struct Closed;
+
+impl Feed {
+    /// Reads to the end of the input, also after a stop: the rows that are left get their row in the results. Only an
+    /// input that cannot be read ends it before.
+    pub(super) fn run(self, mut reader: RowReader) {
+        if let Ok(Err(error)) = self.feed(&mut reader) {
+            let reason = match error {
+                ReadError::Changed { .. } => StopReason::InputChanged,
+                ReadError::Io { .. } | ReadError::Malformed { .. } => StopReason::Input,
+            };
+            self.shutdown.stop(Stop { reason, detail: detail(&error) });
+        }
+    }
+
+    fn feed(&self, reader: &mut RowReader) -> Result<Result<(), ReadError>, Closed> {
+        let batch_rows = if reader.is_stream() { 1 } else { BATCH_ROWS };
+        let mut batch = Vec::with_capacity(batch_rows);
+        let mut eligible = 0_u64;
+        for row in reader {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    self.hand_over(batch)?;
+                    return Ok(Err(error));
+                }
+            };
+            match row.intent {
+                Intent::Skip(ref skip) => {
+                    let (status, reason) = (skip.status, skip.reason.clone());
+                    self.end(Outcome::unsent(row, status, reason))?;
+                }
+                Intent::Cancel(id) => {
+                    eligible += 1;
+                    if self.limit.is_some_and(|limit| eligible > limit) {
+                        self.end(Outcome::unsent(row, Status::NotAttempted, "beyond --limit"))?;
+                    } else if let Some(stop) = self.shutdown.reason() {
+                        self.end(not_attempted(row, stop))?;
+                    } else {
+                        batch.push(EligibleRow { id, row });
+                        if batch.len() == batch_rows {
+                            self.hand_over(std::mem::replace(&mut batch, Vec::with_capacity(batch_rows)))?;
+                        }
+                    }
+                }
+            }
+        }
+        self.hand_over(batch)?;
+        Ok(Ok(()))
+    }
+
+    fn hand_over(&self, batch: Vec<EligibleRow>) -> Result<(), Closed> {
+        self.rows.blocking_send(batch).map_err(|_closed| Closed)
+    }
+
+    fn end(&self, outcome: Outcome) -> Result<(), Closed> {
+        self.outcomes.blocking_send(outcome).map_err(|_closed| Closed)
+    }
+}
+
+/// The error and what caused it.
+fn detail(error: &ReadError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
+/// The end of a row whose turn never came.
+pub(super) fn not_attempted(row: Row, stop: &Stop) -> Outcome {
+    Outcome::unsent(row, Status::NotAttempted, format!("the run stopped before this row: {}", stop.detail))
+}

@@ -1,0 +1,114 @@
+//! The order of things: a row walks from the reader through a worker to the recorder, and nothing turns back.
+//!
+//! ```text
+//! feed (thread) ──eligible rows──▶ workers (tasks) ──outcomes──▶ record (thread)
+//!       └────────rows that are not sent, outcomes at once────────────▲
+//! ```
+//!
+//! Both channels are bounded, so that a slow disk slows the calls and a slow API slows the reading. Reading and writing
+//! block, so each has a thread; the workers share one more, on which nothing blocks, so that time-outs are true.
+
+mod feed;
+mod record;
+mod worker;
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
+
+use self::feed::Feed;
+use self::record::Recorder;
+use self::worker::{RowQueue, Worker};
+use crate::client::Client;
+use crate::config::Concurrency;
+use crate::input::RowReader;
+use crate::monitor::Monitor;
+use crate::outcome::Summary;
+use crate::results::ResultsWriter;
+use crate::shutdown::Shutdown;
+use crate::text::Scrubber;
+use crate::throttle::Throttle;
+
+/// Batches of eligible rows that wait for a worker: one in use and one behind it.
+const QUEUED_BATCHES: usize = 2;
+/// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second).
+const QUEUED_OUTCOMES: usize = 512;
+
+/// One run, with everything that it owns.
+#[derive(Debug)]
+pub struct Job {
+    /// The rows of the input.
+    pub reader: RowReader,
+    /// Where their ends are written.
+    pub results: ResultsWriter,
+    /// What calls the API.
+    pub client: Client,
+    /// What keeps the calls to the rate.
+    pub throttle: Throttle,
+    /// What cleans the server's text.
+    pub scrubber: Scrubber,
+    /// How many workers there are: the most calls in flight.
+    pub concurrency: Concurrency,
+    /// The most rows to send; the rest is not attempted.
+    pub limit: Option<u64>,
+    /// Who watches.
+    pub monitor: Arc<dyn Monitor>,
+    /// The switch that ends the run early.
+    pub shutdown: Shutdown,
+}
+
+/// Runs the job to its end: every row of the input has its row in the results, or was handed to the monitor as lost.
+/// Whether and why it stopped early, `shutdown` tells.
+///
+/// # Panics
+///
+/// Where a part of it panicked, after the other parts have ended in order.
+pub async fn run(job: Job) -> Summary {
+    let (rows_tx, rows_rx) = mpsc::channel(QUEUED_BATCHES);
+    let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES);
+
+    let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone());
+    let recording = spawn_blocking(move || recorder.record(outcomes_rx));
+
+    let feed = Feed { limit: job.limit, rows: rows_tx, outcomes: outcomes_tx.clone(), shutdown: job.shutdown.clone() };
+    let reader = job.reader;
+    let feeding = spawn_blocking(move || feed.run(reader));
+
+    let worker = Arc::new(Worker {
+        queue: RowQueue::new(rows_rx),
+        client: job.client,
+        throttle: job.throttle,
+        scrubber: job.scrubber,
+        shutdown: job.shutdown.clone(),
+    });
+    let mut workers = JoinSet::new();
+    for _ in 0..job.concurrency.get() {
+        let (worker, outcomes) = (Arc::clone(&worker), outcomes_tx.clone());
+        workers.spawn(async move { worker.work(outcomes).await });
+    }
+    // The recorder ends when the last sender is gone, and the feed when the last receiver is.
+    drop((worker, outcomes_tx));
+
+    let mut panicked = Vec::new();
+    while let Some(joined) = workers.join_next().await {
+        panicked.extend(joined.err());
+    }
+    panicked.extend(feeding.await.err());
+    match recording.await {
+        Ok(summary) if panicked.is_empty() => summary,
+        Ok(_incomplete) => unwind(panicked),
+        Err(error) => unwind(vec![error]),
+    }
+}
+
+/// Passes on the first panic. Our tasks are never aborted, so a join fails for no other reason.
+fn unwind(panicked: Vec<JoinError>) -> ! {
+    for error in panicked {
+        if let Ok(payload) = error.try_into_panic() {
+            resume_unwind(payload);
+        }
+    }
+    resume_unwind(Box::new("a part of the run was aborted"))
+}

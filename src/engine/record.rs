@@ -1,0 +1,108 @@
+//! Writes down how each row ended, and only then counts it: the bar and the summary never show what the results do not
+//! hold.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout_at;
+
+use super::QUEUED_OUTCOMES;
+use crate::monitor::Monitor;
+use crate::outcome::{Outcome, Stop, StopReason, Summary};
+use crate::results::ResultsWriter;
+use crate::results::writer::Header;
+use crate::shutdown::Shutdown;
+
+/// The one owner of the results and the counts.
+pub(super) struct Recorder {
+    results: ResultsWriter,
+    monitor: Arc<dyn Monitor>,
+    shutdown: Shutdown,
+    summary: Summary,
+    /// Whether the results can still be written, and whether somebody got a header with rows that they could not hold.
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Writing,
+    /// The results are broken: rows go to the monitor, with this before the next of them.
+    Rescuing(Header),
+}
+
+impl Recorder {
+    pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown) -> Self {
+        Self { results, monitor, shutdown, summary: Summary::new(), state: State::Writing }
+    }
+
+    /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own, with the runtime at hand.
+    pub(super) fn record(mut self, mut outcomes: Receiver<Outcome>) -> Summary {
+        let runtime = Handle::current();
+        let mut batch = Vec::with_capacity(QUEUED_OUTCOMES);
+        loop {
+            let received = runtime.block_on(async {
+                let next = outcomes.recv_many(&mut batch, QUEUED_OUTCOMES);
+                match self.sync_due() {
+                    Some(due) => timeout_at(due.into(), next).await.ok(),
+                    None => Some(next.await),
+                }
+            });
+            match received {
+                Some(0) => break,
+                Some(_rows) => self.keep(&mut batch),
+                None => {}
+            }
+            if self.sync_due().is_some_and(|due| due <= Instant::now()) {
+                self.sync();
+            }
+        }
+        if self.sync_due().is_some() {
+            self.sync();
+        }
+        self.summary
+    }
+
+    /// Writes a batch down, or hands it to the monitor where that cannot be done, and counts it.
+    fn keep(&mut self, batch: &mut Vec<Outcome>) {
+        if self.state == State::Writing
+            && let Err(error) = self.results.append(batch)
+        {
+            self.give_up(&error);
+        }
+        match self.state {
+            State::Writing => self.monitor.recorded(batch),
+            State::Rescuing(header) => {
+                match self.results.rescue(batch, header) {
+                    Ok(csv) => self.monitor.lost(&csv),
+                    Err(error) => tracing::error!(%error, "rows are lost"),
+                }
+                self.state = State::Rescuing(Header::No);
+            }
+        }
+        batch.drain(..).for_each(|outcome| self.summary.add(&outcome));
+    }
+
+    /// When the results have to be synced, if they need to be and can be.
+    fn sync_due(&self) -> Option<Instant> {
+        match self.state {
+            State::Writing => self.results.sync_due(),
+            State::Rescuing(_) => None,
+        }
+    }
+
+    fn sync(&mut self) {
+        if let Err(error) = self.results.sync() {
+            self.give_up(&error);
+        }
+    }
+
+    /// No further call may leave: its end could not be written down.
+    fn give_up(&mut self, error: &io::Error) {
+        let detail = format!("the results could not be written: {error}");
+        self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
+        self.state = State::Rescuing(Header::Yes);
+    }
+}

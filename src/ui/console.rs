@@ -1,0 +1,179 @@
+//! What is said on standard error outside of the log: errors, the question before a run, and what was found.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{HumanCount, ProgressBar};
+use tracing::Level;
+
+use crate::cli::{ConsoleArgs, LogFormat};
+use crate::error::{Cause, Refusal};
+use crate::ui::log;
+
+/// Standard error, as the operator wants it.
+#[derive(Debug)]
+pub struct Console {
+    voice: Voice,
+    /// The bar, hidden until a run begins. It exists from the start because the log must know it.
+    pub(super) bar: ProgressBar,
+    pub(super) progress: ProgressStyle,
+}
+
+/// In which form things are said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voice {
+    /// Lines for a person.
+    Text,
+    /// Events of the log, each one JSON object.
+    Events,
+    /// Nothing but errors.
+    Quiet,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProgressStyle {
+    Bar,
+    Lines,
+    None,
+}
+
+impl Console {
+    /// A console as the flags ask for, and the log with it.
+    pub fn new(args: &ConsoleArgs) -> Self {
+        let bar = ProgressBar::hidden();
+        let is_terminal = io::stderr().is_terminal();
+        let level = match (args.verbose, args.log_format) {
+            (true, _) => Level::DEBUG,
+            (false, LogFormat::Json) if !args.quiet => Level::INFO,
+            (false, LogFormat::Json | LogFormat::Text) => Level::WARN,
+        };
+        let has_color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        log::start(level, args.log_format, has_color, bar.clone());
+        let voice = match (args.quiet, args.log_format) {
+            (true, _) => Voice::Quiet,
+            (false, LogFormat::Text) => Voice::Text,
+            (false, LogFormat::Json) => Voice::Events,
+        };
+        let progress = if args.quiet || args.no_progress {
+            ProgressStyle::None
+        } else if is_terminal && voice == Voice::Text {
+            ProgressStyle::Bar
+        } else {
+            ProgressStyle::Lines
+        };
+        Self { voice, bar, progress }
+    }
+
+    /// A console without flags and log.
+    pub fn plain() -> Self {
+        Self { voice: Voice::Text, bar: ProgressBar::hidden(), progress: ProgressStyle::None }
+    }
+
+    /// Says something that is no error.
+    pub fn say(&self, text: &str) {
+        match self.voice {
+            Voice::Text => self.write(text),
+            Voice::Events => text.lines().for_each(|line| tracing::info!("{}", line.trim())),
+            Voice::Quiet => {}
+        }
+    }
+
+    /// Says why a run is refused, what caused that, and what to do.
+    pub fn refusal(&self, refusal: &Refusal) {
+        let mut text = format!("error: {refusal}\n");
+        let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
+        for cause in causes {
+            push_line(&mut text, format_args!("  caused by: {cause}"));
+        }
+        if let Some(hint) = &refusal.hint {
+            push_line(&mut text, format_args!("  hint: {hint}"));
+        }
+        self.error(&text);
+    }
+
+    /// Says what went wrong, whatever the flags.
+    pub fn error(&self, text: &str) {
+        if self.voice == Voice::Events {
+            tracing::error!("{}", text.trim().replace('\n', ";"));
+        } else {
+            self.write(text);
+        }
+    }
+
+    /// Says where the sandbox is. On standard output, for a script has to know it too.
+    pub fn sandbox_ready(&self, base_url: &str, api_key: &str) {
+        let text = format!(
+            "serving a simulated iMocha at {base_url} until you press Ctrl-C; in another terminal:\n\
+             export IMOCHA_CANCEL_BASE_URL={base_url} IMOCHA_API_KEY={api_key}\n"
+        );
+        let mut output = io::stdout().lock();
+        // Nobody is left to tell when the reader is gone; the server serves all the same.
+        drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+    }
+
+    /// Asks whether to go on, and refuses the run unless the answer is yes.
+    ///
+    /// # Errors
+    ///
+    /// When there is no terminal to ask on, and when the answer is anything but yes.
+    pub fn confirm(&self, question: &Question) -> Result<(), Refusal> {
+        let invitations = HumanCount(question.cancels);
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Refusal::new(
+                Cause::NotConfirmed,
+                format!(
+                    "nobody is there to confirm that {invitations} invitations are to be cancelled at {}",
+                    question.host
+                ),
+            )
+            .hint("look at what would be done with --dry-run, then say --yes"));
+        }
+        self.write(&format!("{question}Type yes to go on: "));
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        match read {
+            Ok(_bytes) if answer.trim().eq_ignore_ascii_case("yes") => Ok(()),
+            Ok(_bytes) => Err(Refusal::new(Cause::NotConfirmed, "not confirmed; nothing was cancelled")),
+            Err(error) => {
+                Err(Refusal::new(Cause::NotConfirmed, "could not read an answer; nothing was cancelled")
+                    .caused_by(error))
+            }
+        }
+    }
+
+    fn write(&self, text: &str) {
+        self.bar.suspend(|| {
+            // Nobody is left to tell when standard error is gone.
+            let mut output = io::stderr().lock();
+            drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
+        });
+    }
+}
+
+/// What a person has to know before saying yes.
+#[derive(Debug)]
+pub struct Question {
+    /// How many invitations would be cancelled.
+    pub cancels: u64,
+    /// Where.
+    pub host: String,
+    /// The particulars, a line each: a name, and what it is.
+    pub particulars: Vec<(&'static str, String)>,
+}
+
+impl std::fmt::Display for Question {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let noun = if self.cancels == 1 { "invitation" } else { "invitations" };
+        writeln!(formatter, "About to cancel {} {noun} at {}", HumanCount(self.cancels), self.host)?;
+        for (name, particular) in &self.particulars {
+            writeln!(formatter, "  {name:<10}{particular}")?;
+        }
+        writeln!(formatter, "Each candidate is e-mailed; this cannot be undone.")
+    }
+}
+
+/// Appends a line to a text.
+pub(super) fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    text.push_str(&line.to_string());
+    text.push('\n');
+}
