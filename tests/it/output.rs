@@ -1,0 +1,114 @@
+//! What a run leaves: the results file, standard output, the summary.
+
+use serde_json::Value;
+
+use crate::support::{Ended, OWN_COLUMNS, Place, column, parse_results, sandbox};
+
+#[test]
+fn the_results_keep_the_inputs_columns_in_its_own_dialect() {
+    let server = sandbox();
+    let place = Place::with_input("\u{feff}Name;id;status\r\n\"Lee; Jo\";1;new\r\nJosé;2;\"two\r\nlines\"\r\n");
+    place.run(&server, &["--concurrency", "1"]).expect_code(0);
+    let text = place.read("input.results.csv");
+    let header = OWN_COLUMNS.replace(',', ";");
+    assert!(text.starts_with(&format!("\u{feff}{header};Name;id;input_status\n")), "{text}");
+    assert!(text.contains("Z;\"Lee; Jo\";1;new\n") && text.ends_with("Z;José;2;\"two\r\nlines\"\n"), "{text}");
+}
+
+#[test]
+fn results_on_standard_output_are_all_that_is_there() {
+    let server = sandbox();
+    let place = Place::with_input("id\n1\n2\n");
+    let ended = place.run(&server, &["-o", "-"]).expect_code(0);
+    assert_eq!(column(&parse_results(&ended.stdout), "status"), ["cancelled"; 2]);
+    assert!(ended.stderr.contains("finished"));
+    assert_eq!(place.names(), ["input.csv"]);
+}
+
+#[test]
+fn the_json_summary_has_every_promised_field() {
+    let server = sandbox();
+    let place = Place::with_input("id\n1\n97\nx\n1\n");
+    let ended = place.run(&server, &["--json"]).expect_code(1);
+    let mut json = ended.json();
+    for time in ["started_at", "finished_at"] {
+        let stamp = json[time].take();
+        let stamp = stamp.as_str().unwrap();
+        assert!(stamp.parse::<jiff::Timestamp>().is_ok() && stamp.len() == "2026-01-02T03:04:05.678Z".len(), "{stamp}");
+    }
+    assert!(json["duration_s"].take().as_f64().unwrap() > 0.0);
+    assert!(json["calls"]["per_second"].take().as_f64().unwrap() > 0.0);
+    for quantile in ["p50", "p95", "p99", "max"] {
+        assert!(json["latency_ms"][quantile].take().as_f64().unwrap() > 0.0);
+    }
+    let expected = format!(
+        r#"{{"tool":"imocha-cancel","version":"{}","outcome":"finished","reason":null,"exit_code":1,
+        "input":"input.csv","results":"input.results.csv","started_at":null,"finished_at":null,"duration_s":null,
+        "rows":{{"total":4,"cancelled":1,"not_cancellable":0,"not_found":1,"forbidden":0,"unauthorized":0,
+            "rate_limited":0,"server_error":0,"unreachable":0,"unconfirmed":0,"unexpected_response":0,"invalid_id":1,
+            "duplicate":1,"filtered":0,"not_attempted":0}},
+        "calls":{{"total":2,"retries":0,"per_second":null}},
+        "latency_ms":{{"p50":null,"p95":null,"p99":null,"max":null}},
+        "resume_command":null}}"#,
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(json, serde_json::from_str::<Value>(&expected).unwrap());
+}
+
+#[test]
+fn quiet_says_nothing_of_a_run_that_went_well() {
+    let ended = Place::with_input("id\n1\n").run(&sandbox(), &["--quiet"]).expect_code(0);
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn verbose_logs_each_call_and_never_the_key() {
+    let server = sandbox();
+    let ended = Place::with_input("id\n1\n97\n").run(&server, &["-v"]).expect_code(1);
+    assert!(!ended.stderr.contains(server.api_key()));
+    ended.expect_said(&[
+        "line=2",
+        "id=1",
+        "status=\"cancelled\"",
+        "line=3",
+        "id=97",
+        "status=\"not_found\"",
+        "http_status=404",
+    ]);
+}
+
+#[test]
+fn the_log_is_json_line_by_line_when_asked_for() {
+    for arguments in [vec!["--log-format", "json"], vec!["--log-format", "json", "-v"]] {
+        let ended = Place::with_input("id\n1\n97\n").run(&sandbox(), &arguments).expect_code(1);
+        assert!(ended.stderr.lines().count() > 2);
+        for line in ended.stderr.lines() {
+            let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            assert!(event["timestamp"].is_string() && event["message"].is_string(), "{line}");
+        }
+    }
+    let place = Place::with_input("name,mail\nx,y\n");
+    let refused = place.run(&sandbox(), &["--log-format", "json"]).expect_code(2);
+    assert!(refused.stderr.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{}", refused.stderr);
+}
+
+#[test]
+fn the_summary_counts_what_the_results_hold() {
+    let place = Place::with_input("id\n1\n2\n97\nx\n");
+    let ended = place.run(&sandbox(), &[]).expect_code(1);
+    for (status, count) in [("cancelled", "2"), ("not_found", "1"), ("invalid_id", "1")] {
+        let line = ended.stderr.lines().find(|line| line.trim_start().starts_with(status)).unwrap();
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    }
+    ended.expect_said(&["4 rows", "results: input.results.csv"]);
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_crash() {
+    let place = Place::new();
+    let help = "set -o pipefail; \"$0\" run --help | head -n 1";
+    let mut command = assert_cmd::Command::new("bash");
+    command.current_dir(place.path("")).args(["-c", help, env!("CARGO_BIN_EXE_imocha-cancel")]);
+    let ended = Ended::of(&mut command);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}

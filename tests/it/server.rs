@@ -1,0 +1,81 @@
+//! The command `sandbox`: the simulated API as a server.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Ended, Place, column};
+
+/// A server that ends with the test.
+struct Served {
+    process: Child,
+    base_url: String,
+    api_key: String,
+}
+
+impl Served {
+    fn start(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+        command.env_clear().args(["sandbox", "--port", "0", "--latency", "0s"]).args(arguments);
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        // The second line can be pasted into a shell.
+        let export = lines.map(Result::unwrap).find(|line| line.starts_with("export ")).unwrap();
+        let value = |name: &str| {
+            let found = export.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+            found.unwrap_or_else(|| panic!("no {name} in {export}")).to_owned()
+        };
+        Self { process, base_url: value("IMOCHA_CANCEL_BASE_URL"), api_key: value("IMOCHA_API_KEY") }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_run_against_the_served_sandbox_works_as_its_words_say() {
+    let server = Served::start(&[]);
+    assert!(server.base_url.starts_with("http://127.0.0.1:"));
+    let place = Place::with_input("id\n1\n90\n97\n");
+    place.run_at(&server.base_url, &server.api_key, &[]).expect_code(1);
+    assert_eq!(column(&place.results(), "status"), ["cancelled", "not_cancellable", "not_found"]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_errors() {
+    let ids: String = (1..=60).map(|number| format!("{number}01\n")).collect();
+    let statuses = |seed: &str| {
+        let server = Served::start(&["--error-rate", "0.5", "--seed", seed]);
+        let place = Place::with_input(format!("id\n{ids}"));
+        place.run_at(&server.base_url, &server.api_key, &[]).expect_code(1);
+        let results = place.results();
+        column(&results, "status").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let first = statuses("7");
+    assert_eq!(first, statuses("7"));
+    assert_ne!(first, statuses("8"));
+    assert!(first.contains(&"server_error".to_owned()) && first.contains(&"cancelled".to_owned()));
+}
+
+#[test]
+fn calls_beyond_the_rate_limit_are_answered_429() {
+    let server = Served::start(&["--rate-limit", "5/h"]);
+    let ids: String = (1..=20).map(|number| format!("{number}01\n")).collect();
+    let place = Place::with_input(format!("id\n{ids}"));
+    place.run_at(&server.base_url, &server.api_key, &[]).expect_code(1);
+    let results = place.results();
+    let count = |wanted| column(&results, "status").iter().filter(|&&status| status == wanted).count();
+    assert_eq!((count("cancelled"), count("rate_limited")), (5, 15));
+}
+
+#[test]
+fn a_port_that_is_taken_and_nonsense_are_refused() {
+    let server = Served::start(&[]);
+    let port = server.base_url.rsplit(':').next().unwrap();
+    let place = Place::new();
+    Ended::of(&mut place.command(["sandbox", "--port", port])).expect_code(2).expect_said(&["127.0.0.1:", "--port"]);
+    Ended::of(&mut place.command(["sandbox", "--error-rate", "2"])).expect_code(2).expect_said(&["from 0 to 1"]);
+}

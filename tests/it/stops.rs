@@ -1,0 +1,92 @@
+//! A run that stops early says why, sends nothing more, and leaves a row for every row.
+
+use std::process::Stdio;
+
+use crate::canned::{Answer, Canned};
+use crate::support::{Ended, PATIENCE, Place, asked_for, column, sandbox};
+
+#[test]
+fn a_rejected_key_stops_the_run_at_once() {
+    let server = sandbox();
+    let place = Place::with_input("id\n1\n2\nx\n3\n4\n5\n6\n7\n8\n9\n");
+    let ended = place.run_at(&server.base_url(), "s3cret-wrong", &["--concurrency", "2", "--json"]).expect_code(3);
+
+    let json = ended.json();
+    assert_eq!((&json["outcome"], &json["reason"]), (&"stopped".into(), &"unauthorized".into()));
+    assert_eq!(json["rows"]["total"], 10);
+    let calls = server.record().arrivals.len();
+    assert!((1..=2).contains(&calls), "no more than were in flight: {calls}");
+
+    let results = place.results();
+    let statuses = column(&results, "status");
+    assert_eq!(statuses.iter().filter(|&&status| status == "unauthorized").count(), calls);
+    assert_eq!(statuses.iter().filter(|&&status| status == "not_attempted").count(), 9 - calls);
+    assert_eq!(statuses[2], "invalid_id");
+    ended.expect_said(&["rejected the API key", "HTTP 401"]);
+}
+
+#[test]
+fn what_was_in_flight_is_finished_and_recorded_when_the_run_stops() {
+    let server = Canned::serve(|path| {
+        if path.contains("/1/") {
+            return Answer::json("401 Unauthorized", "{}");
+        }
+        Answer::json("200 OK", r#"{"testInvitationId":2,"status":"cancelled"}"#)
+    });
+    let place = Place::with_input("id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+    place.run_at(&server.base_url, "key", &["--concurrency", "3"]).expect_code(3);
+    let results = place.results();
+    let statuses = column(&results, "status");
+    assert_eq!(results.len(), 9);
+    assert_eq!(statuses[0], "unauthorized");
+    assert_eq!(server.requests(), statuses.iter().filter(|&&status| status != "not_attempted").count());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_cannot_be_written_stop_the_run_and_go_to_standard_error() {
+    let server = sandbox();
+    let ids: String = (1..=200).map(|number| format!("{number}01,{}\n", "x".repeat(100))).collect();
+    let place = Place::with_input(format!("id,note\n{ids}"));
+    // A limit of 4 KiB for a file is a disk that is full after some rows. The signal that comes with it is ignored, so
+    // that the write fails as it does on a full disk.
+    let script = "trap '' XFSZ; ulimit -f 4; exec \"$@\"";
+    let mut command = assert_cmd::Command::new("bash");
+    command.env_clear().current_dir(place.path("")).args(["-c", script, "bash", env!("CARGO_BIN_EXE_imocha-cancel")]);
+    command.args(["run", "input.csv", "-y", "--rate", "unlimited", "--json", "--concurrency", "2", "--base-url"]);
+    command.arg(server.base_url()).env("IMOCHA_API_KEY", server.api_key());
+    let ended = Ended::of(&mut command).expect_code(3);
+    assert_eq!(ended.json()["reason"], "results_unwritable");
+    assert_eq!(ended.json()["rows"]["total"], 200);
+
+    let kept = place.results();
+    let start = ended.stderr.find("line,invitation_id").unwrap();
+    let rows_end = ended.stderr[start..].find("\nerror: ").map_or(ended.stderr.len(), |end| start + end + 1);
+    let lost = crate::support::parse_results(&ended.stderr[start..rows_end]);
+    assert_eq!(kept.len() + lost.len(), 200, "each row is in one place or the other");
+    assert!(!kept.is_empty() && lost.len() > 100);
+    let cancelled = kept.iter().chain(&lost).filter(|row| row["status"] == "cancelled").count();
+    assert_eq!(cancelled, asked_for(&server).len(), "what was sent is told");
+    assert!(cancelled < 200, "the run stopped");
+}
+
+#[test]
+fn an_input_that_changes_during_the_run_stops_it() {
+    let server = sandbox();
+    let rows: String = (1..=20_000).map(|number| format!("{number}01,{}\n", "x".repeat(500))).collect();
+    let place = Place::with_input(format!("id,note\n{rows}"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "--rate", "200/s", "--json"]);
+    command.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key());
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    assert!(server.wait_for_arrivals(1, PATIENCE));
+    place.write("input.csv", "id,note\n666,somebody else\n");
+    let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(3);
+
+    assert_eq!(ended.json()["reason"], "input_changed");
+    let asked = asked_for(&server);
+    assert!(asked.len() < 20_000 && !asked.contains(&666), "nothing of the new file is sent");
+    assert_eq!(place.results().len(), usize::try_from(ended.json()["rows"]["total"].as_u64().unwrap()).unwrap());
+    ended.expect_said(&["input.csv", "changed"]);
+}

@@ -1,0 +1,95 @@
+//! What a person sees on a terminal: the question, and the bar.
+
+use std::process::Command;
+
+use imocha_cancel::sandbox::{Options, Sandbox};
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::support::{PATIENCE, Place, asked_for, column, sandbox, sandbox_with};
+
+/// `run input.csv` on a terminal of its own.
+fn on_a_terminal(place: &Place, server: &Sandbox, arguments: &[&str]) -> PtySession {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().env("TERM", "xterm").env("IMOCHA_API_KEY", server.api_key()).current_dir(place.path(""));
+    command.args(["run", "input.csv", "--rate", "unlimited", "--base-url", &server.base_url()]).args(arguments);
+    spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap()
+}
+
+#[test]
+fn the_question_says_what_is_at_stake_and_yes_goes_on() {
+    let server = sandbox();
+    let place = Place::with_input("id\n31\nx\n32\n33\n");
+    let mut session = on_a_terminal(&place, &server, &[]);
+    let asked = session.exp_string("Type yes to go on:").unwrap();
+    for text in [
+        "cancel 3 invitations at 127.0.0.1:",
+        "input.csv",
+        "1 without a valid ID",
+        "first 31, last 33",
+        "e-mailed",
+        "cannot be undone",
+    ] {
+        assert!(asked.contains(text), "no {text:?} in {asked}");
+    }
+    assert!(asked_for(&server).is_empty(), "nothing is sent before the answer");
+    session.send_line("yes").unwrap();
+    session.exp_string("finished after").unwrap();
+    session.exp_eof().unwrap();
+    assert_eq!(column(&place.results(), "status"), ["cancelled", "invalid_id", "cancelled", "cancelled"]);
+}
+
+#[test]
+fn any_other_answer_sends_nothing() {
+    for answer in ["", "no", "y", "yes please"] {
+        let server = sandbox();
+        let place = Place::with_input("id\n31\n");
+        let mut session = on_a_terminal(&place, &server, &[]);
+        session.exp_string("Type yes to go on:").unwrap();
+        session.send_line(answer).unwrap();
+        session.exp_string("not confirmed").unwrap();
+        session.exp_eof().unwrap();
+        assert!(server.record().arrivals.is_empty(), "{answer:?}");
+        assert_eq!(place.names(), ["input.csv"]);
+    }
+}
+
+#[test]
+fn an_input_that_changes_while_the_question_is_asked_is_refused() {
+    let server = sandbox();
+    let place = Place::with_input("id\n31\n");
+    let mut session = on_a_terminal(&place, &server, &[]);
+    session.exp_string("Type yes to go on:").unwrap();
+    place.write("input.csv", "id\n31\n666\n");
+    session.send_line("yes").unwrap();
+    session.exp_string("changed").unwrap();
+    session.exp_eof().unwrap();
+    assert!(server.record().arrivals.is_empty());
+    assert_eq!(place.names(), ["input.csv"]);
+}
+
+#[test]
+fn the_question_tells_a_limited_run_from_a_whole_one() {
+    let server = sandbox();
+    let place = Place::with_input("id\n31\n32\n33\n");
+    let mut session = on_a_terminal(&place, &server, &["--limit", "2"]);
+    let asked = session.exp_string("Type yes to go on:").unwrap();
+    assert!(asked.contains("cancel 2 invitations") && asked.contains("the first 2 of 3"), "{asked}");
+    session.send_line("no").unwrap();
+    session.exp_eof().unwrap();
+}
+
+#[test]
+fn the_bar_shows_counts_and_goes_away_and_the_log_does_not_break_it() {
+    let server = sandbox_with(Options { latency: std::time::Duration::from_millis(100), ..Options::default() });
+    let ids: String = (1..=20).map(|number| format!("{number}01\n")).collect();
+    let place = Place::with_input(format!("id\n{ids}"));
+    let mut session = on_a_terminal(&place, &server, &["--yes", "-v", "--concurrency", "2"]);
+    let (_, drawn) = session.exp_regex(r"of 20 rows: \d+ cancelled").unwrap();
+    assert!(drawn.contains("cancelled"));
+    let rest = session.exp_eof().unwrap();
+    for line in rest.lines().filter(|line| line.contains("called")) {
+        let visible = line.rsplit('\r').next().unwrap();
+        assert!(!visible.contains("rows:"), "a log line and the bar stand in one line: {line:?}");
+    }
+    assert!(rest.contains("finished after"), "{rest}");
+}
