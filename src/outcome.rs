@@ -176,12 +176,16 @@ pub struct Summary {
 
 /// Decimal digits to which a latency is kept.
 const LATENCY_DIGITS: u8 = 3;
+/// The longest latency that is told from a longer one: an hour, in microseconds. No attempt may take more than ten
+/// minutes.
+const MAX_LATENCY_US: u64 = 60 * 60 * 1_000_000;
 
 impl Summary {
     /// The summary of a run that has recorded nothing yet.
     #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the only error is a number of digits above 5")]
     pub fn new() -> Self {
-        let latency_us = Histogram::new(LATENCY_DIGITS).expect("up to five digits are allowed");
+        let latency_us =
+            Histogram::new_with_max(MAX_LATENCY_US, LATENCY_DIGITS).expect("up to five digits are allowed");
         Self { rows: BTreeMap::new(), calls: 0, retries: 0, latency_us }
     }
 
@@ -239,5 +243,48 @@ impl Summary {
 impl Default for Summary {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use csv::ByteRecord;
+
+    use super::*;
+    use crate::invitation::InvitationId;
+    use crate::row::Intent;
+
+    fn called(status: Status, attempts: u32, duration: Duration) -> Outcome {
+        let intent = Intent::Cancel(InvitationId::MAX);
+        let row = Row { line: 2, intent, cells: ByteRecord::new() };
+        Outcome { attempts, duration, ..Outcome::unsent(row, status, "") }
+    }
+
+    #[test]
+    fn latencies_from_microseconds_to_minutes_are_kept() {
+        let mut summary = Summary::new();
+        assert_eq!(summary.latency(1.0), None);
+        for duration in [Duration::from_micros(40), Duration::from_millis(41), Duration::from_secs(30)] {
+            summary.add(&called(Status::Cancelled, 1, duration));
+        }
+        let near = |quantile, expected: Duration| {
+            let latency = summary.latency(quantile).unwrap();
+            assert!(latency.abs_diff(expected) <= expected / 500, "{latency:?}, not {expected:?}");
+        };
+        near(0.1, Duration::from_micros(40));
+        near(0.5, Duration::from_millis(41));
+        near(1.0, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn counts_add_up_and_tell_whether_anything_is_left_to_do() {
+        let mut summary = Summary::new();
+        summary.add(&called(Status::Cancelled, 3, Duration::ZERO));
+        summary.add_unsent(Status::Duplicate, 2);
+        summary.add_unsent(Status::NotAttempted, 0);
+        assert_eq!((summary.total(), summary.calls(), summary.retries()), (3, 3, 2));
+        assert!(summary.all_settled());
+        summary.add_unsent(Status::InvalidId, 1);
+        assert!(!summary.all_settled());
     }
 }
