@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use encoding_rs::Encoding;
 
 use crate::config::{
-    BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_RATE, DEFAULT_TIMEOUT, Rate, Timeout,
-    parse_age,
+    BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE,
+    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age,
 };
 use crate::error::{Cause, Refusal};
 use crate::input::{Filter, parse_delimiter, parse_encoding};
@@ -103,9 +103,18 @@ pub struct RunArgs {
     /// Most calls in flight
     #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_CONCURRENCY", hide_env = true, default_value = DEFAULT_CONCURRENCY, help_heading = CALLS)]
     pub concurrency: Concurrency,
-    /// Time for one call
+    /// Most attempts for one row; waiting out 429s and outages uses up none
+    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_MAX_ATTEMPTS", hide_env = true, default_value = DEFAULT_MAX_ATTEMPTS, help_heading = CALLS)]
+    pub max_attempts: MaxAttempts,
+    /// Time for one attempt
     #[arg(long, value_name = "AGE", env = "IMOCHA_CANCEL_TIMEOUT", hide_env = true, default_value = DEFAULT_TIMEOUT, help_heading = CALLS)]
     pub timeout: Timeout,
+    /// How long to wait out an API that is down or keeps answering 429
+    #[arg(long, value_name = "AGE", env = "IMOCHA_CANCEL_MAX_OUTAGE", hide_env = true, default_value = DEFAULT_MAX_OUTAGE, help_heading = CALLS)]
+    pub max_outage: Patience,
+    /// Start no call after this long; finish what is in flight, and stop
+    #[arg(long, value_name = "AGE", env = "IMOCHA_CANCEL_MAX_DURATION", hide_env = true, help_heading = CALLS)]
+    pub max_duration: Option<Patience>,
     /// Where the API is
     #[arg(long, value_name = "URL", env = "IMOCHA_CANCEL_BASE_URL", hide_env = true, default_value = DEFAULT_BASE_URL, help_heading = CALLS)]
     pub base_url: BaseUrl,

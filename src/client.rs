@@ -2,9 +2,9 @@
 //! or judge; it only says whether a request that brought no answer can have left this machine.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Certificate, Method, Request, Response, retry, tls};
 use url::Url;
@@ -12,7 +12,7 @@ use url::Url;
 use crate::config::{ApiKey, BaseUrl, Config};
 use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
-use crate::verdict::{BodyEnd, Failure, Reply, Sent};
+use crate::verdict::{self, BodyEnd, Failure, Reply, Sent};
 
 /// The most bytes that are read of an answer. The documented ones have about a hundred; 64 KiB leave room for a
 /// gateway's error page, and a hostile server cannot fill the memory.
@@ -138,6 +138,8 @@ fn headers(api_key: &ApiKey) -> Result<HeaderMap, Refusal> {
 /// Reads the body up to [`MAX_BODY_BYTES`]. The status is an answer even where the body is cut.
 async fn read(mut response: Response) -> Reply {
     let http_status = response.status().as_u16();
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(|value| verdict::retry_after(value, SystemTime::now()));
     let mut body = Vec::new();
     let body_end = loop {
         match response.chunk().await {
@@ -147,7 +149,7 @@ async fn read(mut response: Response) -> Reply {
             Err(_cut) => break BodyEnd::Lost,
         }
     };
-    Reply { http_status, body, body_end }
+    Reply { http_status, body, body_end, retry_after }
 }
 
 /// Whether the request certainly never left: no connection was made, or hyper handed the request back before it wrote

@@ -20,6 +20,15 @@ pub const DEFAULT_CONCURRENCY: &str = "4";
 pub const MAX_CONCURRENCY: usize = 1000;
 /// The time for one attempt. Chosen by us: a gateway gives up after 30 s as a rule, so later answers do not come.
 pub const DEFAULT_TIMEOUT: &str = "30s";
+/// Attempts for one row. Chosen by us: with the back-off they span some ten seconds, which covers a gateway that is
+/// restarted; what lasts longer is an outage, and uses up none.
+pub const DEFAULT_MAX_ATTEMPTS: &str = "5";
+/// The most attempts that can be asked for.
+pub const MAX_ATTEMPTS: usize = 100;
+/// How long to wait out an API that is down. (Source: the contract.)
+pub const DEFAULT_MAX_OUTAGE: &str = "10m";
+/// The longest wait that can be asked for: beyond a month nobody waits for a run.
+pub const MAX_PATIENCE: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// The shortest time for one attempt: less would turn calls that arrive into doubtful ones.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The longest time for one attempt.
@@ -124,12 +133,50 @@ impl FromStr for Concurrency {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        digits(text)
-            .and_then(|number| usize::try_from(number).ok())
-            .filter(|&number| number <= MAX_CONCURRENCY)
-            .and_then(NonZeroUsize::new)
+        one_to(text, MAX_CONCURRENCY)
             .map(Self)
             .ok_or_else(|| ConfigError::new(format!("the concurrency is a whole number from 1 to {MAX_CONCURRENCY}")))
+    }
+}
+
+/// How often one row is tried: from 1 to [`MAX_ATTEMPTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxAttempts(NonZeroUsize);
+
+impl MaxAttempts {
+    /// The number.
+    pub fn get(self) -> usize {
+        self.0.get()
+    }
+}
+
+impl FromStr for MaxAttempts {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        one_to(text, MAX_ATTEMPTS).map(Self).ok_or_else(|| {
+            ConfigError::new(format!("the number of attempts is a whole number from 1 to {MAX_ATTEMPTS}"))
+        })
+    }
+}
+
+/// How long to wait for something that may never come: at most [`MAX_PATIENCE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience(Duration);
+
+impl Patience {
+    /// The time.
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for Patience {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let patience = parse_age(text)?;
+        if patience <= MAX_PATIENCE { Ok(Self(patience)) } else { Err(ConfigError::new("the longest wait is 31 days")) }
     }
 }
 
@@ -165,6 +212,12 @@ impl FromStr for Timeout {
 pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
     humantime::parse_duration(text)
         .map_err(|source| ConfigError::new(format!("{source}; an age looks like 90s, 10m, 2h or 7d")))
+}
+
+/// A whole number from 1 to `most`.
+fn one_to(text: &str, most: usize) -> Option<NonZeroUsize> {
+    let number = usize::try_from(digits(text)?).ok()?;
+    NonZeroUsize::new(number).filter(|number| number.get() <= most)
 }
 
 /// Only digits: the standard parser would take a sign as well.

@@ -14,6 +14,7 @@
 //! | rules | [`config`] | the settings, each checked once; the defaults with their reasons |
 //! | | [`error`] | [`Refusal`](error::Refusal): why a run did not start |
 //! | | [`verdict`] | [`judge`](verdict::judge): what an answer means |
+//! | | [`backoff`] | how long a row waits before it is tried again |
 //! | | [`text`] | what makes a server's text harmless |
 //! | | [`exit`] | the exit codes |
 //! | edges | [`input`] | the CSV file: survey, then rows |
@@ -42,6 +43,7 @@
 //!    tells the [`monitor::Monitor`].
 
 pub mod app;
+pub mod backoff;
 pub mod cli;
 pub mod client;
 pub mod config;

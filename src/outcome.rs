@@ -104,10 +104,10 @@ pub struct Outcome {
     pub http_status: Option<u16>,
     /// One line for a person; empty when the invitation was cancelled.
     pub error: String,
-    /// Calls made for this row.
-    pub attempts: u32,
     /// From the first call to the last answer; zero when no call was made.
     pub duration: Duration,
+    /// How long each of the calls took, with an answer or without.
+    pub latencies: Vec<Duration>,
     /// When the row ended.
     pub finished_at: Timestamp,
 }
@@ -117,6 +117,11 @@ impl Outcome {
     pub const COLUMNS: [&'static str; 8] =
         ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
 
+    /// How many calls were made for this row.
+    pub fn attempts(&self) -> u64 {
+        u64::try_from(self.latencies.len()).unwrap_or(u64::MAX)
+    }
+
     /// The end of a row for which no call was made.
     pub fn unsent(row: Row, status: Status, error: impl Into<String>) -> Self {
         Self {
@@ -124,8 +129,8 @@ impl Outcome {
             status,
             http_status: None,
             error: error.into(),
-            attempts: 0,
             duration: Duration::ZERO,
+            latencies: Vec::new(),
             finished_at: Timestamp::now(),
         }
     }
@@ -138,6 +143,14 @@ pub enum StopReason {
     Unauthorized,
     /// The results could not be written.
     ResultsUnwritable,
+    /// The API did not answer for longer than the operator would wait.
+    Outage,
+    /// The API asked for fewer calls for longer than the operator would wait.
+    RateLimited,
+    /// The time that the operator gave the run is over.
+    Deadline,
+    /// The first answers say that this is the wrong file or account.
+    WrongInput,
     /// The input could not be read any further.
     Input,
     /// The input file was changed while it was being read.
@@ -150,6 +163,10 @@ impl StopReason {
         match self {
             Self::Unauthorized => "unauthorized",
             Self::ResultsUnwritable => "results_unwritable",
+            Self::Outage => "outage",
+            Self::RateLimited => "rate_limited",
+            Self::Deadline => "deadline",
+            Self::WrongInput => "wrong_input",
             Self::Input => "input",
             Self::InputChanged => "input_changed",
         }
@@ -192,10 +209,10 @@ impl Summary {
     /// Counts one recorded row.
     pub fn add(&mut self, outcome: &Outcome) {
         *self.rows.entry(outcome.status).or_default() += 1;
-        if outcome.attempts > 0 {
-            self.calls += u64::from(outcome.attempts);
-            self.retries += u64::from(outcome.attempts - 1);
-            self.latency_us.saturating_record(u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX));
+        self.calls += outcome.attempts();
+        self.retries += outcome.attempts().saturating_sub(1);
+        for latency in &outcome.latencies {
+            self.latency_us.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
         }
     }
 
@@ -224,7 +241,7 @@ impl Summary {
         self.retries
     }
 
-    /// The time within which the given share of the rows that were sent had their answer, or `None` when none was.
+    /// The time within which the given share of the calls ended, or `None` when none was made.
     ///
     /// `quantile` lies between 0 and 1; 1 gives the longest.
     pub fn latency(&self, quantile: f64) -> Option<Duration> {
@@ -254,19 +271,18 @@ mod tests {
     use crate::invitation::InvitationId;
     use crate::row::Intent;
 
-    fn called(status: Status, attempts: u32, duration: Duration) -> Outcome {
+    fn called(status: Status, latencies: &[Duration]) -> Outcome {
         let intent = Intent::Cancel(InvitationId::MAX);
         let row = Row { line: 2, intent, cells: ByteRecord::new() };
-        Outcome { attempts, duration, ..Outcome::unsent(row, status, "") }
+        Outcome { latencies: latencies.to_vec(), ..Outcome::unsent(row, status, "") }
     }
 
     #[test]
     fn latencies_from_microseconds_to_minutes_are_kept() {
         let mut summary = Summary::new();
         assert_eq!(summary.latency(1.0), None);
-        for duration in [Duration::from_micros(40), Duration::from_millis(41), Duration::from_secs(30)] {
-            summary.add(&called(Status::Cancelled, 1, duration));
-        }
+        let latencies = [Duration::from_micros(40), Duration::from_millis(41), Duration::from_secs(30)];
+        summary.add(&called(Status::Cancelled, &latencies));
         let near = |quantile, expected: Duration| {
             let latency = summary.latency(quantile).unwrap();
             assert!(latency.abs_diff(expected) <= expected / 500, "{latency:?}, not {expected:?}");
@@ -279,7 +295,7 @@ mod tests {
     #[test]
     fn counts_add_up_and_tell_whether_anything_is_left_to_do() {
         let mut summary = Summary::new();
-        summary.add(&called(Status::Cancelled, 3, Duration::ZERO));
+        summary.add(&called(Status::Cancelled, &[Duration::ZERO; 3]));
         summary.add_unsent(Status::Duplicate, 2);
         summary.add_unsent(Status::NotAttempted, 0);
         assert_eq!((summary.total(), summary.calls(), summary.retries()), (3, 3, 2));

@@ -5,6 +5,7 @@
 //! as a cancellation, and only what certainly never left this machine counts as not sent.
 
 use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -22,6 +23,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Whether that is all of the body.
     pub body_end: BodyEnd,
+    /// How long the server asked to wait, if it did so in a way that can be read.
+    pub retry_after: Option<Duration>,
 }
 
 /// How the reading of an answer's body ended.
@@ -57,22 +60,76 @@ pub enum Sent {
 /// How a row stands after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The status that the attempt gives the row.
+    /// The status of the row, should this have been its last attempt.
     pub status: Status,
     /// The HTTP status of the answer, if there was one.
     pub http_status: Option<u16>,
     /// One line for a person; empty when the invitation was cancelled.
     pub error: String,
-    /// Why no further call may be made for any row, if so.
-    pub stop: Option<Stop>,
+    /// What comes next.
+    pub next: Next,
+    /// Whether a call for the row may have taken effect without saying so: this one or an earlier one.
+    pub sent: Sent,
 }
 
-/// Judges one attempt to cancel `id`. Text from the server passes through `scrubber`.
-pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, scrubber: &Scrubber) -> Verdict {
-    match answer {
+/// What comes after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// The row has ended.
+    End,
+    /// Another attempt may bring another answer.
+    Again(Setback),
+    /// The row has ended, and no further call may be made for any row.
+    Stop(Stop),
+}
+
+/// Why another attempt is worth it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setback {
+    /// The API asked for fewer calls (429), and perhaps for how long.
+    Limited(Option<Duration>),
+    /// The API failed, or was not there.
+    Failed,
+}
+
+/// Judges one attempt to cancel `id`, when an earlier one may have been `sent` without an answer. Text from the server
+/// passes through `scrubber`.
+///
+/// Tried again are 429, 5xx and calls without an answer, and nothing else: only these speak of the moment and not of the
+/// call (source: iMocha's documentation, "Error Code"), and a second cancel changes nothing (source: "Cancel
+/// Invitation").
+pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, earlier: Sent, scrubber: &Scrubber) -> Verdict {
+    let verdict = match answer {
         Ok(reply) => judge_reply(id, reply, scrubber),
         Err(failure) => judge_failure(failure, scrubber),
+    };
+    match earlier {
+        Sent::No => verdict,
+        Sent::Maybe => in_doubt(verdict),
     }
+}
+
+/// A verdict on an attempt after one that may have been sent. Answers that speak of this invitation stand; a refusal may
+/// be our own doing, and what says nothing of the invitation does not lift the doubt.
+fn in_doubt(verdict: Verdict) -> Verdict {
+    let stands = match verdict.status {
+        Status::Cancelled | Status::NotFound | Status::Forbidden | Status::Unconfirmed | Status::ServerError => true,
+        Status::NotCancellable
+        | Status::Unauthorized
+        | Status::RateLimited
+        | Status::Unreachable
+        | Status::UnexpectedResponse
+        | Status::InvalidId
+        | Status::Duplicate
+        | Status::Filtered
+        | Status::NotAttempted => false,
+    };
+    if stands {
+        return Verdict { sent: Sent::Maybe, ..verdict };
+    }
+    let error =
+        format!("an earlier call may have cancelled it, so look it up in iMocha; the last answer: {}", verdict.error);
+    Verdict { status: Status::Unconfirmed, error, sent: Sent::Maybe, ..verdict }
 }
 
 fn judge_failure(failure: &Failure, scrubber: &Scrubber) -> Verdict {
@@ -84,7 +141,7 @@ fn judge_failure(failure: &Failure, scrubber: &Scrubber) -> Verdict {
             format!("sent, but without an answer ({what}): it may be cancelled, so look it up in iMocha"),
         ),
     };
-    Verdict { status, http_status: None, error, stop: None }
+    Verdict { status, http_status: None, error, next: Next::Again(Setback::Failed), sent: failure.sent }
 }
 
 fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
@@ -100,9 +157,28 @@ fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict 
     };
     let message = server_message(reply, scrubber).unwrap_or_else(|| meaning(status).to_owned());
     let error = format!("HTTP {}: {message}", reply.http_status);
-    let stop = (status == Status::Unauthorized)
-        .then(|| Stop { reason: StopReason::Unauthorized, detail: format!("iMocha rejected the API key ({error})") });
-    Verdict { status, http_status: Some(reply.http_status), error, stop }
+    let (next, sent) = match status {
+        Status::Unauthorized => {
+            let detail = format!("iMocha rejected the API key ({error})");
+            (Next::Stop(Stop { reason: StopReason::Unauthorized, detail }), Sent::No)
+        }
+        Status::RateLimited => (Next::Again(Setback::Limited(reply.retry_after)), Sent::No),
+        Status::ServerError => (Next::Again(Setback::Failed), Sent::Maybe),
+        _ => (Next::End, Sent::No),
+    };
+    Verdict { status, http_status: Some(reply.http_status), error, next, sent }
+}
+
+/// How long a `Retry-After` asks to wait, seen at `now`: a number of seconds or a date (source: RFC 9110, section
+/// 10.2.3). `None` for anything else; a date that is over asks for no wait.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More seconds than can be counted are still a number: it asks to wait for ever.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
 }
 
 /// What to tell a person when the server gives no message of its own.
@@ -129,10 +205,11 @@ fn meaning(status: Status) -> &'static str {
 fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
     let http_status = Some(reply.http_status);
     let Some(doubt) = doubt_about(id, reply, scrubber) else {
-        return Verdict { status: Status::Cancelled, http_status, error: String::new(), stop: None };
+        let error = String::new();
+        return Verdict { status: Status::Cancelled, http_status, error, next: Next::End, sent: Sent::No };
     };
     let error = format!("HTTP {}, but {doubt}: it may be cancelled, so look it up in iMocha", reply.http_status);
-    Verdict { status: Status::Unconfirmed, http_status, error, stop: None }
+    Verdict { status: Status::Unconfirmed, http_status, error, next: Next::End, sent: Sent::Maybe }
 }
 
 /// Why a 2xx does not confirm the cancellation of `id`, or `None` when it does.
@@ -233,8 +310,13 @@ mod tests {
     }
 
     fn reply(http_status: u16, body: &str) -> Verdict {
-        let reply = Reply { http_status, body: body.as_bytes().to_vec(), body_end: BodyEnd::Complete };
-        judge(id(), &Ok(reply), &scrubber())
+        after(Sent::No, http_status, body)
+    }
+
+    fn after(earlier: Sent, http_status: u16, body: &str) -> Verdict {
+        let body = body.as_bytes().to_vec();
+        let reply = Reply { http_status, body, body_end: BodyEnd::Complete, retry_after: None };
+        judge(id(), &Ok(reply), earlier, &scrubber())
     }
 
     #[test]
@@ -265,7 +347,13 @@ mod tests {
             let verdict = reply(http_status, r#"{"testInvitationId":2932950,"status":"cancelled"}"#);
             assert_eq!(verdict.status, status, "{http_status}");
             assert_eq!(verdict.http_status, Some(http_status));
-            assert_eq!(verdict.stop.is_some(), http_status == 401, "{http_status}");
+            let next = match http_status {
+                401 => matches!(verdict.next, Next::Stop(_)),
+                429 => verdict.next == Next::Again(Setback::Limited(None)),
+                500..=599 => verdict.next == Next::Again(Setback::Failed),
+                _ => verdict.next == Next::End,
+            };
+            assert!(next, "{http_status}: {:?}", verdict.next);
         }
     }
 
@@ -314,7 +402,8 @@ mod tests {
     fn a_confirmation_that_was_cut_does_not_confirm() {
         for body_end in [BodyEnd::TooLong, BodyEnd::Lost] {
             let body = br#"{"testInvitationId":2932950,"status":"cancelled"}"#.to_vec();
-            let verdict = judge(id(), &Ok(Reply { http_status: 200, body, body_end }), &scrubber());
+            let reply = Reply { http_status: 200, body, body_end, retry_after: None };
+            let verdict = judge(id(), &Ok(reply), Sent::No, &scrubber());
             assert_eq!(verdict.status, Status::Unconfirmed);
         }
     }
@@ -336,10 +425,69 @@ mod tests {
 
     #[test]
     fn only_what_never_left_is_unreachable() {
-        let verdict = |sent| judge(id(), &Err(Failure { sent, what: "connection\nreset".to_owned() }), &scrubber());
+        let verdict = |sent| {
+            let failure = Failure { sent, what: "connection\nreset".to_owned() };
+            judge(id(), &Err(failure), Sent::No, &scrubber())
+        };
         assert_eq!(verdict(Sent::No).status, Status::Unreachable);
         assert_eq!(verdict(Sent::No).error, "not sent: connection reset");
         assert_eq!(verdict(Sent::Maybe).status, Status::Unconfirmed);
         assert!(verdict(Sent::Maybe).error.contains("may be cancelled"));
+    }
+
+    #[test]
+    fn doubt_is_lifted_only_by_an_answer_that_speaks_of_the_invitation() {
+        let confirmed = r#"{"testInvitationId":2932950,"status":"cancelled"}"#;
+        for (http_status, status) in [
+            (200, Status::Cancelled),
+            (204, Status::Unconfirmed),
+            (302, Status::Unconfirmed),
+            (400, Status::Unconfirmed),
+            (401, Status::Unconfirmed),
+            (403, Status::Forbidden),
+            (404, Status::NotFound),
+            (429, Status::Unconfirmed),
+            (500, Status::ServerError),
+        ] {
+            let (verdict, fresh) = (after(Sent::Maybe, http_status, confirmed), reply(http_status, confirmed));
+            assert_eq!(verdict.status, status, "{http_status}");
+            assert_eq!(verdict.next, fresh.next, "{http_status}: doubt changes no course");
+            assert_eq!(verdict.http_status, Some(http_status));
+            if verdict.status != fresh.status {
+                assert!(verdict.error.contains("an earlier call may have cancelled it"), "{}", verdict.error);
+                assert!(verdict.error.ends_with(&fresh.error), "{}", verdict.error);
+            }
+        }
+        let unreachable = Err(Failure { sent: Sent::No, what: "refused".to_owned() });
+        assert_eq!(judge(id(), &unreachable, Sent::Maybe, &scrubber()).status, Status::Unconfirmed);
+        assert_eq!(judge(id(), &unreachable, Sent::No, &scrubber()).status, Status::Unreachable);
+    }
+
+    #[test]
+    fn doubt_stays_from_attempt_to_attempt() {
+        assert_eq!(reply(500, "").sent, Sent::Maybe);
+        assert_eq!(reply(429, "").sent, Sent::No);
+        assert_eq!(after(Sent::Maybe, 429, "").sent, Sent::Maybe);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_or_nothing() {
+        let now = httpdate::parse_http_date("Tue, 20 Jan 2026 02:00:00 GMT").unwrap();
+        for (value, seconds) in [
+            ("0", Some(0)),
+            (" 120 ", Some(120)),
+            ("Tue, 20 Jan 2026 02:00:30 GMT", Some(30)),
+            ("Tuesday, 20-Jan-26 02:00:30 GMT", Some(30)),
+            ("Tue, 20 Jan 2026 01:00:00 GMT", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("", None),
+            ("soon", None),
+            ("2026-01-20T02:00:30Z", None),
+        ] {
+            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::dry_run::dry_run;
 use super::plan::{Input, Output, Target, surveyed};
 use crate::cli::RunArgs;
+use crate::config::Patience;
 use crate::engine::{self, Job};
 use crate::error::{Cause, Refusal};
 use crate::input::{RowReader, Survey};
@@ -91,9 +92,11 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, console: &Console) -> Res
         reader: parts.reader,
         results: parts.results,
         client: target.client.clone(),
-        throttle: Throttle::new(target.config.rate),
+        throttle: Throttle::new(target.config.rate, target.config.concurrency.get(), args.max_outage.get()),
         scrubber: Scrubber::new(target.api_key.clone()),
         concurrency: target.config.concurrency,
+        max_attempts: args.max_attempts,
+        max_duration: args.max_duration.map(Patience::get),
         limit: args.limit,
         monitor,
         shutdown: shutdown.clone(),

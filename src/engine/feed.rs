@@ -66,7 +66,7 @@ impl Feed {
                     if self.limit.is_some_and(|limit| eligible > limit) {
                         self.end(Outcome::unsent(row, Status::NotAttempted, "beyond --limit"))?;
                     } else if let Some(stop) = self.shutdown.reason() {
-                        self.end(not_attempted(row, stop))?;
+                        self.end(not_attempted(row, Some(stop)))?;
                     } else {
                         batch.push(EligibleRow { id, row });
                         if batch.len() == batch_rows {
@@ -95,6 +95,7 @@ fn detail(error: &ReadError) -> String {
 }
 
 /// The end of a row whose turn never came.
-pub(super) fn not_attempted(row: Row, stop: &Stop) -> Outcome {
-    Outcome::unsent(row, Status::NotAttempted, format!("the run stopped before this row: {}", stop.detail))
+pub(super) fn not_attempted(row: Row, stop: Option<&Stop>) -> Outcome {
+    let why = stop.map_or("", |stop| stop.detail.as_str());
+    Outcome::unsent(row, Status::NotAttempted, format!("the run stopped before this row: {why}"))
 }

@@ -10,22 +10,24 @@
 
 mod feed;
 mod record;
+mod trial;
 mod worker;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use self::feed::Feed;
 use self::record::Recorder;
-use self::worker::{RowQueue, Worker};
+use self::worker::{FirstAnswers, RowQueue, Worker};
 use crate::client::Client;
-use crate::config::Concurrency;
+use crate::config::{Concurrency, MaxAttempts};
 use crate::input::RowReader;
 use crate::monitor::Monitor;
-use crate::outcome::Summary;
+use crate::outcome::{Stop, StopReason, Summary};
 use crate::results::ResultsWriter;
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
@@ -33,6 +35,9 @@ use crate::throttle::Throttle;
 
 /// Batches of eligible rows that wait for a worker: one in use and one behind it.
 const QUEUED_BATCHES: usize = 2;
+/// Rows under way for each call that may be in flight: one that calls, and some that back off. It bounds the rows that
+/// back off, and so how much is held of an input that fails row by row.
+const ROWS_PER_SLOT: usize = 4;
 /// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second).
 const QUEUED_OUTCOMES: usize = 512;
 
@@ -49,8 +54,12 @@ pub struct Job {
     pub throttle: Throttle,
     /// What cleans the server's text.
     pub scrubber: Scrubber,
-    /// How many workers there are: the most calls in flight.
+    /// The most calls in flight.
     pub concurrency: Concurrency,
+    /// How often one row is tried.
+    pub max_attempts: MaxAttempts,
+    /// How long calls may start.
+    pub max_duration: Option<Duration>,
     /// The most rows to send; the rest is not attempted.
     pub limit: Option<u64>,
     /// Who watches.
@@ -78,16 +87,20 @@ pub async fn run(job: Job) -> Summary {
 
     let worker = Arc::new(Worker {
         queue: RowQueue::new(rows_rx),
+        slots: Semaphore::new(job.concurrency.get()),
         client: job.client,
         throttle: job.throttle,
         scrubber: job.scrubber,
         shutdown: job.shutdown.clone(),
+        max_attempts: job.max_attempts,
+        first_answers: FirstAnswers::default(),
     });
     let mut workers = JoinSet::new();
-    for _ in 0..job.concurrency.get() {
+    for _ in 0..job.concurrency.get() * ROWS_PER_SLOT {
         let (worker, outcomes) = (Arc::clone(&worker), outcomes_tx.clone());
         workers.spawn(async move { worker.work(outcomes).await });
     }
+    let deadline = tokio::spawn(stop_after(job.max_duration, job.shutdown));
     // The recorder ends when the last sender is gone, and the feed when the last receiver is.
     drop((worker, outcomes_tx));
 
@@ -95,11 +108,22 @@ pub async fn run(job: Job) -> Summary {
     while let Some(joined) = workers.join_next().await {
         panicked.extend(joined.err());
     }
+    deadline.abort();
     panicked.extend(feeding.await.err());
     match recording.await {
         Ok(summary) if panicked.is_empty() => summary,
         Ok(_incomplete) => unwind(panicked),
         Err(error) => unwind(vec![error]),
+    }
+}
+
+/// Stops the run when its time is over.
+async fn stop_after(max_duration: Option<Duration>, shutdown: Shutdown) {
+    if let Some(max_duration) = max_duration {
+        tokio::time::sleep(max_duration).await;
+        let detail =
+            format!("the time for the run is over (--max-duration {})", humantime::format_duration(max_duration));
+        shutdown.stop(Stop { reason: StopReason::Deadline, detail });
     }
 }
 

@@ -1,27 +1,44 @@
-//! One row, from its turn to its outcome.
+//! One row, from its turn to its outcome: slot, permit, call, verdict, and again where that is worth it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use jiff::Timestamp;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::time::sleep;
 
-use super::feed::{EligibleRow, not_attempted};
+use super::feed::EligibleRow;
+use super::trial::Trial;
 use crate::client::Client;
-use crate::outcome::Outcome;
+use crate::config::MaxAttempts;
+use crate::outcome::{Outcome, Status, Stop, StopReason};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
-use crate::throttle::Throttle;
-use crate::verdict::judge;
+use crate::throttle::{Advice, Role, Sign, Throttle};
+use crate::verdict::{Next, Setback, judge};
 
 /// What the workers of a pool share. Each of them is a call of [`work`](Self::work).
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) queue: RowQueue,
+    /// A slot for each call that may be in flight. A row that backs off holds none.
+    pub(super) slots: Semaphore,
     pub(super) client: Client,
     pub(super) throttle: Throttle,
     pub(super) scrubber: Scrubber,
     pub(super) shutdown: Shutdown,
+    pub(super) max_attempts: MaxAttempts,
+    pub(super) first_answers: FirstAnswers,
+}
+
+/// What a row does next.
+enum Step<'a> {
+    /// It waits for a slot and a permit, like any other.
+    Call,
+    /// It keeps its slot and probes, after this advice of the throttle.
+    Probe(std::time::Duration, SemaphorePermit<'a>),
+    /// It has ended.
+    End,
 }
 
 impl Worker {
@@ -35,40 +52,125 @@ impl Worker {
         }
     }
 
-    async fn end(&self, EligibleRow { id, row }: EligibleRow) -> Outcome {
-        tokio::select! {
-            // In this order: once the run is stopped, a permit that is free at the same moment is not used.
-            biased;
-            () = self.shutdown.stopped() => {}
-            () = self.throttle.permit() => {}
+    /// Tries a row until it has ended or the run is stopped.
+    async fn end(&self, eligible: EligibleRow) -> Outcome {
+        let mut trial = Trial::new(eligible);
+        let mut step = Step::Call;
+        while !matches!(step, Step::End) {
+            let permitted = tokio::select! {
+                // In this order: once the run is stopped, a permit that is free at the same moment is not used.
+                biased;
+                () = self.shutdown.stopped() => None,
+                permitted = self.permit(step) => permitted,
+            };
+            let Some((role, slot)) = permitted else { break };
+            step = self.call(&mut trial, role, slot).await;
         }
-        if let Some(stop) = self.shutdown.reason() {
-            return not_attempted(row, stop);
+        trial.end(self.shutdown.reason())
+    }
+
+    /// Waits for a slot and a permit. The step before the call, so it can be given up.
+    async fn permit<'a>(&'a self, step: Step<'a>) -> Option<(Role, SemaphorePermit<'a>)> {
+        match step {
+            Step::Call => {
+                let slot = self.slots.acquire().await.ok()?;
+                self.throttle.permit().await;
+                Some((Role::Ordinary, slot))
+            }
+            Step::Probe(wait, slot) => Some((self.throttle.probe_permit(wait).await, slot)),
+            Step::End => None,
         }
-        let started = Instant::now();
-        let answer = self.client.cancel(id).await;
-        let duration = started.elapsed();
-        let verdict = judge(id, &answer, &self.scrubber);
-        let (line, status) = (row.line, verdict.status.word());
-        tracing::debug!(
-            line,
-            id = id.get(),
-            status,
-            http_status = verdict.http_status,
-            error = verdict.error,
-            "called"
-        );
-        if let Some(stop) = verdict.stop {
+    }
+
+    /// Makes one call and decides what comes next; where that is another try, waits until it is due.
+    async fn call<'a>(&'a self, trial: &mut Trial, role: Role, slot: SemaphorePermit<'a>) -> Step<'a> {
+        let began = Instant::now();
+        let answer = self.client.cancel(trial.id).await;
+        let verdict = judge(trial.id, &answer, trial.sent(), &self.scrubber);
+        let (line, id, status) = (trial.line(), trial.id.get(), verdict.status.word());
+        tracing::debug!(line, id, status, http_status = verdict.http_status, error = verdict.error, "called");
+        if let Some(stop) = self.first_answers.note(verdict.status) {
             self.shutdown.stop(stop);
         }
-        Outcome {
-            row,
-            status: verdict.status,
-            http_status: verdict.http_status,
-            error: verdict.error,
-            attempts: 1,
-            duration,
-            finished_at: Timestamp::now(),
+        let next = verdict.next.clone();
+        trial.called(began, verdict);
+        let sign = match &next {
+            Next::End | Next::Stop(_) => Sign::Answered,
+            Next::Again(Setback::Limited(retry_after)) => Sign::Limited(*retry_after),
+            Next::Again(Setback::Failed) => {
+                trial.failed(self.throttle.streak());
+                Sign::Failed
+            }
+        };
+        let advice = self.throttle.note(sign, role);
+        match (next, advice) {
+            (Next::Stop(stop), _) | (Next::Again(_), Advice::Stop(stop)) => {
+                self.shutdown.stop(stop);
+                Step::End
+            }
+            (Next::End, _) => Step::End,
+            (Next::Again(_), Advice::Probe(wait)) => Step::Probe(wait, slot),
+            (Next::Again(Setback::Limited(_)), Advice::GoOn) => Step::Call,
+            (Next::Again(Setback::Failed), Advice::GoOn) => {
+                drop(slot);
+                self.back_off(trial).await
+            }
+        }
+    }
+
+    /// Waits before another try, if the row has one left.
+    async fn back_off(&self, trial: &mut Trial) -> Step<'_> {
+        if trial.attempts_used(|streak| self.throttle.was_outage(streak)) >= self.max_attempts.get() {
+            return Step::End;
+        }
+        tokio::select! {
+            () = self.shutdown.stopped() => Step::End,
+            () = sleep(trial.next_wait()) => Step::Call,
+        }
+    }
+}
+
+/// How many first answers must all be 403 or 404 before the file or the account is taken for the wrong one. (Source: the
+/// contract.)
+const TELLING_ANSWERS: usize = 50;
+
+/// Looks whether the first answers of a run make sense for it. Answers that speak of the moment only (429, 5xx) do not
+/// count.
+#[derive(Debug, Default)]
+pub(super) struct FirstAnswers {
+    /// How many there were, all of them 403 or 404; [`TELLING_ANSWERS`] once it is settled, either way.
+    strange: AtomicUsize,
+}
+
+impl FirstAnswers {
+    fn note(&self, status: Status) -> Option<Stop> {
+        if self.strange.load(Ordering::Relaxed) >= TELLING_ANSWERS {
+            return None;
+        }
+        match status {
+            Status::Forbidden | Status::NotFound => {
+                if self.strange.fetch_add(1, Ordering::Relaxed) + 1 < TELLING_ANSWERS {
+                    return None;
+                }
+                let detail = format!(
+                    "the first {TELLING_ANSWERS} answers were all 403 or 404: check that the file and the API key belong \
+                     to the same iMocha account, and that the ID column is the right one"
+                );
+                Some(Stop { reason: StopReason::WrongInput, detail })
+            }
+            Status::RateLimited | Status::ServerError | Status::Unreachable => None,
+            Status::Cancelled
+            | Status::NotCancellable
+            | Status::Unauthorized
+            | Status::Unconfirmed
+            | Status::UnexpectedResponse
+            | Status::InvalidId
+            | Status::Duplicate
+            | Status::Filtered
+            | Status::NotAttempted => {
+                self.strange.store(TELLING_ANSWERS, Ordering::Relaxed);
+                None
+            }
         }
     }
 }

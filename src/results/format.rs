@@ -107,7 +107,7 @@ impl Format {
             None => record.push_field(b""),
         }
         record.push_field(without_formula(&outcome.error).as_bytes());
-        record.push_field(number.format(outcome.attempts).as_bytes());
+        record.push_field(number.format(outcome.attempts()).as_bytes());
         record.push_field(number.format(outcome.duration.as_millis()).as_bytes());
         record.push_field(TIMESTAMPS.timestamp_to_string(&outcome.finished_at).as_bytes());
         self.push_cells(record, &outcome.row.cells);
@@ -157,8 +157,8 @@ mod tests {
             status: Status::NotFound,
             http_status: Some(404),
             error: "HTTP 404: no such invitation".to_owned(),
-            attempts: 1,
             duration: Duration::from_micros(41_999),
+            latencies: vec![Duration::from_micros(41_999)],
             finished_at: "2026-01-02T03:04:05.0600001Z".parse().unwrap(),
         }
     }

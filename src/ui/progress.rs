@@ -84,7 +84,7 @@ impl Monitor for Progress {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for outcome in outcomes {
             *counts.rows.entry(outcome.status).or_default() += 1;
-            counts.calls += u64::from(outcome.attempts);
+            counts.calls += outcome.attempts();
         }
         if self.style == ProgressStyle::Bar {
             self.bar.set_position(counts.done());

@@ -1,4 +1,4 @@
-//! Every status that one attempt can give a row.
+//! Every status that one attempt can give a row, without another try.
 
 use std::net::TcpListener;
 
@@ -7,12 +7,16 @@ use crate::support::{Ended, Place};
 
 /// Runs one row for ID 7 against a server that gives this answer, and gives the status, HTTP status and error.
 fn ended_with(answer: Answer) -> (String, String, String) {
-    let server = Canned::serve(move |path| {
+    let server = Canned::serve(move |path, _before| {
         assert_eq!(path, "/v3/invitations/7/cancel");
         answer.clone()
     });
     let place = Place::with_input("id\n7\n");
-    let ended = place.run_at(&server.base_url, "s3cret-key", &["--timeout", "2s", "-v"]);
+    let ended = place.run_at(
+        &server.base_url,
+        "s3cret-key",
+        &["--timeout", "2s", "--max-attempts", "1", "--max-outage", "0s", "-v"],
+    );
     assert_eq!(server.requests(), 1, "one attempt");
     check_secret(&place, &ended);
     let row = &place.results()[0];
@@ -92,7 +96,8 @@ fn an_answer_without_end_is_read_no_further_than_64_kib() {
 
 #[test]
 fn a_redirect_is_not_followed() {
-    let elsewhere = Canned::serve(|_path| Answer::json("200 OK", r#"{"testInvitationId":7,"status":"cancelled"}"#));
+    let elsewhere =
+        Canned::serve(|_path, _before| Answer::json("200 OK", r#"{"testInvitationId":7,"status":"cancelled"}"#));
     for code in [301, 302, 303, 307, 308] {
         let moved = format!(
             "HTTP/1.1 {code} Moved\r\nLocation: {}/v3/invitations/7/cancel\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -109,7 +114,7 @@ fn without_a_connection_nothing_was_sent() {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let place = Place::with_input("id\n7\n");
-    place.run_at(&base_url, "key", &[]).expect_code(1);
+    place.run_at(&base_url, "key", &["--max-attempts", "1"]).expect_code(1);
     let row = &place.results()[0];
     assert_eq!((row["status"].as_str(), row["http_status"].as_str()), ("unreachable", ""));
     assert!(row["error"].starts_with("not sent: could not connect to 127.0.0.1:"), "{}", row["error"]);

@@ -2,9 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use crate::support::PATIENCE;
 
@@ -20,6 +20,17 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// The documented confirmation for the invitation in this path.
+    pub(crate) fn cancelled(path: &str) -> Self {
+        let id = path.split('/').nth(3).unwrap();
+        Self::json("200 OK", &format!(r#"{{"testInvitationId":{id},"status":"cancelled"}}"#))
+    }
+
+    /// A 429 with this `Retry-After`.
+    pub(crate) fn limited(retry_after: &str) -> Self {
+        Self::json(&format!("429 Slow Down\r\nRetry-After: {retry_after}"), "{}")
+    }
+
     /// A whole answer with this status line and JSON body.
     pub(crate) fn json(status: &str, body: &str) -> Self {
         let length = body.len();
@@ -33,26 +44,25 @@ impl Answer {
 /// The server. Its thread ends with the process.
 pub(crate) struct Canned {
     pub(crate) base_url: String,
-    requests: Arc<AtomicUsize>,
+    requests: Arc<Mutex<Vec<(Instant, String)>>>,
 }
 
 impl Canned {
-    /// Serves `answer` for each path.
-    pub(crate) fn serve(answer: impl Fn(&str) -> Answer + Send + 'static) -> Self {
+    /// Serves what `answer` says for each path, and for how often that path was asked for before.
+    pub(crate) fn serve(answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(AtomicUsize::new(0));
-        let (counted, answer) = (Arc::clone(&requests), Arc::new(Mutex::new(answer)));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (received, answer) = (Arc::clone(&requests), Arc::new(answer));
         thread::spawn(move || {
             for connection in listener.incoming() {
-                let (counted, answer) = (Arc::clone(&counted), Arc::clone(&answer));
+                let (received, answer) = (Arc::clone(&received), Arc::clone(&answer));
                 thread::spawn(move || {
                     let mut connection = connection.unwrap();
                     connection.set_read_timeout(Some(PATIENCE)).unwrap();
                     if let Some(path) = read_request(&mut connection) {
-                        counted.fetch_add(1, Ordering::SeqCst);
-                        let answer = answer.lock().unwrap()(&path);
-                        give(&mut connection, &answer);
+                        let before = take_down(&received, &path);
+                        give(&mut connection, &answer(&path, before));
                     }
                 });
             }
@@ -62,8 +72,21 @@ impl Canned {
 
     /// How many requests came in whole.
     pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
+        self.requests.lock().unwrap().len()
     }
+
+    /// When each of them came in, and for which path.
+    pub(crate) fn record(&self) -> Vec<(Instant, String)> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+/// Takes a request down and tells how often the path was asked for before.
+fn take_down(received: &Mutex<Vec<(Instant, String)>>, path: &str) -> usize {
+    let mut received = received.lock().unwrap();
+    let before = received.iter().filter(|(_, earlier)| earlier == path).count();
+    received.push((Instant::now(), path.to_owned()));
+    before
 }
 
 /// Reads a request to the end of its two-byte body, or its head where it has none, and gives its path.

@@ -19,6 +19,7 @@ mod output;
 mod pace;
 mod readme;
 mod refusals;
+mod retries;
 mod samples;
 mod server;
 mod stops;

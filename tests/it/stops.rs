@@ -27,11 +27,11 @@ fn a_rejected_key_stops_the_run_at_once() {
 
 #[test]
 fn what_was_in_flight_is_finished_and_recorded_when_the_run_stops() {
-    let server = Canned::serve(|path| {
+    let server = Canned::serve(|path, _before| {
         if path.contains("/1/") {
             return Answer::json("401 Unauthorized", "{}");
         }
-        Answer::json("200 OK", r#"{"testInvitationId":2,"status":"cancelled"}"#)
+        Answer::cancelled(path)
     });
     let place = Place::with_input("id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n");
     place.run_at(&server.base_url, "key", &["--concurrency", "3"]).expect_code(3);

@@ -1,0 +1,205 @@
+//! Tries again, pauses, outages and doubt: whatever the API does, each row says no more than what is known.
+
+use std::time::{Duration, Instant};
+
+use crate::canned::{Answer, Canned};
+use crate::support::{Ended, Place, column};
+
+fn failed() -> Answer {
+    Answer::json("503 Unavailable", "{}")
+}
+
+fn refused() -> Answer {
+    Answer::json("400 Bad Request", r#"{"statusCode":400,"message":"can not be cancelled."}"#)
+}
+
+fn input(rows: usize) -> Place {
+    Place::with_input((1..=rows).fold("id\n".to_owned(), |text, id| format!("{text}{id}\n")))
+}
+
+/// Runs one row whose calls are answered in this order, the last answer for all that follow, and gives its status,
+/// attempts and error.
+fn row_after(answers: Vec<Answer>, arguments: &[&str]) -> (String, String, String) {
+    let server = Canned::serve(move |_path, before| answers.get(before).or(answers.last()).unwrap().clone());
+    let place = input(1);
+    place.run_at(&server.base_url, "key", arguments);
+    let row = &place.results()[0];
+    assert_eq!(row["attempts"], server.requests().to_string());
+    (row["status"].clone(), row["attempts"].clone(), row["error"].clone())
+}
+
+#[test]
+fn what_may_pass_is_tried_again_until_it_is_confirmed() {
+    for setback in [failed(), Answer::json("500 Oops", ""), Answer::HangUp, Answer::Bytes(b"garbage\r\n\r\n".to_vec())]
+    {
+        let path = "/v3/invitations/1/cancel";
+        let (status, attempts, error) = row_after(vec![setback.clone(), setback, Answer::cancelled(path)], &[]);
+        assert_eq!((status.as_str(), attempts.as_str(), error.as_str()), ("cancelled", "3", ""));
+    }
+}
+
+#[test]
+fn a_row_is_tried_no_more_often_than_asked_for() {
+    let (status, attempts, _) = row_after(vec![failed()], &["--max-attempts", "3"]);
+    assert_eq!((status.as_str(), attempts.as_str()), ("server_error", "3"));
+    let (status, attempts, _) = row_after(vec![Answer::HangUp], &["--max-attempts", "2"]);
+    assert_eq!((status.as_str(), attempts.as_str()), ("unconfirmed", "2"));
+}
+
+#[test]
+fn a_call_that_takes_too_long_is_tried_again() {
+    let cancelled = Answer::cancelled("/v3/invitations/1/cancel");
+    let (status, attempts, _) = row_after(vec![Answer::Silence, cancelled], &["--timeout", "300ms"]);
+    assert_eq!((status.as_str(), attempts.as_str()), ("cancelled", "2"));
+}
+
+#[test]
+fn a_refusal_after_a_call_that_may_have_worked_is_unconfirmed() {
+    for setback in [failed(), Answer::HangUp] {
+        let (status, attempts, error) = row_after(vec![setback, refused()], &[]);
+        assert_eq!((status.as_str(), attempts.as_str()), ("unconfirmed", "2"));
+        assert!(
+            error.contains("an earlier call may have cancelled it") && error.contains("HTTP 400: can not"),
+            "{error}"
+        );
+    }
+    let (status, ..) = row_after(vec![Answer::limited("0"), refused()], &[]);
+    assert_eq!(status, "not_cancellable", "a 429 has certainly not cancelled");
+}
+
+#[test]
+fn a_429_uses_up_no_attempt() {
+    let cancelled = Answer::cancelled("/v3/invitations/1/cancel");
+    let (status, attempts, _) = row_after(vec![Answer::limited("1"), cancelled], &["--max-attempts", "1"]);
+    assert_eq!((status.as_str(), attempts.as_str()), ("cancelled", "2"));
+}
+
+#[test]
+fn a_429_is_followed_by_silence_from_all_workers_for_as_long_as_it_asks() {
+    let server = Canned::serve(|path, before| match (path, before) {
+        ("/v3/invitations/5/cancel", 0) => Answer::limited("2"),
+        _ => Answer::cancelled(path),
+    });
+    let place = input(30);
+    place.run_at(&server.base_url, "key", &["--concurrency", "8", "--rate", "100/s"]).expect_code(0);
+    let record = server.record();
+    let limited = record.iter().find(|(_, path)| path.contains("/5/")).unwrap().0;
+    let after: Vec<Instant> = record.iter().map(|(when, _)| *when).filter(|&when| when >= limited).collect();
+    let silence = after.windows(2).position(|pair| pair[1].duration_since(pair[0]) >= Duration::from_millis(1950));
+    let in_flight = silence.unwrap_or_else(|| panic!("nobody was silent: {record:?}"));
+    assert!(in_flight < 8, "only what was in flight came before the silence");
+    assert!(after.len() > in_flight + 10, "most calls come after it");
+}
+
+#[test]
+fn a_retry_after_longer_than_the_operators_patience_stops_the_run_at_once() {
+    let server = Canned::serve(|_path, _before| Answer::limited("3600"));
+    let place = input(5);
+    let started = Instant::now();
+    let ended = place.run_at(&server.base_url, "key", &["--concurrency", "1", "--json"]).expect_code(3);
+    assert!(started.elapsed() < Duration::from_secs(30));
+    assert_eq!((&ended.json()["reason"], server.requests()), (&"rate_limited".into(), 1));
+    assert_eq!(column(&place.results(), "status")[0], "rate_limited");
+    assert_eq!(column(&place.results(), "status")[1..], ["not_attempted"; 4]);
+    ended.expect_said(&["1h", "--max-outage 10m"]);
+}
+
+/// A server that fails its first `failures` calls, whatever the row.
+fn failing_at_first(failures: usize) -> Canned {
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    Canned::serve(move |path, _before| {
+        let earlier = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        if earlier < failures { failed() } else { Answer::cancelled(path) }
+    })
+}
+
+#[test]
+fn an_outage_costs_time_and_no_row() {
+    for concurrency in ["1", "4"] {
+        let server = failing_at_first(11);
+        let place = input(40);
+        let ended = place.run_at(&server.base_url, "key", &["--concurrency", concurrency, "--json"]).expect_code(0);
+        assert_eq!(ended.json()["rows"]["cancelled"], 40);
+        let calls = server.requests();
+        assert!(calls <= 40 + 11 + 4, "one row probes, the others wait: {calls} calls");
+        ended.expect_said(&["iMocha is not answering", "iMocha answers again"]);
+    }
+}
+
+#[test]
+fn an_outage_longer_than_the_operators_patience_stops_the_run() {
+    let server = failing_at_first(usize::MAX);
+    let place = input(60);
+    let ended = place.run_at(&server.base_url, "key", &["--max-outage", "2s", "--json"]).expect_code(3);
+    assert_eq!(ended.json()["reason"], "outage");
+    let results = place.results();
+    assert_eq!(results.len(), 60);
+    for row in &results {
+        assert_eq!(row["status"], if row["attempts"] == "0" { "not_attempted" } else { "server_error" });
+    }
+    assert!(column(&results, "status").contains(&"not_attempted"));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_outage_in_which_nothing_was_sent() {
+    let place = input(60);
+    let ended = place.run_at("http://127.0.0.1:1", "key", &["--max-outage", "1s", "--json"]).expect_code(3);
+    assert_eq!(ended.json()["reason"], "outage");
+    assert!(column(&place.results(), "status").iter().all(|status| ["unreachable", "not_attempted"].contains(status)));
+}
+
+#[test]
+fn fifty_first_answers_of_403_or_404_stop_the_run() {
+    let server = Canned::serve(|path, _before| {
+        let odd = path.split('/').nth(3).unwrap().ends_with(['1', '3', '5', '7', '9']);
+        Answer::json(if odd { "404 Not Found" } else { "403 Forbidden" }, "{}")
+    });
+    let place = input(80);
+    let ended = place.run_at(&server.base_url, "key", &["--concurrency", "1", "--json"]).expect_code(3);
+    assert_eq!((&ended.json()["reason"], server.requests()), (&"wrong_input".into(), 50));
+    ended.expect_said(&["all 403 or 404", "ID column"]);
+
+    let place = input(49);
+    assert_eq!(place.run_at(&server.base_url, "key", &["--json"]).expect_code(1).json()["outcome"], "finished");
+}
+
+#[test]
+fn one_other_answer_among_the_first_fifty_lets_the_run_go_on() {
+    let server = Canned::serve(|path, _before| match path {
+        "/v3/invitations/50/cancel" => refused(),
+        _ => Answer::json("404 Not Found", "{}"),
+    });
+    input(80).run_at(&server.base_url, "key", &["--concurrency", "1"]).expect_code(1);
+    assert_eq!(server.requests(), 80);
+}
+
+#[test]
+fn no_call_starts_after_the_time_for_the_run_and_what_is_in_flight_ends() {
+    let server = Canned::serve(|path, _before| Answer::cancelled(path));
+    let place = input(60);
+    let ended: Ended =
+        place.run_at(&server.base_url, "key", &["--max-duration", "1s", "--rate", "10/s", "--json"]).expect_code(3);
+    assert_eq!(ended.json()["reason"], "deadline");
+    let calls = server.requests();
+    assert!((2..=11).contains(&calls), "{calls}");
+    let results = place.results();
+    let cancelled = column(&results, "status").iter().filter(|&&status| status == "cancelled").count();
+    assert_eq!((cancelled, results.len()), (calls, 60));
+    ended.expect_said(&["--max-duration 1s"]);
+}
+
+#[test]
+fn a_row_that_backs_off_when_the_run_stops_says_how_its_last_call_ended() {
+    let server = Canned::serve(|path, before| match path {
+        "/v3/invitations/1/cancel" if before < 30 => failed(),
+        "/v3/invitations/40/cancel" => Answer::json("401 Unauthorized", "{}"),
+        _ => Answer::cancelled(path),
+    });
+    let place = input(60);
+    let arguments = ["--concurrency", "2", "--rate", "200/s", "--max-attempts", "100"];
+    place.run_at(&server.base_url, "key", &arguments).expect_code(3);
+    let results = place.results();
+    let first = results.iter().find(|row| row["line"] == "2").unwrap();
+    assert_eq!((first["status"].as_str(), first["http_status"].as_str()), ("server_error", "503"));
+    assert_eq!(results.len(), 60);
+}
