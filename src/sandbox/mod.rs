@@ -4,8 +4,8 @@
 //! with the client, so that a test can never agree with its own bug: nothing here names a room outside this one. The
 //! shell starts it, and so do the integration tests.
 //!
-//! `options` is what it is told, `invitations` and `mishap` are its rules, `answer` its words; `api` joins them, and
-//! `record` is what it saw.
+//! `options` is what it is told, `invitations` and `mishap` are its rules, `answer` its words; `api` joins them,
+//! `server` listens for it, and `record` is what it saw.
 
 mod answer;
 mod api;
@@ -14,29 +14,24 @@ mod limiter;
 mod mishap;
 mod options;
 mod record;
+mod server;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use api::Api;
 pub use invitations::State;
 pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, RateLimit, Recording};
 pub use record::{Arrival, Record, SentKey};
-
-/// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
-/// that are on their way, and short enough that nobody notices the end.
-const STOP_GRACE: Duration = Duration::from_millis(500);
 
 /// A simulated iMocha API that is listening.
 ///
@@ -178,31 +173,12 @@ fn serve(
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    // What still runs after the grace is cut off when the runtime is dropped.
     runtime.block_on(async {
-        // Tokio's listener queues up to 1024 connections that nobody has accepted yet, and may reuse the port at once.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let listener = server::listen(port)?;
         if listening.send(listener.local_addr()?).is_err() {
             return Ok(());
         }
-        let (graceful, is_graceful) = oneshot::channel::<()>();
-        let server = axum::serve(listener.tap_io(answer_at_once), api::router(api))
-            .with_graceful_shutdown(async move { drop(is_graceful.await) });
-        let last_moment = async move {
-            drop(stopped.await);
-            drop(graceful);
-            tokio::time::sleep(STOP_GRACE).await;
-        };
-        tokio::select! {
-            ended = server => ended,
-            () = last_moment => Ok(()),
-        }
+        server::serve(listener, api::router(api), stopped).await;
+        Ok(())
     })
-}
-
-/// Sends small answers without waiting for more to send with them.
-fn answer_at_once(stream: &mut TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "could not set TCP_NODELAY on a connection of the sandbox");
-    }
 }

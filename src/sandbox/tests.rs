@@ -2,7 +2,7 @@
 //! a client library nor this product's client stands between the test and the bytes.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::num::NonZeroU32;
 use std::thread;
 use std::time::{Duration, Instant};
