@@ -4,16 +4,25 @@
 //! with the client, so that a test can never agree with its own bug: nothing here names a room outside this one. The
 //! shell starts it, and so do the integration tests.
 //!
-//! `options` is what it is told, `invitations` and `mishap` are its rules, `answer` its words; `api` joins them,
-//! `server` listens for it, and `record` is what it saw.
+//! `options` and `faults` are what it is told, `invitations` and `mishap` are its rules, `answer` its words, and
+//! `interference` is what goes wrong; `api` joins them, `server` listens for it, and `record` is what it saw.
 
 mod answer;
 mod api;
+mod call;
+mod fault;
+mod fault_form;
+mod faults;
+mod interference;
 mod invitations;
 mod limiter;
+mod line;
 mod mishap;
+mod numbers;
 mod options;
+mod outage;
 mod record;
+mod rule;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -29,9 +38,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use api::Api;
+pub use faults::{Faults, FaultsError};
 pub use invitations::State;
 pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, RateLimit, Recording};
-pub use record::{Arrival, Record, SentKey};
+use outage::Outages;
+pub use record::{Arrival, FaultDone, Record, SentKey};
 
 /// A simulated iMocha API that is listening.
 ///
@@ -53,9 +64,10 @@ pub use record::{Arrival, Record, SentKey};
 ///
 /// # A call's way
 ///
-/// A call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist, 401
-/// without the right key, 429 beyond the rate limit (with `Retry-After` in whole seconds), 404 for what is no ID, 400
-/// for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
+/// A cancel call for an ID meets with the first of [`Options::faults`] that is for it; [`Faults`] says what that means.
+/// Any other call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist,
+/// 401 without the right key, 429 beyond the rate limit (with `Retry-After` in whole seconds), 404 for what is no ID,
+/// 400 for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
 ///
 /// Which calls fail with 500 follows from the seed, the invitation, and how many calls for that invitation came so
 /// far; not from the order of calls or the time. Half of those calls take effect all the same.
@@ -71,8 +83,8 @@ pub use record::{Arrival, Record, SentKey};
 ///
 /// # Memory
 ///
-/// It remembers each invitation it cancelled, and no more; with an error rate, each invitation it was called for; with
-/// [`Recording::On`], each request.
+/// It remembers each invitation it cancelled, and no more; with an error rate or faults, each invitation it was called
+/// for; with [`Recording::On`], each request.
 pub struct Sandbox {
     address: SocketAddr,
     api: Arc<Api>,
@@ -90,13 +102,14 @@ impl Sandbox {
     /// When the port is taken or may not be used, or there is no thread or runtime to be had.
     pub fn start(options: Options) -> io::Result<Self> {
         let port = options.port;
-        let api = Arc::new(Api::new(options));
+        let (api, outages) = Api::new(options);
+        let api = Arc::new(api);
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = sync_channel(1);
         let served = Arc::clone(&api);
         let server = thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || serve(served, port, &listening, stopped))?;
+            .spawn(move || serve(served, port, &listening, outages, stopped))?;
         match is_listening.recv() {
             Ok(address) => Ok(Self { address, api, stop: Some(stop), server: Some(server) }),
             Err(_) => Err(end_of(server).err().unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
@@ -170,6 +183,7 @@ fn serve(
     api: Arc<Api>,
     port: u16,
     listening: &SyncSender<SocketAddr>,
+    outages: Outages,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -178,7 +192,6 @@ fn serve(
         if listening.send(listener.local_addr()?).is_err() {
             return Ok(());
         }
-        server::serve(listener, api::router(api), stopped).await;
-        Ok(())
+        server::serve(listener, api::router(api), outages, stopped).await
     })
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::faults::Faults;
+
 /// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
 
@@ -22,7 +24,9 @@ pub struct Options {
     pub rate_limit: Option<RateLimit>,
     /// The part of the cancel calls that is answered with 500.
     pub error_rate: ErrorRate,
-    /// Decides which of the calls are the ones answered with 500.
+    /// What goes wrong besides, and when.
+    pub faults: Faults,
+    /// Decides which of the calls are the ones that go wrong, where a part of them does.
     pub seed: u64,
     /// Whether what is received is kept for [`Sandbox::record`](super::Sandbox::record).
     pub recording: Recording,
@@ -36,6 +40,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             rate_limit: None,
             error_rate: ErrorRate::NEVER,
+            faults: Faults::default(),
             seed: 0,
             recording: Recording::Off,
         }
@@ -51,6 +56,7 @@ impl fmt::Debug for Options {
             .field("latency", &self.latency)
             .field("rate_limit", &self.rate_limit)
             .field("error_rate", &self.error_rate)
+            .field("faults", &self.faults)
             .field("seed", &self.seed)
             .field("recording", &self.recording)
             .finish_non_exhaustive()
