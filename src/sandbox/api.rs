@@ -4,6 +4,7 @@
 //! Everything between the receipt and the note happens in one go, so that the record tells the true order.
 
 use std::future::pending;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use super::mishap::Mishaps;
 use super::options::{Options, Recording};
 use super::outage::Outages;
 use super::record::{FaultDone, Recorder, SentKey};
+use super::record_file::RecordFile;
 
 /// The longest body that is read, in bytes. Chosen by us: the calls that exist need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
@@ -42,11 +44,16 @@ pub(super) struct Api {
     invitations: Invitations,
     interference: Interference,
     recorder: Option<Recorder>,
+    record_file: Option<RecordFile>,
 }
 
 impl Api {
     /// An API that behaves as the options say, and the outages that they ask for.
-    pub(super) fn new(options: Options) -> (Self, Outages) {
+    ///
+    /// # Errors
+    ///
+    /// When the record cannot be created.
+    pub(super) fn new(options: Options) -> io::Result<(Self, Outages)> {
         let (interference, outages) = Interference::new(options.faults, options.seed);
         let api = Self {
             key: options.api_key,
@@ -58,8 +65,9 @@ impl Api {
                 Recording::On => Some(Recorder::default()),
                 Recording::Off => None,
             },
+            record_file: options.record.as_deref().map(RecordFile::create).transpose()?,
         };
-        (api, outages)
+        Ok((api, outages))
     }
 
     /// The key that opens it.
@@ -89,9 +97,7 @@ impl Api {
         let key = self.judge_key(&head);
         let call = Call { when, head, body, key };
         let mut decision = decide(&call);
-        if let Some(recorder) = self.recorder() {
-            recorder.keep(call.arrival(&decision));
-        }
+        self.keep(&call, &decision);
         for has_begun in std::mem::take(&mut decision.outages) {
             // An outage has begun when the server drops the other end.
             drop(has_begun.await);
@@ -101,6 +107,20 @@ impl Api {
             tokio::time::sleep(delay).await;
         }
         deliver(decision.reply, call.line()).await
+    }
+
+    /// Notes the request down where it is to be noted: in the file first, so that who waits for it here finds it there.
+    fn keep(&self, call: &Call, decision: &Decision) {
+        if self.recorder.is_none() && self.record_file.is_none() {
+            return;
+        }
+        let arrival = call.arrival(decision);
+        if let Some(record_file) = &self.record_file {
+            record_file.keep(&arrival);
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.keep(arrival);
+        }
     }
 
     fn judge_key(&self, head: &Parts) -> SentKey {

@@ -22,6 +22,7 @@ mod numbers;
 mod options;
 mod outage;
 mod record;
+mod record_file;
 mod rule;
 mod server;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
 use api::Api;
@@ -99,17 +101,19 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the port is taken or may not be used, or there is no thread or runtime to be had.
+    /// When the port is taken or may not be used, when the record cannot be created or exists already, or when there is
+    /// no thread or runtime to be had.
     pub fn start(options: Options) -> io::Result<Self> {
-        let port = options.port;
-        let (api, outages) = Api::new(options);
+        // First of all: where the port is taken, nothing else has been begun.
+        let socket = server::bind(options.port)?;
+        let (api, outages) = Api::new(options)?;
         let api = Arc::new(api);
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = sync_channel(1);
         let served = Arc::clone(&api);
         let server = thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || serve(served, port, &listening, outages, stopped))?;
+            .spawn(move || serve(served, socket, &listening, outages, stopped))?;
         match is_listening.recv() {
             Ok(address) => Ok(Self { address, api, stop: Some(stop), server: Some(server) }),
             Err(_) => Err(end_of(server).err().unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
@@ -178,17 +182,17 @@ fn end_of(server: JoinHandle<io::Result<()>>) -> io::Result<()> {
     server.join().unwrap_or_else(|_| Err(io::Error::other("the sandbox panicked")))
 }
 
-/// The server's thread: binds, says where, and serves until it is stopped.
+/// The server's thread: listens, says where, and serves until it is stopped.
 fn serve(
     api: Arc<Api>,
-    port: u16,
+    socket: TcpSocket,
     listening: &SyncSender<SocketAddr>,
     outages: Outages,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     runtime.block_on(async {
-        let listener = server::listen(port)?;
+        let listener = server::listen(socket)?;
         if listening.send(listener.local_addr()?).is_err() {
             return Ok(());
         }

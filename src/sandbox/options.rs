@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::Faults;
@@ -30,6 +31,22 @@ pub struct Options {
     pub seed: u64,
     /// Whether what is received is kept for [`Sandbox::record`](super::Sandbox::record).
     pub recording: Recording,
+    /// A file for what is received, which must not exist before; for those who cannot ask the sandbox itself.
+    ///
+    /// It grows with each request, by one JSON object on a line of its own, before the answer leaves:
+    ///
+    /// | key | value |
+    /// | --- | --- |
+    /// | `time_ms` | when the request's head had arrived, in milliseconds since the sandbox was started |
+    /// | `method`, `path` | as received; the path with its query |
+    /// | `id` | the invitation that it is to cancel; null for any other request |
+    /// | `status` | the answer's; null where a fault left it without one |
+    /// | `applied` | whether it cancelled the invitation: true once for each invitation at most |
+    /// | `fault`, `rule` | the fault that befell it, such as `reset`, and its rule's place among [`Faults`], from 1; null for none |
+    ///
+    /// As in [`Record`](super::Record), a request that broke off is missing. What is on disk survives the sandbox, not
+    /// the machine.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -43,6 +60,7 @@ impl Default for Options {
             faults: Faults::default(),
             seed: 0,
             recording: Recording::Off,
+            record: None,
         }
     }
 }
@@ -59,6 +77,7 @@ impl fmt::Debug for Options {
             .field("faults", &self.faults)
             .field("seed", &self.seed)
             .field("recording", &self.recording)
+            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

@@ -42,25 +42,26 @@ const PORT_PATIENCE: Duration = Duration::from_secs(5);
 /// How long to rest before the port is tried again.
 const PORT_PAUSE: Duration = Duration::from_millis(1);
 
-/// Listens on the port on 127.0.0.1; 0 takes a free one.
-pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
-    bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?.listen(BACKLOG)
-}
-
-fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
+/// Takes the port on 127.0.0.1, and does not listen yet; 0 takes a free one.
+pub(super) fn bind(port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     // The port is free again at once after an earlier sandbox; on Windows it is so anyway, and this means another thing.
     socket.set_reuseaddr(cfg!(not(windows)))?;
-    socket.bind(address)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     Ok(socket)
+}
+
+/// Begins to listen.
+pub(super) fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
+    socket.listen(BACKLOG)
 }
 
 /// Takes a port again that was just given up. As long as the socket is bound and does not listen, a caller is refused,
 /// and nobody else is given the port: not even as the near end of a connection.
-async fn keep_port(address: SocketAddr) -> io::Result<TcpSocket> {
+async fn keep_port(port: u16) -> io::Result<TcpSocket> {
     let end = Instant::now() + PORT_PATIENCE;
     loop {
-        match bind(address) {
+        match bind(port) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < end => sleep(PORT_PAUSE).await,
             bound => return bound,
         }
@@ -106,7 +107,7 @@ struct Server {
 impl Server {
     /// Listens, and does not listen during an outage.
     async fn run(&self, mut listener: TcpListener, mut outages: Outages) -> io::Result<Infallible> {
-        let address = listener.local_addr()?;
+        let port = listener.local_addr()?.port();
         loop {
             let opening = self.end.child_token();
             let outage = tokio::select! {
@@ -115,9 +116,9 @@ impl Server {
             };
             drop(listener);
             opening.cancel();
-            let port = keep_port(address).await?;
+            let socket = keep_port(port).await?;
             outages.pass(outage).await;
-            listener = port.listen(BACKLOG)?;
+            listener = listen(socket)?;
         }
     }
 

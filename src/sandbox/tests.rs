@@ -14,6 +14,7 @@ use super::*;
 
 mod faults;
 mod outage;
+mod record_file;
 
 /// How long a test waits for something that must come.
 const PATIENCE: Duration = Duration::from_secs(10);
