@@ -223,7 +223,7 @@ impl Api {
     }
 }
 
-/// Gives the caller what was decided. Where that is no answer, the request is dropped sooner or later, and this with it.
+/// Gives the caller what was decided. Where that is no answer, this never returns, but ends with the connection.
 async fn deliver(reply: Reply, line: Option<&Line>) -> Response {
     let ending = match reply {
         Reply::Answer(response) => return response,

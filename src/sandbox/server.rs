@@ -45,7 +45,7 @@ const PORT_PAUSE: Duration = Duration::from_millis(1);
 /// Takes the port on 127.0.0.1, and does not listen yet; 0 takes a free one.
 pub(super) fn bind(port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // The port is free again at once after an earlier sandbox; on Windows it is so anyway, and this means another thing.
+    // The port is free at once after an earlier sandbox. On Windows it is so anyway, and this means another thing.
     socket.set_reuseaddr(cfg!(not(windows)))?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     Ok(socket)

@@ -31,7 +31,8 @@ fn last(sandbox: &Sandbox) -> (Option<u16>, bool, Option<&'static str>) {
 fn an_answer_is_another_one() {
     let sandbox = faulty(
         r#"[{"attempts": 1, "answer": {"status": 429, "retry_after": "a while"}},
-            {"attempts": 2, "answer": {"status": 503, "applied": true, "body": "<p>", "headers": [["Content-Type", "text/html"], ["x-a", "1"], ["x-a", "2"]]}}]"#,
+            {"attempts": 2, "answer": {"status": 503, "applied": true, "body": "<p>",
+              "headers": [["Content-Type", "text/html"], ["x-a", "1"], ["x-a", "2"]]}}]"#,
     );
     let reply = cancel(&sandbox, 1);
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("a while")));
