@@ -3,15 +3,15 @@
 //! One pipeline for every request (receive, decide, note down, hold back, answer) and one small decision for each path.
 //! Everything between the receipt and the note happens in one go, so that the record tells the true order.
 
-use std::collections::HashMap;
+use std::future::pending;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Bytes, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -20,11 +20,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::{self, Refusal};
+use super::call::{Call, Decision, Reply};
+use super::fault::{self, Applied, Fault};
+use super::interference::Interference;
 use super::invitations::{self, Effect, Invitations, Verdict};
 use super::limiter::Limiter;
+use super::line::{Ending, Line};
 use super::mishap::Mishaps;
 use super::options::{Options, Recording};
-use super::record::{Arrival, Recorder, SentKey};
+use super::outage::Outages;
+use super::record::{FaultDone, Recorder, SentKey};
+use super::record_file::RecordFile;
 
 /// The longest body that is read, in bytes. Chosen by us: the calls that exist need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
@@ -36,22 +42,32 @@ pub(super) struct Api {
     latency: Duration,
     limiter: Option<Limiter>,
     invitations: Invitations,
+    interference: Interference,
     recorder: Option<Recorder>,
+    record_file: Option<RecordFile>,
 }
 
 impl Api {
-    /// An API that behaves as the options say.
-    pub(super) fn new(options: Options) -> Self {
-        Self {
+    /// An API that behaves as the options say, and the outages that they ask for.
+    ///
+    /// # Errors
+    ///
+    /// When the record cannot be created.
+    pub(super) fn new(options: Options) -> io::Result<(Self, Outages)> {
+        let (interference, outages) = Interference::new(options.faults, options.seed);
+        let api = Self {
             key: options.api_key,
             latency: options.latency,
             limiter: options.rate_limit.and_then(Limiter::new),
             invitations: Invitations::new(Mishaps::new(options.error_rate, options.seed)),
+            interference,
             recorder: match options.recording {
                 Recording::On => Some(Recorder::default()),
                 Recording::Off => None,
             },
-        }
+            record_file: options.record.as_deref().map(RecordFile::create).transpose()?,
+        };
+        Ok((api, outages))
     }
 
     /// The key that opens it.
@@ -80,14 +96,31 @@ impl Api {
         };
         let key = self.judge_key(&head);
         let call = Call { when, head, body, key };
-        let decision = decide(&call);
-        if let Some(recorder) = self.recorder() {
-            recorder.keep(call.arrival(&decision));
+        let mut decision = decide(&call);
+        self.keep(&call, &decision);
+        for has_begun in std::mem::take(&mut decision.outages) {
+            // An outage has begun when the server drops the other end.
+            drop(has_begun.await);
         }
-        if !self.latency.is_zero() {
-            tokio::time::sleep(self.latency).await;
+        let delay = self.latency.saturating_add(decision.delay);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
-        decision.response
+        deliver(decision.reply, call.line()).await
+    }
+
+    /// Notes the request down where it is to be noted: in the file first, so that who waits for it here finds it there.
+    fn keep(&self, call: &Call, decision: &Decision) {
+        if self.recorder.is_none() && self.record_file.is_none() {
+            return;
+        }
+        let arrival = call.arrival(decision);
+        if let Some(record_file) = &self.record_file {
+            record_file.keep(&arrival);
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.keep(arrival);
+        }
     }
 
     fn judge_key(&self, head: &Parts) -> SentKey {
@@ -110,29 +143,56 @@ impl Api {
     }
 
     fn cancel(&self, named: Option<u64>, call: &Call) -> Decision {
-        let invitation = match self.accept_cancel(named, call) {
-            Ok(invitation) => invitation,
-            Err(refusal) => {
-                return Decision { response: refusal.with_status_code(), invitation: named, effect: None };
+        let Some(invitation) = named else {
+            let refusal = self.admit(call).err().unwrap_or_else(Refusal::not_found);
+            return refusal.with_status_code().into();
+        };
+        let encounter = self.interference.meet(invitation, call.when);
+        let before = self.invitations.state_of(invitation);
+        let (reply, delay) = self.reply(invitation, call, encounter.rule.map(|rule| &rule.fault));
+        Decision {
+            reply,
+            delay,
+            invitation: Some(invitation),
+            before,
+            after: self.invitations.state_of(invitation),
+            fault: encounter.rule.map(|rule| FaultDone { rule: rule.number, name: rule.name }),
+            outages: encounter.outages,
+        }
+    }
+
+    /// The reply to a cancel call that this fault befalls, and how long it is held back.
+    fn reply(&self, invitation: u64, call: &Call, fault: Option<&Fault>) -> (Reply, Duration) {
+        let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
+        let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
+        let reply = match fault {
+            None => Reply::Answer(answer()),
+            Some(Fault::Slow(by)) => return (Reply::Answer(answer()), *by),
+            Some(Fault::Truncate(bytes)) => Reply::Truncated(surely(), *bytes),
+            Some(Fault::Instead { reply, applied }) => {
+                match applied {
+                    // What it would have been answered is never told.
+                    Applied::Yes => drop(surely()),
+                    Applied::No => {}
+                }
+                reply.to(invitation)
             }
         };
-        let effect = self.invitations.cancel(invitation);
-        let response = match effect.verdict {
+        (reply, Duration::ZERO)
+    }
+
+    /// Answers a cancel call, which takes effect if everything about the call itself is right.
+    fn answer_cancel(&self, invitation: u64, call: &Call, cancel: impl FnOnce() -> Effect) -> Response {
+        if let Err(refusal) = self.admit(call).and_then(|()| call.json_object()) {
+            return refusal.with_status_code();
+        }
+        match cancel().verdict {
             Verdict::Cancelled => answer::cancelled(invitation),
             Verdict::Refused => Refusal::not_cancellable().with_status_code(),
             Verdict::Forbidden => Refusal::forbidden().with_status_code(),
             Verdict::Missing => Refusal::not_found().with_status_code(),
             Verdict::Failed => Refusal::failed().with_status_code(),
-        };
-        Decision { response, invitation: Some(invitation), effect: Some(effect) }
-    }
-
-    /// The invitation that a cancel call is for, if everything about the call itself is right.
-    fn accept_cancel(&self, named: Option<u64>, call: &Call) -> Result<u64, Refusal> {
-        self.admit(call)?;
-        let invitation = named.ok_or_else(Refusal::not_found)?;
-        call.json_object()?;
-        Ok(invitation)
+        }
     }
 
     fn list(&self, call: &Call) -> Result<Response, Refusal> {
@@ -163,63 +223,17 @@ impl Api {
     }
 }
 
-/// A request that was received whole.
-struct Call {
-    when: Instant,
-    head: Parts,
-    body: Bytes,
-    key: SentKey,
-}
-
-impl Call {
-    /// The body, if it is what its header must say it is: a JSON object.
-    fn json_object(&self) -> Result<Map<String, Value>, Refusal> {
-        let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Refusal::malformed("The Content-Type must be application/json."));
-        }
-        let object = serde_json::from_slice(&self.body);
-        object.map_err(|error| Refusal::malformed(format!("The body must be a JSON object: {error}.")))
-    }
-
-    /// The parameters of the query, none where it cannot be read.
-    fn parameters(&self) -> HashMap<String, String> {
-        Query::try_from_uri(&self.head.uri).map(|Query(parameters)| parameters).unwrap_or_default()
-    }
-
-    fn header(&self, name: &axum::http::HeaderName) -> Option<String> {
-        self.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    }
-
-    fn arrival(&self, decision: &Decision) -> Arrival {
-        Arrival {
-            when: self.when,
-            method: self.head.method.to_string(),
-            path: self.head.uri.to_string(),
-            key: self.key,
-            content_type: self.header(&CONTENT_TYPE),
-            user_agent: self.header(&USER_AGENT),
-            accept_encoding: self.header(&ACCEPT_ENCODING),
-            body: self.body.to_vec(),
-            invitation: decision.invitation,
-            status: decision.response.status().as_u16(),
-            before: decision.effect.and_then(|effect| effect.before),
-            after: decision.effect.and_then(|effect| effect.after),
-        }
-    }
-}
-
-/// What is answered, and what the record has to know about it.
-struct Decision {
-    response: Response,
-    invitation: Option<u64>,
-    effect: Option<Effect>,
-}
-
-impl From<Response> for Decision {
-    fn from(response: Response) -> Self {
-        Self { response, invitation: None, effect: None }
+/// Gives the caller what was decided. Where that is no answer, this never returns, but ends with the connection.
+async fn deliver(reply: Reply, line: Option<&Line>) -> Response {
+    let ending = match reply {
+        Reply::Answer(response) => return response,
+        Reply::Truncated(response, bytes) => Ending::Send(fault::truncate(response, bytes).await),
+        Reply::End(ending) => ending,
+        Reply::Silence => pending().await,
+    };
+    match line {
+        Some(line) => match line.end(ending).await {},
+        None => Refusal::failed().with_status_code(),
     }
 }
 

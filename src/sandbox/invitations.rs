@@ -91,6 +91,14 @@ impl Invitations {
         Effect { verdict, before, after }
     }
 
+    /// Cancels the invitation, if that is possible, and spares the call any mishap.
+    pub(super) fn surely_cancel(&self, invitation: u64) -> Effect {
+        let mut ledger = self.lock();
+        let before = ledger.state_of(invitation);
+        let verdict = ledger.cancel(invitation, before);
+        Effect { verdict, before, after: ledger.state_of(invitation) }
+    }
+
     /// The state of the invitation, `None` where there is no such one.
     pub(super) fn state_of(&self, invitation: u64) -> Option<State> {
         self.lock().state_of(invitation)

@@ -40,9 +40,9 @@ impl Mishaps {
             .chain_update(invitation.to_le_bytes())
             .chain_update(call.to_le_bytes())
             .finalize();
-        let [first, second, third, fourth, side, ..]: [u8; 32] = digest.into();
-        let fraction = f64::from(u32::from_be_bytes([first, second, third, fourth])) / (f64::from(u32::MAX) + 1.0);
-        if fraction >= self.rate.get() {
+        let digest: [u8; 32] = digest.into();
+        let [_, _, _, _, side, ..] = digest;
+        if fraction(digest) >= self.rate.get() {
             Mishap::None
         } else if side & 1 == 0 {
             Mishap::BeforeTheEffect
@@ -50,6 +50,11 @@ impl Mishaps {
             Mishap::AfterTheEffect
         }
     }
+}
+
+/// A number from 0 up to 1, from the digest's first four bytes.
+pub(super) fn fraction([first, second, third, fourth, ..]: [u8; 32]) -> f64 {
+    f64::from(u32::from_be_bytes([first, second, third, fourth])) / (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]

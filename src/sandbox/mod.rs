@@ -4,39 +4,47 @@
 //! with the client, so that a test can never agree with its own bug: nothing here names a room outside this one. The
 //! shell starts it, and so do the integration tests.
 //!
-//! `options` is what it is told, `invitations` and `mishap` are its rules, `answer` its words; `api` joins them, and
-//! `record` is what it saw.
+//! `options` and `faults` are what it is told, `invitations` and `mishap` are its rules, `answer` its words, and
+//! `interference` is what goes wrong; `api` joins them, `server` listens for it, and `record` is what it saw.
 
 mod answer;
 mod api;
+mod call;
+mod fault;
+mod fault_form;
+mod faults;
+mod interference;
 mod invitations;
 mod limiter;
+mod line;
 mod mishap;
+mod numbers;
 mod options;
+mod outage;
 mod record;
+mod record_file;
+mod rule;
+mod server;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
 use api::Api;
+pub use faults::{Faults, FaultsError};
 pub use invitations::State;
 pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, RateLimit, Recording};
-pub use record::{Arrival, Record, SentKey};
-
-/// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
-/// that are on their way, and short enough that nobody notices the end.
-const STOP_GRACE: Duration = Duration::from_millis(500);
+use outage::Outages;
+pub use record::{Arrival, FaultDone, Record, SentKey};
 
 /// A simulated iMocha API that is listening.
 ///
@@ -58,9 +66,10 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 ///
 /// # A call's way
 ///
-/// A call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist, 401
-/// without the right key, 429 beyond the rate limit (with `Retry-After` in whole seconds), 404 for what is no ID, 400
-/// for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
+/// A cancel call for an ID meets with the first of [`Options::faults`] that is for it; [`Faults`] says what that means.
+/// Any other call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist,
+/// 401 without the right key, 429 beyond the rate limit (with `Retry-After` in whole seconds), 404 for what is no ID,
+/// 400 for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
 ///
 /// Which calls fail with 500 follows from the seed, the invitation, and how many calls for that invitation came so
 /// far; not from the order of calls or the time. Half of those calls take effect all the same.
@@ -76,8 +85,8 @@ const STOP_GRACE: Duration = Duration::from_millis(500);
 ///
 /// # Memory
 ///
-/// It remembers each invitation it cancelled, and no more; with an error rate, each invitation it was called for; with
-/// [`Recording::On`], each request.
+/// It remembers each invitation it cancelled, and no more; with an error rate or faults, each invitation it was called
+/// for; with [`Recording::On`], each request.
 pub struct Sandbox {
     address: SocketAddr,
     api: Arc<Api>,
@@ -92,16 +101,19 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// When the port is taken or may not be used, or there is no thread or runtime to be had.
+    /// When the port is taken or may not be used, when the record cannot be created or exists already, or when there is
+    /// no thread or runtime to be had.
     pub fn start(options: Options) -> io::Result<Self> {
-        let port = options.port;
-        let api = Arc::new(Api::new(options));
+        // First of all: where the port is taken, nothing else has been begun.
+        let socket = server::bind(options.port)?;
+        let (api, outages) = Api::new(options)?;
+        let api = Arc::new(api);
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = sync_channel(1);
         let served = Arc::clone(&api);
         let server = thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || serve(served, port, &listening, stopped))?;
+            .spawn(move || serve(served, socket, &listening, outages, stopped))?;
         match is_listening.recv() {
             Ok(address) => Ok(Self { address, api, stop: Some(stop), server: Some(server) }),
             Err(_) => Err(end_of(server).err().unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
@@ -170,39 +182,20 @@ fn end_of(server: JoinHandle<io::Result<()>>) -> io::Result<()> {
     server.join().unwrap_or_else(|_| Err(io::Error::other("the sandbox panicked")))
 }
 
-/// The server's thread: binds, says where, and serves until it is stopped.
+/// The server's thread: listens, says where, and serves until it is stopped.
 fn serve(
     api: Arc<Api>,
-    port: u16,
+    socket: TcpSocket,
     listening: &SyncSender<SocketAddr>,
+    outages: Outages,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    // What still runs after the grace is cut off when the runtime is dropped.
     runtime.block_on(async {
-        // Tokio's listener queues up to 1024 connections that nobody has accepted yet, and may reuse the port at once.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let listener = server::listen(socket)?;
         if listening.send(listener.local_addr()?).is_err() {
             return Ok(());
         }
-        let (graceful, is_graceful) = oneshot::channel::<()>();
-        let server = axum::serve(listener.tap_io(answer_at_once), api::router(api))
-            .with_graceful_shutdown(async move { drop(is_graceful.await) });
-        let last_moment = async move {
-            drop(stopped.await);
-            drop(graceful);
-            tokio::time::sleep(STOP_GRACE).await;
-        };
-        tokio::select! {
-            ended = server => ended,
-            () = last_moment => Ok(()),
-        }
+        server::serve(listener, api::router(api), outages, stopped).await
     })
-}
-
-/// Sends small answers without waiting for more to send with them.
-fn answer_at_once(stream: &mut TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "could not set TCP_NODELAY on a connection of the sandbox");
-    }
 }

@@ -4,7 +4,10 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use super::faults::Faults;
 
 /// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
@@ -22,10 +25,28 @@ pub struct Options {
     pub rate_limit: Option<RateLimit>,
     /// The part of the cancel calls that is answered with 500.
     pub error_rate: ErrorRate,
-    /// Decides which of the calls are the ones answered with 500.
+    /// What goes wrong besides, and when.
+    pub faults: Faults,
+    /// Decides which of the calls are the ones that go wrong, where a part of them does.
     pub seed: u64,
     /// Whether what is received is kept for [`Sandbox::record`](super::Sandbox::record).
     pub recording: Recording,
+    /// A file for what is received, which must not exist before; for those who cannot ask the sandbox itself.
+    ///
+    /// It grows with each request, by one JSON object on a line of its own, before the answer leaves:
+    ///
+    /// | key | value |
+    /// | --- | --- |
+    /// | `time_ms` | when the request's head had arrived, in milliseconds since the sandbox was started |
+    /// | `method`, `path` | as received; the path with its query |
+    /// | `id` | the invitation that it is to cancel; null for any other request |
+    /// | `status` | the answer's; null where a fault left it without one |
+    /// | `applied` | whether it cancelled the invitation: true once for each invitation at most |
+    /// | `fault`, `rule` | the fault that befell it, such as `reset`, and its rule's place among [`Faults`], from 1; null for none |
+    ///
+    /// As in [`Record`](super::Record), a request that broke off is missing. What is on disk survives the sandbox, not
+    /// the machine.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -36,8 +57,10 @@ impl Default for Options {
             latency: Duration::ZERO,
             rate_limit: None,
             error_rate: ErrorRate::NEVER,
+            faults: Faults::default(),
             seed: 0,
             recording: Recording::Off,
+            record: None,
         }
     }
 }
@@ -51,8 +74,10 @@ impl fmt::Debug for Options {
             .field("latency", &self.latency)
             .field("rate_limit", &self.rate_limit)
             .field("error_rate", &self.error_rate)
+            .field("faults", &self.faults)
             .field("seed", &self.seed)
             .field("recording", &self.recording)
+            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

@@ -40,12 +40,31 @@ pub struct Arrival {
     pub body: Vec<u8>,
     /// The invitation that the path named, if it was a cancel call with an ID that makes sense.
     pub invitation: Option<u64>,
-    /// The status of the answer. Whether the answer arrived is for the caller to say.
-    pub status: u16,
-    /// The invitation's state before; `None` where the call did not get so far, or there is no such invitation.
+    /// The status of the answer; `None` where a fault left it without one. Whether the answer arrived is for the caller
+    /// to say.
+    pub status: Option<u16>,
+    /// The invitation's state before; `None` where there is no such invitation.
     pub before: Option<State>,
     /// The invitation's state after; `None` as for `before`.
     pub after: Option<State>,
+    /// The fault that befell it, of those in [`Options::faults`](super::Options::faults).
+    pub fault: Option<FaultDone>,
+}
+
+impl Arrival {
+    /// Whether it cancelled an invitation.
+    pub fn is_applied(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+/// A fault that befell a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultDone {
+    /// The rule's place in the file, from 1.
+    pub rule: u32,
+    /// What the file calls it, such as `reset`.
+    pub name: &'static str,
 }
 
 /// What a request brought as its key.
@@ -86,6 +105,12 @@ impl Recorder {
     pub(super) fn keep(&self, arrival: Arrival) {
         self.lock().record.arrivals.push(arrival);
         self.grown.notify_all();
+    }
+
+    /// How many requests are in flight.
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().in_flight
     }
 
     /// What was kept so far.

@@ -1,0 +1,120 @@
+//! A request that was received, and what is decided about it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::Query;
+use axum::http::HeaderName;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::answer::Refusal;
+use super::invitations::State;
+use super::line::{Ending, Line};
+use super::record::{Arrival, FaultDone, SentKey};
+
+/// A request that was received whole.
+pub(super) struct Call {
+    pub(super) when: Instant,
+    pub(super) head: Parts,
+    pub(super) body: Bytes,
+    pub(super) key: SentKey,
+}
+
+impl Call {
+    /// The body, if it is what its header must say it is: a JSON object.
+    pub(super) fn json_object(&self) -> Result<Map<String, Value>, Refusal> {
+        let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();
+        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            return Err(Refusal::malformed("The Content-Type must be application/json."));
+        }
+        let object = serde_json::from_slice(&self.body);
+        object.map_err(|error| Refusal::malformed(format!("The body must be a JSON object: {error}.")))
+    }
+
+    /// The parameters of the query, none where it cannot be read.
+    pub(super) fn parameters(&self) -> HashMap<String, String> {
+        Query::try_from_uri(&self.head.uri).map(|Query(parameters)| parameters).unwrap_or_default()
+    }
+
+    /// The connection that it came on.
+    pub(super) fn line(&self) -> Option<&Line> {
+        self.head.extensions.get()
+    }
+
+    /// What the record says of it.
+    pub(super) fn arrival(&self, decision: &Decision) -> Arrival {
+        Arrival {
+            when: self.when,
+            method: self.head.method.to_string(),
+            path: self.head.uri.to_string(),
+            key: self.key,
+            content_type: self.header(&CONTENT_TYPE),
+            user_agent: self.header(&USER_AGENT),
+            accept_encoding: self.header(&ACCEPT_ENCODING),
+            body: self.body.to_vec(),
+            invitation: decision.invitation,
+            status: decision.reply.status(),
+            before: decision.before,
+            after: decision.after,
+            fault: decision.fault,
+        }
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<String> {
+        self.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    }
+}
+
+/// What becomes of a request, and what the record has to know about it.
+pub(super) struct Decision {
+    pub(super) reply: Reply,
+    /// How long the reply is held back, besides the time for which each of them is.
+    pub(super) delay: Duration,
+    pub(super) invitation: Option<u64>,
+    pub(super) before: Option<State>,
+    pub(super) after: Option<State>,
+    pub(super) fault: Option<FaultDone>,
+    /// The outages that must have begun before the reply leaves.
+    pub(super) outages: Vec<oneshot::Receiver<()>>,
+}
+
+impl From<Response> for Decision {
+    fn from(response: Response) -> Self {
+        Self {
+            reply: Reply::Answer(response),
+            delay: Duration::ZERO,
+            invitation: None,
+            before: None,
+            after: None,
+            fault: None,
+            outages: Vec::new(),
+        }
+    }
+}
+
+/// What the caller gets to see.
+pub(super) enum Reply {
+    /// An answer.
+    Answer(Response),
+    /// An answer, and of its body only so many bytes, or half of them.
+    Truncated(Response, Option<usize>),
+    /// No answer.
+    End(Ending),
+    /// Nothing at all.
+    Silence,
+}
+
+impl Reply {
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answer(response) | Self::Truncated(response, _) => Some(response.status().as_u16()),
+            Self::End(_) | Self::Silence => None,
+        }
+    }
+}

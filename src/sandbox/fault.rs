@@ -1,0 +1,102 @@
+//! What the sandbox can do wrong to one call, and the answers that it gives then.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::call::Reply;
+use super::line::Ending;
+
+/// The longest body that is cut off, in bytes. Chosen by us: none of the sandbox's own answers to a cancel call has
+/// a hundredth of it.
+const TRUNCATED_BOUND: usize = 64 * 1024;
+
+/// Something that goes wrong with a call.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Fault {
+    /// The answer is held back for so long.
+    Slow(Duration),
+    /// Of the answer's body come only so many bytes, or half of them.
+    Truncate(Option<usize>),
+    /// Another thing happens than the answer.
+    Instead {
+        /// What happens.
+        reply: Instead,
+        /// Whether the call took effect before.
+        applied: Applied,
+    },
+}
+
+/// What happens instead of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Instead {
+    /// Another answer.
+    Answer(CannedAnswer),
+    /// The connection is reset.
+    Reset,
+    /// The connection is closed.
+    Close,
+    /// Nothing.
+    Hang,
+    /// Bytes that are not HTTP, and then the connection is closed.
+    Garbage(Vec<u8>),
+}
+
+/// Whether a call that goes wrong takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// It does, as far as it would have without the fault.
+    Yes,
+    /// It does not.
+    No,
+}
+
+/// An answer that is the same for each call but for the ID in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct CannedAnswer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// The body; `{id}` stands for the invitation that the call is for, and `{other_id}` for the one after it.
+    pub(super) body: String,
+}
+
+impl Instead {
+    /// The reply to a call for this invitation.
+    pub(super) fn to(&self, invitation: u64) -> Reply {
+        match self {
+            Self::Answer(answer) => Reply::Answer(answer.respond(invitation)),
+            Self::Reset => Reply::End(Ending::Reset),
+            Self::Close => Reply::End(Ending::Send(Vec::new())),
+            Self::Hang => Reply::Silence,
+            Self::Garbage(bytes) => Reply::End(Ending::Send(bytes.clone())),
+        }
+    }
+}
+
+impl CannedAnswer {
+    /// The answer to a call for this invitation.
+    fn respond(&self, invitation: u64) -> Response {
+        let other = invitation.checked_add(1).unwrap_or(1);
+        let body = self.body.replace("{id}", &invitation.to_string()).replace("{other_id}", &other.to_string());
+        let mut response = (self.status, body).into_response();
+        *response.headers_mut() = self.headers.clone();
+        response
+    }
+}
+
+/// The head of an answer as it should be, and of its body no more than so many bytes (or half of it), and never all.
+pub(super) async fn truncate(response: Response, bytes: Option<usize>) -> Vec<u8> {
+    let (head, body) = response.into_parts();
+    let body = to_bytes(body, TRUNCATED_BOUND).await.unwrap_or_default();
+    let kept = bytes.unwrap_or(body.len() / 2).min(body.len().saturating_sub(1));
+    let reason = head.status.canonical_reason().unwrap_or_default();
+    let mut sent = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
+    for (name, value) in &head.headers {
+        sent.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    sent.extend(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    sent.extend(body.iter().take(kept));
+    sent
+}

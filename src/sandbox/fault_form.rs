@@ -1,0 +1,274 @@
+//! The shape of a file of faults, and the sense that it must make.
+//!
+//! Only reading here: a form is what stands in the file, and what it is read as makes sense.
+
+use std::fmt;
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+use serde_json::json;
+
+use super::fault::{Applied, CannedAnswer, Fault, Instead};
+use super::numbers::Numbers;
+use super::options::ErrorRate;
+use super::outage::Outage;
+use super::rule::{Condition, Rule};
+
+/// What is sent as garbage where the file says nothing: not HTTP, and not even text.
+const GARBAGE: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28\xff this is not HTTP\r\n\r\n";
+
+/// The longest time. Chosen by us: nobody waits so long, and no clock runs over.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// The headers that say where an answer ends: it would end elsewhere.
+const FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+
+/// A rule, as it stands in the file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a rule")]
+pub(super) struct RuleForm {
+    #[serde(rename = "note")]
+    _note: Option<String>,
+    ids: Option<Numbers>,
+    ending: Option<Numbers>,
+    attempts: Option<Numbers>,
+    time: Option<TimeForm>,
+    chance: Option<f64>,
+    answer: Option<AnswerForm>,
+    reset: Option<PlainForm>,
+    close: Option<PlainForm>,
+    hang: Option<PlainForm>,
+    truncate: Option<TruncateForm>,
+    garbage: Option<GarbageForm>,
+    slow: Option<SlowForm>,
+    refuse: Option<RefuseForm>,
+}
+
+/// A rule that makes sense: what happens, and to which calls.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// A fault for some calls.
+    Rule(Box<Rule>),
+    /// An outage.
+    Outage(Outage),
+}
+
+/// What one of a rule's keys asks for.
+enum Deed {
+    Fault(Fault),
+    Outage(Outage),
+}
+
+impl RuleForm {
+    /// Reads the rule with this number, or says what is wrong with it.
+    pub(super) fn read(mut self, number: u32) -> Result<Reading, String> {
+        let condition = self.condition()?;
+        let deeds = self.deeds();
+        let names = deeds.iter().map(|(name, _)| *name).collect::<Vec<&str>>().join(", ");
+        let mut given = deeds.into_iter().filter_map(|(name, deed)| Some((name, deed?)));
+        let Some((name, deed)) = given.next() else {
+            return Err(format!("no fault; one of {names} is needed"));
+        };
+        if let Some((other, _)) = given.next() {
+            return Err(format!("more than one fault: {name}, {other}"));
+        }
+        match deed? {
+            Deed::Fault(fault) => Ok(Reading::Rule(Box::new(Rule { number, name, condition, fault }))),
+            Deed::Outage(outage) if condition == Condition::default() => Ok(Reading::Outage(outage)),
+            Deed::Outage(_) => Err("`refuse` takes no conditions".to_owned()),
+        }
+    }
+
+    fn condition(&mut self) -> Result<Condition, String> {
+        Ok(Condition {
+            ids: check("ids", self.ids.take(), 1..=i64::MAX.unsigned_abs())?,
+            ending: check("ending", self.ending.take(), 0..=99)?,
+            attempts: check("attempts", self.attempts.take(), 1..=u64::MAX)?,
+            time: self.time.take().map(|form| read_span("time", form.from, form.to)).transpose()?,
+            chance: self.chance.map(read_chance).transpose()?,
+        })
+    }
+
+    /// What each key that names a fault asks for.
+    fn deeds(self) -> [(&'static str, Option<Result<Deed, String>>); 8] {
+        let fault = |fault| Some(Ok(Deed::Fault(fault)));
+        let instead = |form: PlainForm, reply| fault(Fault::Instead { reply, applied: form.applied.into() });
+        [
+            ("answer", self.answer.map(|form| form.read().map(Deed::Fault))),
+            ("reset", self.reset.and_then(|form| instead(form, Instead::Reset))),
+            ("close", self.close.and_then(|form| instead(form, Instead::Close))),
+            ("hang", self.hang.and_then(|form| instead(form, Instead::Hang))),
+            ("truncate", self.truncate.and_then(|form| fault(Fault::Truncate(form.bytes)))),
+            ("garbage", self.garbage.and_then(|form| fault(form.read()))),
+            ("slow", self.slow.and_then(|form| fault(Fault::Slow(form.by.0)))),
+            ("refuse", self.refuse.map(|form| form.read().map(Deed::Outage))),
+        ]
+    }
+}
+
+fn check(name: &str, numbers: Option<Numbers>, bounds: RangeInclusive<u64>) -> Result<Option<Numbers>, String> {
+    match &numbers {
+        Some(numbers) if !numbers.lie_in(&bounds) => Err(match bounds.into_inner() {
+            (least, u64::MAX) => format!("`{name}` must be {least} or more"),
+            (least, most) => format!("`{name}` must be from {least} to {most}"),
+        }),
+        Some(_) | None => Ok(numbers),
+    }
+}
+
+fn read_chance(chance: f64) -> Result<ErrorRate, String> {
+    ErrorRate::new(chance).ok().ok_or_else(|| format!("`chance` must be from 0 to 1, not {chance}"))
+}
+
+fn read_span(name: &str, from: Option<Time>, to: Option<Time>) -> Result<Range<Duration>, String> {
+    if from.is_none() && to.is_none() {
+        return Err(format!("`{name}` needs `from` or `to`"));
+    }
+    let (from, to) = (from.map_or(Duration::ZERO, |time| time.0), to.map_or(Duration::MAX, |time| time.0));
+    if from >= to {
+        let [from, to] = [from, to].map(humantime::format_duration);
+        return Err(format!("`{name}` ends at {to}, not after {from}"));
+    }
+    Ok(from..to)
+}
+
+/// A time, as text with its unit.
+#[derive(Debug)]
+struct Time(Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TimeVisitor;
+        impl Visitor<'_> for TimeVisitor {
+            type Value = Time;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a time such as \"1500ms\" or \"2s\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+                let time = humantime::parse_duration(text)
+                    .map_err(|error| E::custom(format!("{text:?} is no time such as \"1500ms\" or \"2s\": {error}")))?;
+                if time > LONGEST {
+                    return Err(E::custom(format!("{text:?} is longer than a year")));
+                }
+                Ok(Time(time))
+            }
+        }
+        deserializer.deserialize_str(TimeVisitor)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "`from` and `to`")]
+struct TimeForm {
+    from: Option<Time>,
+    to: Option<Time>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "what to answer")]
+struct AnswerForm {
+    status: u16,
+    retry_after: Option<String>,
+    #[serde(default)]
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+    #[serde(default)]
+    applied: AppliedForm,
+}
+
+impl AnswerForm {
+    fn read(self) -> Result<Fault, String> {
+        let status = StatusCode::from_u16(self.status).ok().filter(|status| !status.is_informational());
+        let status = status.ok_or_else(|| format!("`status` must be from 200 to 999, not {}", self.status))?;
+        let mut headers = HeaderMap::new();
+        let named = self.headers.into_iter();
+        for (name, value) in named.chain(self.retry_after.map(|value| ("retry-after".to_owned(), value))) {
+            let header: HeaderName =
+                name.parse().map_err(|error| format!("{name:?} cannot be a header's name: {error}"))?;
+            if FRAMING.contains(&header) {
+                return Err(format!("the sandbox writes the header {header} itself"));
+            }
+            let value = HeaderValue::from_str(&value)
+                .map_err(|error| format!("{value:?} cannot be a header's value: {error}"))?;
+            headers.append(header, value);
+        }
+        headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+        let body = self.body.unwrap_or_else(|| {
+            let message = "The sandbox was told to answer so.";
+            json!({"statusCode": status.as_u16(), "message": message}).to_string()
+        });
+        let reply = Instead::Answer(CannedAnswer { status, headers, body });
+        Ok(Fault::Instead { reply, applied: self.applied.into() })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{} or {\"applied\": true}")]
+struct PlainForm {
+    #[serde(default)]
+    applied: AppliedForm,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{} or {\"bytes\": …}")]
+struct TruncateForm {
+    bytes: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{} or {\"text\": …}")]
+struct GarbageForm {
+    text: Option<String>,
+    #[serde(default)]
+    applied: AppliedForm,
+}
+
+impl GarbageForm {
+    fn read(self) -> Fault {
+        let bytes = self.text.map_or_else(|| GARBAGE.to_vec(), String::into_bytes);
+        Fault::Instead { reply: Instead::Garbage(bytes), applied: self.applied.into() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "{\"by\": …}")]
+struct SlowForm {
+    by: Time,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "`from` and `to`, or `after_calls` and `for`")]
+struct RefuseForm {
+    from: Option<Time>,
+    to: Option<Time>,
+    after_calls: Option<u64>,
+    #[serde(rename = "for")]
+    length: Option<Time>,
+}
+
+impl RefuseForm {
+    fn read(self) -> Result<Outage, String> {
+        match (self.from, self.to, self.after_calls, self.length) {
+            (Some(from), Some(to), None, None) => read_span("refuse", Some(from), Some(to)).map(Outage::Within),
+            (None, None, Some(0), Some(_)) => Err("`after_calls` must be 1 or more".to_owned()),
+            (None, None, Some(calls), Some(Time(length))) => Ok(Outage::After { calls, length }),
+            _ => Err("`refuse` needs `from` and `to`, or `after_calls` and `for`".to_owned()),
+        }
+    }
+}
+
+/// `true` or `false`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+struct AppliedForm(bool);
+
+impl From<AppliedForm> for Applied {
+    fn from(form: AppliedForm) -> Self {
+        if form.0 { Self::Yes } else { Self::No }
+    }
+}

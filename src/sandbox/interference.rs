@@ -1,0 +1,116 @@
+//! Which fault befalls which call: counts the calls, and asks the rules.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::faults::Faults;
+use super::outage::{self, Announcer, Outages};
+use super::rule::{Occasion, Rule};
+
+/// The faults, and the calls that there were so far.
+///
+/// Memory grows with the invitations called for (about 40 bytes each), if there is any rule.
+#[derive(Debug)]
+pub(super) struct Interference {
+    rules: Vec<Rule>,
+    seed: u64,
+    announcer: Announcer,
+    is_idle: bool,
+    // A lock, not a channel: each call needs to know its number before it is answered.
+    book: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    first: Option<Instant>,
+    calls: u64,
+    attempts: HashMap<u64, u64>,
+}
+
+/// What a call meets with.
+#[derive(Debug, Default)]
+pub(super) struct Encounter<'rules> {
+    /// The rule whose fault befalls it.
+    pub(super) rule: Option<&'rules Rule>,
+    /// The outages that begin with it: each of these ends when its outage has begun.
+    pub(super) outages: Vec<oneshot::Receiver<()>>,
+}
+
+impl Interference {
+    /// Faults of which none has happened yet, and the outages among them, which are for the server to carry out.
+    pub(super) fn new(faults: Faults, seed: u64) -> (Self, Outages) {
+        let is_idle = faults == Faults::default();
+        let (announcer, outages) = outage::plan(faults.outages);
+        (Self { rules: faults.rules, seed, announcer, is_idle, book: Mutex::default() }, outages)
+    }
+
+    /// Counts a call for the invitation, which came at `when`, and says what it meets with.
+    pub(super) fn meet(&self, invitation: u64, when: Instant) -> Encounter<'_> {
+        if self.is_idle {
+            return Encounter::default();
+        }
+        let mut book = self.lock();
+        let first = *book.first.get_or_insert(when);
+        book.calls = book.calls.saturating_add(1);
+        let call = book.calls;
+        let attempts = book.attempts.entry(invitation).or_insert(0);
+        *attempts = attempts.saturating_add(1);
+        let attempt = *attempts;
+        drop(book);
+        let occasion = Occasion { invitation, attempt, since_first_call: when.saturating_duration_since(first) };
+        Encounter {
+            rule: self.rules.iter().find(|rule| rule.is_for(occasion, self.seed)),
+            outages: self.announcer.note(call, when),
+        }
+    }
+
+    /// The book, whatever became of a thread that held it: no change to it can be left half done.
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interference(text: &str) -> Interference {
+        Interference::new(Faults::parse(text).unwrap(), 3).0
+    }
+
+    fn met(interference: &Interference, invitation: u64) -> Option<u32> {
+        interference.meet(invitation, Instant::now()).rule.map(|rule| rule.number)
+    }
+
+    #[test]
+    fn a_call_takes_the_first_rule_that_is_for_it() {
+        let interference = interference(
+            r#"[{"ids": [1, 2], "attempts": 1, "reset": {}}, {"attempts": {"to": 2}, "close": {}}, {"ids": 1, "hang": {}}]"#,
+        );
+        let calls = [(1, Some(1)), (2, Some(1)), (3, Some(2)), (1, Some(2)), (3, Some(2)), (3, None), (1, Some(3))];
+        for (invitation, number) in calls {
+            assert_eq!(met(&interference, invitation), number, "{invitation}");
+        }
+    }
+
+    #[test]
+    fn chance_does_not_depend_on_the_order_of_calls() {
+        let storm =
+            r#"[{"chance": 0.2, "reset": {}}, {"chance": 0.2, "close": {}}, {"chance": 0.2, "slow": {"by": "1s"}}]"#;
+        let meet_all = |order: &[u64]| {
+            let interference = interference(storm);
+            let met = |id: &u64| (*id, [met(&interference, *id), met(&interference, *id)]);
+            order.iter().map(met).collect::<HashMap<u64, [Option<u32>; 2]>>()
+        };
+        let upwards: Vec<u64> = (1..=300).collect();
+        let downwards: Vec<u64> = (1..=300).rev().collect();
+        let found = meet_all(&upwards);
+        assert_eq!(found, meet_all(&downwards));
+        for number in [None, Some(1), Some(2), Some(3)] {
+            assert!(found.values().flatten().any(|met| *met == number), "no call met {number:?}");
+        }
+    }
+}

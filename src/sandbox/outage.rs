@@ -1,0 +1,168 @@
+//! When the sandbox does not listen at all.
+//!
+//! An outage is planned in a file of faults; the calls decide when it is due, and tell the server, which alone closes
+//! and opens. The one who counts the calls and the server are both held here, at the two ends of a channel.
+
+use std::cmp::Reverse;
+use std::future::pending;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+/// A plan not to listen for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outage {
+    /// From one time after the first call to another.
+    Within(Range<Duration>),
+    /// When so many calls have come.
+    After {
+        /// The calls; the last of them is still answered.
+        calls: u64,
+        /// How long it lasts.
+        length: Duration,
+    },
+}
+
+/// An outage whose time is known.
+#[derive(Debug)]
+pub(super) struct Due {
+    from: Instant,
+    to: Instant,
+    // Dropped when the sandbox does not listen any more, which is how the one who waits for that hears of it.
+    begun: Option<oneshot::Sender<()>>,
+}
+
+/// The end of the one who counts the calls.
+#[derive(Debug)]
+pub(super) struct Announcer {
+    plans: Vec<Outage>,
+    due: mpsc::Sender<Due>,
+}
+
+/// The server's end: the outages that are due.
+#[derive(Debug)]
+pub(super) struct Outages {
+    announced: mpsc::Receiver<Due>,
+    // The earliest one last.
+    ahead: Vec<Due>,
+}
+
+/// The two ends. Each plan comes to pass once.
+pub(super) fn plan(plans: Vec<Outage>) -> (Announcer, Outages) {
+    let (due, announced) = mpsc::channel(plans.len().max(1));
+    (Announcer { plans, due }, Outages { announced, ahead: Vec::new() })
+}
+
+impl Announcer {
+    /// Takes note of the `call`th call (from 1), which came at `when`. To be waited for before it is answered: each of
+    /// these is over when the outage that begins with this call has begun.
+    pub(super) fn note(&self, call: u64, when: Instant) -> Vec<oneshot::Receiver<()>> {
+        let mut begins = Vec::new();
+        for plan in &self.plans {
+            match plan {
+                Outage::Within(time) if call == 1 => self.announce(Due::new(when, time.clone())),
+                Outage::After { calls, length } if call == *calls => {
+                    let (begun, has_begun) = oneshot::channel();
+                    self.announce(Due { begun: Some(begun), ..Due::new(when, Duration::ZERO..*length) });
+                    begins.push(has_begun);
+                }
+                Outage::Within(_) | Outage::After { .. } => {}
+            }
+        }
+        begins
+    }
+
+    fn announce(&self, due: Due) {
+        // There is room for all there are, so that it can only fail when the server is gone.
+        if self.due.try_send(due).is_err() {
+            tracing::debug!("an outage of the sandbox came after its end");
+        }
+    }
+}
+
+impl Due {
+    fn new(when: Instant, time: Range<Duration>) -> Self {
+        Self { from: when + time.start, to: when + time.end, begun: None }
+    }
+}
+
+impl Outages {
+    /// Waits for the next outage.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost.
+    pub(super) async fn next(&mut self) -> Due {
+        loop {
+            let next = self.ahead.last().map(|due| due.from);
+            tokio::select! {
+                Some(due) = self.announced.recv() => {
+                    self.ahead.push(due);
+                    self.ahead.sort_unstable_by_key(|due| Reverse(due.from));
+                }
+                () = wait_until(next) => if let Some(due) = self.ahead.pop() {
+                    return due;
+                }
+            }
+        }
+    }
+
+    /// Waits until the outage is over, and those that begin in the course of it.
+    pub(super) async fn pass(&mut self, outage: Due) {
+        let mut end = outage.to;
+        drop(outage.begun);
+        loop {
+            tokio::select! {
+                () = sleep_until(end.into()) => return,
+                another = self.next() => end = end.max(another.to),
+            }
+        }
+    }
+}
+
+async fn wait_until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn outages_come_when_they_are_due() {
+        let plans = vec![Outage::Within(HOUR..HOUR * 2), Outage::After { calls: 3, length: HOUR }];
+        let (announcer, mut outages) = plan(plans);
+        let now = Instant::now();
+        assert!(announcer.note(1, now).is_empty());
+        assert!(announcer.note(2, now).is_empty());
+        let mut begins = announcer.note(3, now);
+        assert_eq!(begins.len(), 1);
+        let due = outages.next().await;
+        assert_eq!((due.from, due.to), (now, now + HOUR));
+        assert_eq!(begins[0].try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        drop(due);
+        assert_eq!(begins[0].try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        assert!(announcer.note(4, now).is_empty());
+        assert_eq!(outages.ahead.last().map(|due| due.from), Some(now + HOUR));
+    }
+
+    #[tokio::test]
+    async fn outages_that_overlap_are_one() {
+        let [none, first, second, last] = [0, 10, 20, 40].map(Duration::from_millis);
+        let (announcer, mut outages) = plan(vec![Outage::Within(first..last), Outage::Within(none..second)]);
+        let now = Instant::now();
+        announcer.note(1, now);
+        let outage = outages.next().await;
+        assert_eq!(outage.to, now + second);
+        outages.pass(outage).await;
+        assert!(Instant::now() >= now + last);
+        assert!(outages.ahead.is_empty());
+    }
+}

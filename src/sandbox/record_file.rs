@@ -1,0 +1,64 @@
+//! The record as a file, for a process that is not this one.
+//!
+//! One line for each request, in the order in which they were decided upon. Each line is handed to the operating system
+//! whole, before its answer leaves: who has the answer, or was left without one, finds the truth about it there.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::record::Arrival;
+
+/// A file of JSON Lines; [`Options::record`](super::Options::record) says what is in them.
+#[derive(Debug)]
+pub(super) struct RecordFile {
+    file: File,
+    started: Instant,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time_ms: u128,
+    method: &'a str,
+    path: &'a str,
+    id: Option<u64>,
+    status: Option<u16>,
+    applied: bool,
+    fault: Option<&'static str>,
+    rule: Option<u32>,
+}
+
+impl RecordFile {
+    /// Begins a record. A file that exists is an error: whatever it is, it is not this record.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        let file = File::create_new(path).map_err(|error| {
+            io::Error::new(error.kind(), format!("could not create the sandbox's record {path:?}: {error}"))
+        })?;
+        Ok(Self { file, started: Instant::now() })
+    }
+
+    /// Writes a request down. When that fails, the record is no record any more, which nobody must miss.
+    pub(super) fn keep(&self, arrival: &Arrival) {
+        if let Err(error) = self.write(arrival) {
+            tracing::warn!(%error, path = arrival.path, "the sandbox's record lacks a request");
+        }
+    }
+
+    fn write(&self, arrival: &Arrival) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&Line {
+            time_ms: arrival.when.saturating_duration_since(self.started).as_millis(),
+            method: &arrival.method,
+            path: &arrival.path,
+            id: arrival.invitation,
+            status: arrival.status,
+            applied: arrival.is_applied(),
+            fault: arrival.fault.map(|fault| fault.name),
+            rule: arrival.fault.map(|fault| fault.rule),
+        })?;
+        line.push(b'\n');
+        (&self.file).write_all(&line)
+    }
+}

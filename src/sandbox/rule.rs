@@ -1,0 +1,126 @@
+//! Which calls a fault befalls. A pure rule: it is told all there is to know about the call.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::fault::Fault;
+use super::mishap::fraction;
+use super::numbers::Numbers;
+use super::options::ErrorRate;
+
+/// A fault, and the calls that it is for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Rule {
+    /// Its place in the file, from 1.
+    pub(super) number: u32,
+    /// What the file calls the fault.
+    pub(super) name: &'static str,
+    /// Which calls it is for.
+    pub(super) condition: Condition,
+    /// What befalls them.
+    pub(super) fault: Fault,
+}
+
+/// What must be true of a call; where nothing is said, anything may be.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Condition {
+    /// The invitation's ID.
+    pub(super) ids: Option<Numbers>,
+    /// The last two digits of the invitation's ID.
+    pub(super) ending: Option<Numbers>,
+    /// The number of the call among those for its invitation, from 1.
+    pub(super) attempts: Option<Numbers>,
+    /// When it came, counted from the first call.
+    pub(super) time: Option<Range<Duration>>,
+    /// The part of the calls of which all else is true.
+    pub(super) chance: Option<ErrorRate>,
+}
+
+/// A call, as far as a rule needs to know it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Occasion {
+    pub(super) invitation: u64,
+    pub(super) attempt: u64,
+    pub(super) since_first_call: Duration,
+}
+
+impl Rule {
+    /// Whether the fault is for this call.
+    pub(super) fn is_for(&self, occasion: Occasion, seed: u64) -> bool {
+        let Condition { ids, ending, attempts, time, chance } = &self.condition;
+        let takes = |numbers: &Option<Numbers>, number| numbers.as_ref().is_none_or(|numbers| numbers.contains(number));
+        takes(ids, occasion.invitation)
+            && takes(ending, occasion.invitation % 100)
+            && takes(attempts, occasion.attempt)
+            && time.as_ref().is_none_or(|time| time.contains(&occasion.since_first_call))
+            && chance.is_none_or(|chance| self.draw(occasion, seed) < chance.get())
+    }
+
+    /// A number from 0 up to 1 for this rule and call. The SHA-256 of seed, rule, invitation and attempt gives it, each
+    /// as eight little-endian bytes: neither the clock nor the order of calls has a part in it.
+    fn draw(&self, occasion: Occasion, seed: u64) -> f64 {
+        let mut hash = Sha256::new();
+        for part in [seed, u64::from(self.number), occasion.invitation, occasion.attempt] {
+            hash.update(part.to_le_bytes());
+        }
+        fraction(hash.finalize().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(number: u32, condition: Condition) -> Rule {
+        Rule { number, name: "slow", condition, fault: Fault::Slow(Duration::ZERO) }
+    }
+
+    fn numbers(text: &str) -> Option<Numbers> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn all_that_a_rule_says_must_be_true() {
+        let seconds = Duration::from_secs;
+        let condition = Condition {
+            ids: numbers(r#"{"from": 1000}"#),
+            ending: numbers("7"),
+            attempts: numbers("[1, 3]"),
+            time: Some(seconds(1)..seconds(2)),
+            chance: None,
+        };
+        let cases = [
+            (1007, 1, 1000, true),
+            (1007, 3, 1999, true),
+            (907, 1, 1000, false),
+            (1008, 1, 1000, false),
+            (1007, 2, 1000, false),
+            (1007, 1, 999, false),
+            (1007, 1, 2000, false),
+        ];
+        for (invitation, attempt, since_ms, is_for) in cases {
+            let since_first_call = Duration::from_millis(since_ms);
+            let occasion = Occasion { invitation, attempt, since_first_call };
+            assert_eq!(rule(1, condition.clone()).is_for(occasion, 0), is_for, "{occasion:?}");
+        }
+        let anything = Occasion { invitation: 5, attempt: 9, since_first_call: seconds(9) };
+        assert!(rule(1, Condition::default()).is_for(anything, 0));
+    }
+
+    #[test]
+    fn chance_is_kept_and_seed_rule_invitation_and_attempt_decide_it() {
+        let chosen = |seed, number, attempt| {
+            let rule = rule(number, Condition { chance: Some(ErrorRate::new(0.2).unwrap()), ..Condition::default() });
+            let occasion = |invitation| Occasion { invitation, attempt, since_first_call: Duration::ZERO };
+            (1..=10_000).filter(|invitation| rule.is_for(occasion(*invitation), seed)).collect::<Vec<u64>>()
+        };
+        let found = chosen(1, 1, 1);
+        assert!((1900..=2100).contains(&found.len()), "{} of 10000", found.len());
+        assert_eq!(found, chosen(1, 1, 1));
+        for other in [chosen(2, 1, 1), chosen(1, 2, 1), chosen(1, 1, 2)] {
+            assert_ne!(found, other);
+        }
+    }
+}
