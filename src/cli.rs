@@ -14,7 +14,7 @@ use crate::config::{
 };
 use crate::error::{Cause, Refusal};
 use crate::input::{Filter, parse_delimiter, parse_encoding};
-use crate::sandbox::{ErrorRate, InvalidOption, Options, RateLimit};
+use crate::sandbox::{ErrorRate, Faults, InvalidOption, Options, RateLimit};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -184,12 +184,26 @@ pub struct SandboxArgs {
     /// Share of the cancel calls that fail with 500, from 0 to 1
     #[arg(long, value_name = "SHARE", env = "IMOCHA_CANCEL_ERROR_RATE", hide_env = true, default_value = "0")]
     pub error_rate: f64,
+    /// File with faults to commit on purpose, by ID, attempt, time or chance (JSON)
+    #[arg(long, value_name = "FILE", env = "IMOCHA_CANCEL_FAULTS", hide_env = true)]
+    pub faults: Option<PathBuf>,
+    /// New file for a record of what was received and done, one JSON object a line
+    #[arg(long, value_name = "FILE", env = "IMOCHA_CANCEL_RECORD", hide_env = true)]
+    pub record: Option<PathBuf>,
     /// What decides which calls fail: the same seed, the same calls
     #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_SEED", hide_env = true, default_value_t = 0)]
     pub seed: u64,
 }
 
 impl SandboxArgs {
+    /// Reads the file with the faults, if there is one.
+    fn read_faults(&self) -> Result<Faults, Refusal> {
+        let Some(path) = &self.faults else { return Ok(Faults::default()) };
+        let unusable = || Refusal::new(Cause::Usage, format!("the faults in {path:?} cannot be used"));
+        let text = std::fs::read_to_string(path).map_err(|error| unusable().caused_by(error))?;
+        Faults::parse(&text).map_err(|error| unusable().caused_by(error))
+    }
+
     /// What the sandbox is told.
     ///
     /// # Errors
@@ -207,6 +221,8 @@ impl SandboxArgs {
             rate_limit,
             error_rate: ErrorRate::new(self.error_rate).map_err(refuse)?,
             seed: self.seed,
+            faults: self.read_faults()?,
+            record: self.record.clone(),
             ..Options::default()
         })
     }

@@ -306,7 +306,7 @@ impl FromStr for ApiKey {
 
     /// Takes the key from a text of one line; blanks around it are left out. The text is in no error.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let key = text.trim();
+        let key = text.trim_start_matches('\u{feff}').trim();
         if key.is_empty() {
             return Err(ConfigError::new("it is empty"));
         }
@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_key_is_one_line_of_visible_characters_and_is_never_printed() {
-        let key: ApiKey = " s3cret\n".parse().unwrap();
+        let key: ApiKey = "\u{feff} s3cret\r\n".parse().unwrap();
         assert_eq!(key.expose(), "s3cret");
         assert!(!format!("{key:?}").contains("s3cret"));
         for bad in ["", " \n", "two\nlines", "two words", "schlüssel", &"x".repeat(5000)] {

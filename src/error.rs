@@ -47,7 +47,7 @@ pub enum Cause {
     /// A dry run found that the key is rejected.
     Unauthorized,
     /// A dry run could not reach iMocha, or got an answer that makes no sense.
-    Unreachable,
+    Outage,
 }
 
 impl Cause {
@@ -64,7 +64,7 @@ impl Cause {
             Self::ResultsUnwritable => "results_unwritable",
             Self::InputChanged => "input_changed",
             Self::Unauthorized => "unauthorized",
-            Self::Unreachable => "unreachable",
+            Self::Outage => "outage",
         }
     }
 }

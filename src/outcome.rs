@@ -106,7 +106,9 @@ pub struct Outcome {
     pub error: String,
     /// From the first call to the last answer; zero when no call was made.
     pub duration: Duration,
-    /// How long each of the calls took, with an answer or without.
+    /// Calls made for this row.
+    pub attempts: u64,
+    /// How long each of the answers was in coming. Calls without an answer have none.
     pub latencies: Vec<Duration>,
     /// When the row ended.
     pub finished_at: Timestamp,
@@ -117,11 +119,6 @@ impl Outcome {
     pub const COLUMNS: [&'static str; 8] =
         ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
 
-    /// How many calls were made for this row.
-    pub fn attempts(&self) -> u64 {
-        u64::try_from(self.latencies.len()).unwrap_or(u64::MAX)
-    }
-
     /// The end of a row for which no call was made.
     pub fn unsent(row: Row, status: Status, error: impl Into<String>) -> Self {
         Self {
@@ -130,6 +127,7 @@ impl Outcome {
             http_status: None,
             error: error.into(),
             duration: Duration::ZERO,
+            attempts: 0,
             latencies: Vec::new(),
             finished_at: Timestamp::now(),
         }
@@ -151,6 +149,10 @@ pub enum StopReason {
     Deadline,
     /// The first answers say that this is the wrong file or account.
     WrongInput,
+    /// The operator, or the system, asked the process to end.
+    Interrupted(Signal),
+    /// This program has a bug: one of its parts panicked.
+    Bug,
     /// The input could not be read any further.
     Input,
     /// The input file was changed while it was being read.
@@ -167,10 +169,21 @@ impl StopReason {
             Self::RateLimited => "rate_limited",
             Self::Deadline => "deadline",
             Self::WrongInput => "wrong_input",
+            Self::Interrupted(_) => "interrupted",
+            Self::Bug => "bug",
             Self::Input => "input",
             Self::InputChanged => "input_changed",
         }
     }
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// By Ctrl-C (SIGINT).
+    Interrupt,
+    /// By whoever supervises it (SIGTERM), or because its terminal is gone (SIGHUP).
+    Terminate,
 }
 
 /// Why a run stopped early, with the particulars.
@@ -182,7 +195,7 @@ pub struct Stop {
     pub detail: String,
 }
 
-/// What came of a whole run: the counts of its rows and calls. It counts only what the results hold.
+/// What came of a whole run: the counts of its rows and calls.
 #[derive(Debug, Clone)]
 pub struct Summary {
     rows: BTreeMap<Status, u64>,
@@ -209,8 +222,8 @@ impl Summary {
     /// Counts one recorded row.
     pub fn add(&mut self, outcome: &Outcome) {
         *self.rows.entry(outcome.status).or_default() += 1;
-        self.calls += outcome.attempts();
-        self.retries += outcome.attempts().saturating_sub(1);
+        self.calls += outcome.attempts;
+        self.retries += outcome.attempts.saturating_sub(1);
         for latency in &outcome.latencies {
             self.latency_us.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
         }
@@ -241,7 +254,7 @@ impl Summary {
         self.retries
     }
 
-    /// The time within which the given share of the calls ended, or `None` when none was made.
+    /// The time within which the given share of the answers came, or `None` when none came.
     ///
     /// `quantile` lies between 0 and 1; 1 gives the longest.
     pub fn latency(&self, quantile: f64) -> Option<Duration> {
@@ -274,7 +287,8 @@ mod tests {
     fn called(status: Status, latencies: &[Duration]) -> Outcome {
         let intent = Intent::Cancel(InvitationId::MAX);
         let row = Row { line: 2, intent, cells: ByteRecord::new() };
-        Outcome { latencies: latencies.to_vec(), ..Outcome::unsent(row, status, "") }
+        let attempts = u64::try_from(latencies.len()).unwrap();
+        Outcome { attempts, latencies: latencies.to_vec(), ..Outcome::unsent(row, status, "") }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! These are the words in which the reader of the input and the writer of the results understand each other without
 //! knowing each other: the rooms meet in the engine.
 
+use std::borrow::Cow;
+
 use csv::ByteRecord;
 
 use crate::invitation::{InvitationId, is_blank};
@@ -17,6 +19,16 @@ pub struct Row {
     pub intent: Intent,
     /// The row's own cells as UTF-8, otherwise untouched.
     pub cells: ByteRecord,
+}
+
+impl Row {
+    /// What stands in the `invitation_id` column: the ID as it is sent, or the cell as it was where it is none.
+    pub fn invitation_id(&self) -> Cow<'_, str> {
+        match &self.intent {
+            Intent::Cancel(id) => id.to_string().into(),
+            Intent::Skip(skip) => skip.invitation_id.as_str().into(),
+        }
+    }
 }
 
 /// What is to be done with a row.

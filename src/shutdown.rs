@@ -1,12 +1,14 @@
 //! The end of a run before its last row: a value that everyone who waits listens to, and that remembers why.
 //!
-//! After a stop no further call leaves; what is in flight ends and is recorded.
+//! After a stop no further call leaves; what is in flight ends and is recorded. Signals end here: the first stops the
+//! run, the second gives it up.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::outcome::Stop;
+use crate::outcome::{Signal, Stop, StopReason};
 
 /// A switch that is off while a run goes on, and can be turned on once. Its clones are one switch.
 #[derive(Debug, Clone, Default)]
@@ -16,10 +18,13 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Stops the run. The first reason counts; a later one is left out.
+    /// Stops the run, and says so at once: what is in flight and a slow input can take a while. The first reason counts;
+    /// a later one is left out.
     pub fn stop(&self, stop: Stop) {
-        let first = self.stop.get_or_init(|| stop);
-        tracing::debug!(reason = first.reason.word(), "no further call will be made");
+        let (reason, detail) = (stop.reason.word(), stop.detail.clone());
+        if self.stop.set(stop).is_ok() {
+            tracing::warn!(reason, detail, "stopping: no further call leaves");
+        }
         self.token.cancel();
     }
 
@@ -35,5 +40,73 @@ impl Shutdown {
     /// Nothing is lost when the wait is given up.
     pub async fn stopped(&self) {
         self.token.cancelled().await;
+    }
+}
+
+/// The signals that ask this process to end.
+#[derive(Debug)]
+pub struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens to signals from now on, within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not allow it.
+    #[cfg(unix)]
+    pub fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Listens to Ctrl-C from now on, within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// None here.
+    #[cfg(not(unix))]
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Stops the run at the first signal, and returns at the second.
+    pub async fn second(mut self, shutdown: &Shutdown) {
+        let signal = self.next().await;
+        let name = match signal {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+        };
+        let detail = format!("{name}: what is in flight is finished and recorded; a second signal leaves at once");
+        shutdown.stop(Stop { reason: StopReason::Interrupted(signal), detail });
+        self.next().await;
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.interrupt.recv() => Signal::Interrupt,
+            _ = self.terminate.recv() => Signal::Terminate,
+            _ = self.hang_up.recv() => Signal::Terminate,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> Signal {
+        // An error means that nobody can press Ctrl-C.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
     }
 }

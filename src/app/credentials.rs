@@ -49,18 +49,17 @@ fn from_file(path: &Path) -> Result<ApiKey, Refusal> {
     let bytes = read(path).map_err(|error| unusable("").caused_by(error))?;
     let text = String::from_utf8(bytes).map_err(|_not_text| unusable(": it is not text").hint(hint))?;
     let key = text.parse().map_err(|error: ConfigError| unusable(&format!(": {error}")).hint(hint))?;
+    #[cfg(unix)]
     warn_if_open_to_all(path);
     Ok(key)
 }
 
 /// A key that everybody on the machine can read is worth a word, but not a refusal.
+#[cfg(unix)]
 fn warn_if_open_to_all(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
-            tracing::warn!(file = ?path, "everybody on this machine can read the API key; `chmod 600` keeps it to you");
-        }
+    use std::os::unix::fs::PermissionsExt;
+    if path.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+        tracing::warn!(file = ?path, "everybody on this machine can read the API key; `chmod 600` keeps it to you");
     }
 }
 

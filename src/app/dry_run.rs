@@ -5,7 +5,7 @@ use std::io;
 use indicatif::HumanCount;
 
 use super::plan::{Input, Target, reading_options, surveyed};
-use super::run::{check_guards, planned_cancels};
+use super::run::{check_guards, planned_cancels, warn_of_results};
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
@@ -27,6 +27,7 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, console: &Console) -> Res
         input::survey_file(&args.input, &options)?.1
     };
     check_guards(args, &survey)?;
+    warn_of_results(args, &survey);
     let key = check_key(target)?;
     let mut findings = findings(args, &survey);
     findings.push(("key", key));
@@ -48,8 +49,8 @@ fn check_key(target: &Target) -> Result<String, Refusal> {
         }
         Ok(reply) => Ok(format!("not rejected, but could not be checked either (HTTP {})", reply.http_status)),
         Err(Failure { what, .. }) => {
-            Err(Refusal::new(Cause::Unreachable, format!("could not check the API key: {}", scrubber.harmless(&what)))
-                .hint("check --base-url, the network, and the proxy (HTTPS_PROXY)"))
+            Err(Refusal::new(Cause::Outage, format!("could not check the API key: {}", scrubber.harmless(&what)))
+                .hint("check --base-url, the network, the proxy (HTTPS_PROXY), and --timeout"))
         }
     }
 }

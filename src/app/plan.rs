@@ -113,7 +113,7 @@ impl Output {
                 .hint("name another file for the results with --output"));
         }
         let existing = if args.overwrite { Existing::Replace } else { Existing::Keep };
-        ResultsFile::plan(path, existing).map(Self::File)
+        Ok(Self::File(ResultsFile::plan(path, existing)?.no_wider_than(&args.input)))
     }
 
     /// The results file, as it is named; `None` for standard output.
@@ -179,7 +179,7 @@ impl Target {
 
 fn start_sandbox() -> Result<Sandbox, Refusal> {
     Sandbox::start(sandbox::Options::default())
-        .map_err(|error| Refusal::new(Cause::Unreachable, "could not start the sandbox").caused_by(error))
+        .map_err(|error| Refusal::new(Cause::Outage, "could not start the sandbox").caused_by(error))
 }
 
 fn own_url(sandbox: &Sandbox) -> Result<BaseUrl, Refusal> {
@@ -191,7 +191,7 @@ fn own_key(sandbox: &Sandbox) -> Result<ApiKey, Refusal> {
 }
 
 fn of_the_sandbox(error: ConfigError) -> Refusal {
-    Refusal::new(Cause::Unreachable, "could not call the sandbox").caused_by(error)
+    Refusal::new(Cause::Outage, "could not call the sandbox").caused_by(error)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use super::dry_run::dry_run;
 use super::plan::{Input, Output, Target, surveyed};
@@ -12,27 +13,25 @@ use crate::cli::RunArgs;
 use crate::config::Patience;
 use crate::engine::{self, Job};
 use crate::error::{Cause, Refusal};
-use crate::input::{RowReader, Survey};
+use crate::input::{Choice, RowReader, Survey};
 use crate::monitor::Monitor;
 use crate::outcome::Summary;
 use crate::results::ResultsWriter;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, Signals};
 use crate::text::Scrubber;
 use crate::throttle::Throttle;
-use crate::ui::{Console, Ending, Progress, Question, Report};
+use crate::ui::{Console, Ending, Progress, Question, Report, Results};
 
 /// Does what `run` was asked, says what came of it, and gives the exit code.
 pub(super) fn run(args: &RunArgs) -> u8 {
-    let console = Console::new(&args.console);
+    let results = if Output::is_standard(args) { Results::OnStandardOutput } else { Results::InFile };
+    let console = Console::new(&args.console, results);
     let mut report = Report::begin(&args.input);
     report.ending = perform(args, &console, &mut report).unwrap_or_else(|refusal| {
         console.refusal(&refusal);
         Ending::Refused(refusal.cause)
     });
     report.finished_at = Timestamp::now();
-    if let Ending::Stopped(stop) = &report.ending {
-        console.error(&format!("error: {}\n", stop.detail));
-    }
     if matches!(report.ending, Ending::Finished | Ending::Stopped(_)) {
         console.say(&report.text());
     }
@@ -55,6 +54,10 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     let cancels = match &input {
         Input::File { survey, .. } => {
             check_guards(args, survey)?;
+            warn_of_results(args, survey);
+            if survey.eligible == 0 {
+                tracing::warn!(input = ?args.input, found = surveyed(survey), "there is nothing to cancel");
+            }
             Some(planned_cancels(args, survey))
         }
         Input::Stream(_) => None,
@@ -62,7 +65,9 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     if !(args.yes || args.sandbox || cancels == Some(0)) {
         console.confirm(&question(args, &target, &input, &output))?;
     }
-    let total = input.rows();
+    report.input_rows = input.rows();
+    // Before the results are there: what fails from here on leaves a file behind.
+    let runtime = super::runtime()?;
     let reader = input.into_reader()?;
     let layout = reader.layout().clone();
     let results = match &output {
@@ -70,8 +75,12 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
         Output::StandardOutput => ResultsWriter::to_standard_output(layout)?,
     };
     report.results = output.path().map(ToOwned::to_owned);
-    let progress = Arc::new(Progress::start(console, total));
-    let (ending, summary) = send(args, &target, Parts { reader, results, progress: Arc::clone(&progress) }, console)?;
+    if args.sandbox {
+        console.say("against the sandbox: nobody is e-mailed\n");
+    }
+    report.started_at = Timestamp::now();
+    let progress = Arc::new(Progress::start(console, cancels));
+    let (ending, summary) = send(args, &target, Parts { reader, results, progress: Arc::clone(&progress) }, runtime);
     progress.finish();
     report.summary = summary;
     Ok(ending)
@@ -84,8 +93,8 @@ struct Parts {
     progress: Arc<Progress>,
 }
 
-/// Lets the engine go, and waits for its end.
-fn send(args: &RunArgs, target: &Target, parts: Parts, console: &Console) -> Result<(Ending, Summary), Refusal> {
+/// Lets the engine go, and waits for its end, or for a second signal.
+fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (Ending, Summary) {
     let shutdown = Shutdown::default();
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
@@ -101,17 +110,29 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, console: &Console) -> Res
         monitor,
         shutdown: shutdown.clone(),
     };
-    let runtime = super::runtime()?;
+    let lines = parts.progress.say_lines();
     let summary = runtime.block_on(async {
         tokio::select! {
             summary = engine::run(job) => summary,
-            never = parts.progress.say_lines(console) => match never {},
+            () = given_up(&shutdown) => parts.progress.summary(),
         }
     });
-    // A look-up of a name may still hang in a thread; nobody waits for it any more.
+    drop(lines);
+    // A look-up of a name may still hang in a thread, or a read of standard input; nobody waits for it any more.
     runtime.shutdown_background();
     let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
-    Ok((ending, summary))
+    (ending, summary)
+}
+
+/// Stops the run at the first signal, and returns at the second.
+async fn given_up(shutdown: &Shutdown) {
+    match Signals::listen() {
+        Ok(signals) => signals.second(shutdown).await,
+        Err(error) => {
+            tracing::warn!(%error, "a signal will end the run at once, without an orderly end");
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Flags that cannot be meant together.
@@ -129,10 +150,14 @@ fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
     if !Input::is_standard(args) {
         return Ok(());
     }
-    if args.output.is_none() && !args.dry_run {
+    if !(args.yes || args.sandbox || args.dry_run) {
+        let refusal = Refusal::new(Cause::NotConfirmed, "standard input is the list, so nobody can be asked on it");
+        return Err(refusal.hint("look at what would be done with --dry-run, then say --yes"));
+    }
+    if args.output.is_none() {
         return usage("results of standard input need a place", "name a file with --output, or - for standard output");
     }
-    if args.max_cancels.is_some() && !args.dry_run {
+    if args.max_cancels.is_some() {
         return usage(
             "--max-cancels needs a file: how many invitations come on standard input is not known before the first call",
             "write the input to a file first, or bound the run with --limit",
@@ -161,10 +186,14 @@ pub(super) fn check_guards(args: &RunArgs, survey: &Survey) -> Result<(), Refusa
         )
         .hint("check that this is the file you mean; if it is, raise --max-cancels, or take a part with --limit"));
     }
-    if let (Some(most), Some(age)) =
-        (args.max_input_age, survey.fingerprint.as_ref().and_then(|file| file.modified?.elapsed().ok()))
-        && age > most
-    {
+    let Some(most) = args.max_input_age else { return Ok(()) };
+    let Some(modified) = survey.fingerprint.as_ref().and_then(|file| file.modified) else {
+        return Err(Refusal::new(Cause::StaleInput, format!("nobody knows how old the input {:?} is", args.input))
+            .hint("leave --max-input-age out, or copy the file to a disk that keeps times"));
+    };
+    // A file from the future, by a clock that is wrong, is new.
+    let age = modified.elapsed().unwrap_or_default();
+    if age > most {
         return Err(Refusal::new(
             Cause::StaleInput,
             format!(
@@ -177,6 +206,17 @@ pub(super) fn check_guards(args: &RunArgs, survey: &Survey) -> Result<(), Refusa
         .hint("export it again: people may have been invited anew since"));
     }
     Ok(())
+}
+
+/// A results file is good input, but the rows that were filtered out or cancelled before are in it too.
+pub(super) fn warn_of_results(args: &RunArgs, survey: &Survey) {
+    let is_results = survey.reading.id_column.as_ref().is_some_and(|column| column.choice == Choice::Results);
+    if is_results && args.filters.is_empty() {
+        tracing::warn!(
+            "the input is a results file, and every row of it is meant, those that were filtered out or cancelled too; \
+             --where status=… takes a part"
+        );
+    }
 }
 
 /// What a person has to know before saying yes.

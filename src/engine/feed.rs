@@ -35,16 +35,12 @@ impl Feed {
     /// Reads to the end of the input, also after a stop: the rows that are left get their row in the results. Only an
     /// input that cannot be read ends it before.
     pub(super) fn run(self, mut reader: RowReader) {
-        if let Ok(Err(error)) = self.feed(&mut reader) {
-            let reason = match error {
-                ReadError::Changed { .. } => StopReason::InputChanged,
-                ReadError::Io { .. } | ReadError::Malformed { .. } => StopReason::Input,
-            };
-            self.shutdown.stop(Stop { reason, detail: detail(&error) });
-        }
+        // Nobody takes rows any more only when a part of the run has panicked, and then the rest ends too.
+        let Err(Closed) = self.feed(&mut reader) else { return };
+        tracing::debug!("the reading ended before the input did");
     }
 
-    fn feed(&self, reader: &mut RowReader) -> Result<Result<(), ReadError>, Closed> {
+    fn feed(&self, reader: &mut RowReader) -> Result<(), Closed> {
         let batch_rows = if reader.is_stream() { 1 } else { BATCH_ROWS };
         let mut batch = Vec::with_capacity(batch_rows);
         let mut eligible = 0_u64;
@@ -52,8 +48,9 @@ impl Feed {
             let row = match row {
                 Ok(row) => row,
                 Err(error) => {
-                    self.hand_over(batch)?;
-                    return Ok(Err(error));
+                    // The stop comes first: handing over waits for the calls before it.
+                    self.stop(&error);
+                    return self.hand_over(batch);
                 }
             };
             match row.intent {
@@ -76,8 +73,15 @@ impl Feed {
                 }
             }
         }
-        self.hand_over(batch)?;
-        Ok(Ok(()))
+        self.hand_over(batch)
+    }
+
+    fn stop(&self, error: &ReadError) {
+        let reason = match error {
+            ReadError::Changed { .. } => StopReason::InputChanged,
+            ReadError::Io { .. } | ReadError::Malformed { .. } => StopReason::Input,
+        };
+        self.shutdown.stop(Stop { reason, detail: detail(error) });
     }
 
     fn hand_over(&self, batch: Vec<EligibleRow>) -> Result<(), Closed> {

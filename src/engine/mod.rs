@@ -76,7 +76,9 @@ pub struct Job {
 /// Where a part of it panicked, after the other parts have ended in order.
 pub async fn run(job: Job) -> Summary {
     let (rows_tx, rows_rx) = mpsc::channel(QUEUED_BATCHES);
-    let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES);
+    let rows_under_way = job.concurrency.get() * ROWS_PER_SLOT;
+    // A row under way has its place reserved, so the rest is what may wait.
+    let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + rows_under_way);
 
     let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone());
     let recording = spawn_blocking(move || recorder.record(outcomes_rx));
@@ -96,7 +98,7 @@ pub async fn run(job: Job) -> Summary {
         first_answers: FirstAnswers::default(),
     });
     let mut workers = JoinSet::new();
-    for _ in 0..job.concurrency.get() * ROWS_PER_SLOT {
+    for _ in 0..rows_under_way {
         let (worker, outcomes) = (Arc::clone(&worker), outcomes_tx.clone());
         workers.spawn(async move { worker.work(outcomes).await });
     }

@@ -73,7 +73,10 @@ impl Recorder {
             self.give_up(&error);
         }
         match self.state {
-            State::Writing => self.monitor.recorded(batch),
+            State::Writing => {
+                batch.iter().for_each(log);
+                self.monitor.recorded(batch);
+            }
             State::Rescuing(header) => {
                 match self.results.rescue(batch, header) {
                     Ok(csv) => self.monitor.lost(&csv),
@@ -105,4 +108,18 @@ impl Recorder {
         self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
         self.state = State::Rescuing(Header::Yes);
     }
+}
+
+/// Logs how a row ended. Here and not where it was called: standard error may block, and nothing blocks beside the calls.
+fn log(outcome: &Outcome) {
+    tracing::debug!(
+        line = outcome.row.line,
+        id = %outcome.row.invitation_id(),
+        status = outcome.status.word(),
+        http_status = outcome.http_status,
+        attempts = outcome.attempts,
+        duration_ms = outcome.duration.as_millis(),
+        error = outcome.error,
+        "recorded"
+    );
 }

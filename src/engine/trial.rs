@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::feed::{EligibleRow, not_attempted};
 use crate::backoff::Backoff;
 use crate::invitation::InvitationId;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::{Outcome, Status, Stop};
 use crate::row::Row;
 use crate::throttle::Streak;
-use crate::verdict::{Sent, Verdict};
+use crate::verdict::{Next, Sent, Verdict};
 
 /// A row from its turn to its outcome.
 #[derive(Debug)]
@@ -19,6 +19,9 @@ pub(super) struct Trial {
     row: Row,
     /// When the first call began.
     began: Option<Instant>,
+    /// When the call that is in flight began, if one is.
+    calling: Option<Instant>,
+    attempts: u64,
     latencies: Vec<Duration>,
     /// The verdict on the last call. Should no other follow, it is the row's.
     verdict: Option<Verdict>,
@@ -29,12 +32,17 @@ pub(super) struct Trial {
 
 impl Trial {
     pub(super) fn new(EligibleRow { id, row }: EligibleRow) -> Self {
-        Self { id, row, began: None, latencies: Vec::new(), verdict: None, failures: Vec::new(), backoff: None }
-    }
-
-    /// The line of the row, for the log.
-    pub(super) fn line(&self) -> u64 {
-        self.row.line
+        Self {
+            id,
+            row,
+            began: None,
+            calling: None,
+            attempts: 0,
+            latencies: Vec::new(),
+            verdict: None,
+            failures: Vec::new(),
+            backoff: None,
+        }
     }
 
     /// Whether an earlier call may have taken effect.
@@ -42,11 +50,35 @@ impl Trial {
         self.verdict.as_ref().map_or(Sent::No, |verdict| verdict.sent)
     }
 
-    /// Takes down a call that began at `began` and has just ended, and the verdict on it.
-    pub(super) fn called(&mut self, began: Instant, verdict: Verdict) {
-        self.began.get_or_insert(began);
-        self.latencies.push(began.elapsed());
+    /// Takes down that a call begins.
+    pub(super) fn calls(&mut self) {
+        let now = Instant::now();
+        self.began.get_or_insert(now);
+        self.attempts += 1;
+        self.calling = Some(now);
+    }
+
+    /// Takes down that the call has ended, and the verdict on it.
+    pub(super) fn called(&mut self, verdict: Verdict) {
+        let latency = self.calling.take().map(|calling| calling.elapsed());
+        if verdict.http_status.is_some() {
+            self.latencies.extend(latency);
+        }
         self.verdict = Some(verdict);
+    }
+
+    /// Takes down that this program broke: a call that was in flight may have taken effect.
+    pub(super) fn broke(&mut self) {
+        if self.calling.is_some() || self.verdict.is_some() {
+            self.called(Verdict {
+                status: Status::Unconfirmed,
+                http_status: None,
+                error: "this program broke after the call was sent: it may be cancelled, so look it up in iMocha"
+                    .to_owned(),
+                next: Next::End,
+                sent: Sent::Maybe,
+            });
+        }
     }
 
     /// Takes down that the last call failed, in this series of failures.
@@ -73,6 +105,7 @@ impl Trial {
                 http_status: verdict.http_status,
                 error: verdict.error,
                 duration: self.began.map(|began| began.elapsed()).unwrap_or_default(),
+                attempts: self.attempts,
                 latencies: self.latencies,
                 finished_at: Timestamp::now(),
             },

@@ -1,8 +1,10 @@
 //! One row, from its turn to its outcome: slot, permit, call, verdict, and again where that is worth it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use tokio::time::sleep;
@@ -36,25 +38,30 @@ enum Step<'a> {
     /// It waits for a slot and a permit, like any other.
     Call,
     /// It keeps its slot and probes, after this advice of the throttle.
-    Probe(std::time::Duration, SemaphorePermit<'a>),
+    Probe(Duration, SemaphorePermit<'a>),
     /// It has ended.
     End,
 }
 
 impl Worker {
-    /// Takes rows until there are none, and sends on how each ended.
+    /// Takes rows until there are none, and sends on how each ended. No row is begun without a place for its outcome.
     pub(super) async fn work(&self, outcomes: Sender<Outcome>) {
-        while let Some(eligible) = self.queue.next().await {
-            let outcome = self.end(eligible).await;
-            if outcomes.send(outcome).await.is_err() {
-                return;
+        while let Ok(place) = outcomes.reserve().await {
+            let Some(eligible) = self.queue.next().await else { return };
+            let mut trial = Trial::new(eligible);
+            let tried = AssertUnwindSafe(self.try_row(&mut trial)).catch_unwind().await;
+            if tried.is_err() {
+                // The message is on standard error already. What was in flight must not be lost over it.
+                let detail = "this program broke; please report what stands above".to_owned();
+                self.shutdown.stop(Stop { reason: StopReason::Bug, detail });
+                trial.broke();
             }
+            place.send(trial.end(self.shutdown.reason()));
         }
     }
 
     /// Tries a row until it has ended or the run is stopped.
-    async fn end(&self, eligible: EligibleRow) -> Outcome {
-        let mut trial = Trial::new(eligible);
+    async fn try_row(&self, trial: &mut Trial) {
         let mut step = Step::Call;
         while !matches!(step, Step::End) {
             let permitted = tokio::select! {
@@ -63,10 +70,9 @@ impl Worker {
                 () = self.shutdown.stopped() => None,
                 permitted = self.permit(step) => permitted,
             };
-            let Some((role, slot)) = permitted else { break };
-            step = self.call(&mut trial, role, slot).await;
+            let Some((role, slot)) = permitted else { return };
+            step = self.call(trial, role, slot).await;
         }
-        trial.end(self.shutdown.reason())
     }
 
     /// Waits for a slot and a permit. The step before the call, so it can be given up.
@@ -84,16 +90,14 @@ impl Worker {
 
     /// Makes one call and decides what comes next; where that is another try, waits until it is due.
     async fn call<'a>(&'a self, trial: &mut Trial, role: Role, slot: SemaphorePermit<'a>) -> Step<'a> {
-        let began = Instant::now();
+        trial.calls();
         let answer = self.client.cancel(trial.id).await;
         let verdict = judge(trial.id, &answer, trial.sent(), &self.scrubber);
-        let (line, id, status) = (trial.line(), trial.id.get(), verdict.status.word());
-        tracing::debug!(line, id, status, http_status = verdict.http_status, error = verdict.error, "called");
         if let Some(stop) = self.first_answers.note(verdict.status) {
             self.shutdown.stop(stop);
         }
         let next = verdict.next.clone();
-        trial.called(began, verdict);
+        trial.called(verdict);
         let sign = match &next {
             Next::End | Next::Stop(_) => Sign::Answered,
             Next::Again(Setback::Limited(retry_after)) => Sign::Limited(*retry_after),

@@ -23,6 +23,8 @@ pub enum Existing {
 pub struct ResultsFile {
     path: PathBuf,
     existing: Existing,
+    /// The file whose permissions bound those of the results, which hold the same people's data.
+    input: Option<PathBuf>,
 }
 
 impl ResultsFile {
@@ -50,12 +52,18 @@ impl ResultsFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(uncreatable(&path, error)),
         }
-        let planned = Self { path, existing };
+        let planned = Self { path, existing, input: None };
         if !planned.directory().is_dir() {
             return Err(Refusal::new(Cause::Usage, format!("there is no directory {}", show(planned.directory())))
                 .hint("make it, or name another file with --output"));
         }
         Ok(planned)
+    }
+
+    /// The same, with nobody allowed to read the results who may not read `input`.
+    #[must_use]
+    pub fn no_wider_than(self, input: &Path) -> Self {
+        Self { input: Some(input.to_owned()), ..self }
     }
 
     /// The path, as the operator named it.
@@ -79,7 +87,11 @@ impl ResultsFile {
                 _ => fail(persist.error),
             })?,
         };
-        sync_directory(self.directory()).map_err(fail)?;
+        sync_directory(self.directory()).map_err(|error| {
+            // It may be gone after a power cut, so it is not to be there at all.
+            drop(fs::remove_file(&self.path));
+            fail(error)
+        })?;
         Ok(file)
     }
 
@@ -96,8 +108,10 @@ impl ResultsFile {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // What any new file gets: the operator's umask takes away from it.
-            builder.permissions(fs::Permissions::from_mode(0o666));
+            let mode = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions().mode());
+            // What any new file gets, less what others may not do with the input. The umask takes away from it.
+            let bound = self.input.as_deref().and_then(|input| mode(input).ok()).unwrap_or(0o666);
+            builder.permissions(fs::Permissions::from_mode(0o600 | (0o666 & bound)));
         }
         builder.tempfile_in(self.directory())
     }
@@ -173,6 +187,22 @@ mod tests {
         plan(&link, Existing::Replace).unwrap().create(b"header\n").unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
         assert_eq!(fs::read_to_string(&link).unwrap(), "header\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_may_not_read_the_input_may_not_read_the_results() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let (input, path) = (directory.path().join("input.csv"), directory.path().join("results.csv"));
+        fs::write(&input, "").unwrap();
+        for (input_mode, most) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644)] {
+            fs::set_permissions(&input, fs::Permissions::from_mode(input_mode)).unwrap();
+            plan(&path, Existing::Replace).unwrap().no_wider_than(&input).create(b"").unwrap();
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode & !most, mode & 0o600), (0, 0o600), "{mode:o} for {input_mode:o}");
+        }
     }
 
     #[cfg(unix)]

@@ -7,7 +7,7 @@ use csv::{ByteRecord, QuoteStyle, Terminator, Writer, WriterBuilder};
 use jiff::fmt::temporal::DateTimePrinter;
 
 use crate::outcome::Outcome;
-use crate::row::{Intent, Layout, column_key};
+use crate::row::{Layout, column_key};
 
 /// What a column of the input is called when its name collides with another.
 const PREFIX: &str = "input_";
@@ -97,17 +97,14 @@ impl Format {
         record.clear();
         let mut number = itoa::Buffer::new();
         record.push_field(number.format(outcome.row.line).as_bytes());
-        match &outcome.row.intent {
-            Intent::Cancel(id) => record.push_field(number.format(id.get()).as_bytes()),
-            Intent::Skip(skip) => record.push_field(skip.invitation_id.as_bytes()),
-        }
+        record.push_field(outcome.row.invitation_id().as_bytes());
         record.push_field(outcome.status.word().as_bytes());
         match outcome.http_status {
             Some(http_status) => record.push_field(number.format(http_status).as_bytes()),
             None => record.push_field(b""),
         }
         record.push_field(without_formula(&outcome.error).as_bytes());
-        record.push_field(number.format(outcome.attempts()).as_bytes());
+        record.push_field(number.format(outcome.attempts).as_bytes());
         record.push_field(number.format(outcome.duration.as_millis()).as_bytes());
         record.push_field(TIMESTAMPS.timestamp_to_string(&outcome.finished_at).as_bytes());
         self.push_cells(record, &outcome.row.cells);
@@ -139,7 +136,7 @@ mod tests {
     use super::*;
     use crate::invitation::InvitationId;
     use crate::outcome::Status;
-    use crate::row::{Row, Skip};
+    use crate::row::{Intent, Row, Skip};
 
     fn layout(columns: &[&str]) -> Layout {
         let columns = columns.iter().map(ToString::to_string).collect();
@@ -158,6 +155,7 @@ mod tests {
             http_status: Some(404),
             error: "HTTP 404: no such invitation".to_owned(),
             duration: Duration::from_micros(41_999),
+            attempts: 1,
             latencies: vec![Duration::from_micros(41_999)],
             finished_at: "2026-01-02T03:04:05.0600001Z".parse().unwrap(),
         }

@@ -145,3 +145,40 @@ pub enum Header {
 fn unwritable(error: io::Error) -> Refusal {
     Refusal::new(Cause::ResultsUnwritable, "could not begin the results").caused_by(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use csv::ByteRecord;
+
+    use super::*;
+    use crate::invitation::InvitationId;
+    use crate::outcome::Status;
+    use crate::results::file::Existing;
+    use crate::row::{Intent, Row};
+
+    fn outcome() -> Outcome {
+        let row = Row { line: 2, intent: Intent::Cancel(InvitationId::MAX), cells: ByteRecord::from(vec!["x"]) };
+        Outcome::unsent(row, Status::NotAttempted, "")
+    }
+
+    #[test]
+    fn a_row_is_in_the_file_at_once_and_due_on_disk_soon() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("results.csv");
+        let columns = vec!["id".to_owned()];
+        let layout = Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false };
+        let file = ResultsFile::plan(path.clone(), Existing::Keep).unwrap();
+        let mut writer = ResultsWriter::create(&file, layout).unwrap();
+        assert_eq!(writer.sync_due(), None, "the header is on disk");
+
+        writer.append(&[outcome(), outcome()]).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 3);
+        assert!(writer.sync_due().unwrap() <= Instant::now() + SYNC_INTERVAL);
+        writer.sync().unwrap();
+        assert_eq!(writer.sync_due(), None);
+
+        let rescued = String::from_utf8(writer.rescue(&[outcome()], Header::Yes).unwrap()).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with(rescued.lines().next().unwrap()));
+        assert_eq!(rescued.lines().count(), 2);
+    }
+}

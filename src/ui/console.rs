@@ -8,11 +8,13 @@ use tracing::Level;
 use crate::cli::{ConsoleArgs, LogFormat};
 use crate::error::{Cause, Refusal};
 use crate::ui::log;
+use crate::ui::report::plural;
 
-/// Standard error, as the operator wants it.
-#[derive(Debug)]
+/// Standard error, as the operator wants it. Its clones are one console.
+#[derive(Debug, Clone)]
 pub struct Console {
     voice: Voice,
+    volume: Volume,
     /// The bar, hidden until a run begins. It exists from the start because the log must know it.
     pub(super) bar: ProgressBar,
     pub(super) progress: ProgressStyle,
@@ -25,8 +27,23 @@ enum Voice {
     Text,
     /// Events of the log, each one JSON object.
     Events,
+}
+
+/// Where the results of a run go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Results {
+    /// To a file.
+    InFile,
+    /// To standard output.
+    OnStandardOutput,
+}
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Volume {
+    All,
     /// Nothing but errors.
-    Quiet,
+    Errors,
 }
 
 /// How progress is shown.
@@ -38,8 +55,8 @@ pub(super) enum ProgressStyle {
 }
 
 impl Console {
-    /// A console as the flags ask for, and the log with it.
-    pub fn new(args: &ConsoleArgs) -> Self {
+    /// A console as the flags ask for, and the log with it. There is no bar where results go to the same terminal.
+    pub fn new(args: &ConsoleArgs, results: Results) -> Self {
         let bar = ProgressBar::hidden();
         let is_terminal = io::stderr().is_terminal();
         let level = match (args.verbose, args.log_format) {
@@ -49,32 +66,33 @@ impl Console {
         };
         let has_color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         log::start(level, args.log_format, has_color, bar.clone());
-        let voice = match (args.quiet, args.log_format) {
-            (true, _) => Voice::Quiet,
-            (false, LogFormat::Text) => Voice::Text,
-            (false, LogFormat::Json) => Voice::Events,
+        let voice = match args.log_format {
+            LogFormat::Text => Voice::Text,
+            LogFormat::Json => Voice::Events,
         };
-        let progress = if args.quiet || args.no_progress {
+        let volume = if args.quiet { Volume::Errors } else { Volume::All };
+        let beside_results = results == Results::OnStandardOutput && io::stdout().is_terminal();
+        let progress = if args.quiet || args.no_progress || beside_results {
             ProgressStyle::None
         } else if is_terminal && voice == Voice::Text {
             ProgressStyle::Bar
         } else {
             ProgressStyle::Lines
         };
-        Self { voice, bar, progress }
+        Self { voice, volume, bar, progress }
     }
 
     /// A console without flags and log.
     pub fn plain() -> Self {
-        Self { voice: Voice::Text, bar: ProgressBar::hidden(), progress: ProgressStyle::None }
+        Self { voice: Voice::Text, volume: Volume::All, bar: ProgressBar::hidden(), progress: ProgressStyle::None }
     }
 
     /// Says something that is no error.
     pub fn say(&self, text: &str) {
-        match self.voice {
-            Voice::Text => self.write(text),
-            Voice::Events => text.lines().for_each(|line| tracing::info!("{}", line.trim())),
-            Voice::Quiet => {}
+        match (self.volume, self.voice) {
+            (Volume::Errors, _) => {}
+            (Volume::All, Voice::Text) => self.write(text),
+            (Volume::All, Voice::Events) => text.lines().for_each(|line| tracing::info!("{}", line.trim())),
         }
     }
 
@@ -117,12 +135,13 @@ impl Console {
     ///
     /// When there is no terminal to ask on, and when the answer is anything but yes.
     pub fn confirm(&self, question: &Question) -> Result<(), Refusal> {
-        let invitations = HumanCount(question.cancels);
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(Refusal::new(
                 Cause::NotConfirmed,
                 format!(
-                    "nobody is there to confirm that {invitations} invitations are to be cancelled at {}",
+                    "nobody is there to confirm the cancellation of {} {} at {}",
+                    HumanCount(question.cancels),
+                    plural(question.cancels, "invitation"),
                     question.host
                 ),
             )
@@ -131,9 +150,16 @@ impl Console {
         self.write(&format!("{question}Type yes to go on: "));
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
+        if matches!(read, Ok(0)) {
+            // Ctrl-D leaves the cursor behind the question.
+            self.write("\n");
+        }
         match read {
             Ok(_bytes) if answer.trim().eq_ignore_ascii_case("yes") => Ok(()),
-            Ok(_bytes) => Err(Refusal::new(Cause::NotConfirmed, "not confirmed; nothing was cancelled")),
+            Ok(_bytes) => Err(Refusal::new(
+                Cause::NotConfirmed,
+                "not confirmed: the answer was not the whole word yes; nothing was cancelled",
+            )),
             Err(error) => {
                 Err(Refusal::new(Cause::NotConfirmed, "could not read an answer; nothing was cancelled")
                     .caused_by(error))
@@ -163,7 +189,7 @@ pub struct Question {
 
 impl std::fmt::Display for Question {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let noun = if self.cancels == 1 { "invitation" } else { "invitations" };
+        let noun = plural(self.cancels, "invitation");
         writeln!(formatter, "About to cancel {} {noun} at {}", HumanCount(self.cancels), self.host)?;
         for (name, particular) in &self.particulars {
             writeln!(formatter, "  {name:<10}{particular}")?;

@@ -6,7 +6,7 @@ mod log;
 mod progress;
 mod report;
 
-pub use self::console::{Console, Question};
-pub use self::progress::Progress;
+pub use self::console::{Console, Question, Results};
+pub use self::progress::{Lines, Progress};
 pub(crate) use self::report::plural;
 pub use self::report::{DryRun, Ending, Report};

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Cause;
 use crate::exit;
-use crate::outcome::{Status, Stop, Summary};
+use crate::outcome::{Status, Stop, StopReason, Summary};
 use crate::ui::console::push_line;
 
 /// Time stamps are written to the millisecond.
@@ -28,6 +28,8 @@ pub struct Report {
     pub results: Option<PathBuf>,
     /// The counts.
     pub summary: Summary,
+    /// How many rows the input has, where that is known.
+    pub input_rows: Option<u64>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -61,6 +63,7 @@ impl Report {
             input: None,
             results: None,
             summary: Summary::new(),
+            input_rows: None,
             started_at: now,
             finished_at: now,
         }
@@ -70,7 +73,7 @@ impl Report {
     pub fn exit_code(&self) -> u8 {
         match &self.ending {
             Ending::Finished => exit::of_finished(&self.summary),
-            Ending::Stopped(_) => exit::STOPPED,
+            Ending::Stopped(stop) => exit::of_stopped(stop.reason),
             Ending::Rehearsed => exit::DONE,
             Ending::Refused(_) => exit::REFUSED,
         }
@@ -131,7 +134,10 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         let how = match &self.ending {
-            Ending::Stopped(_) => "stopped",
+            Ending::Stopped(stop) => {
+                push_line(&mut text, format_args!("stopped: {}", stop.detail));
+                "stopped"
+            }
             Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
         };
         let (rows, time) = (self.summary.total(), humantime::format_duration(whole_millis(self.duration())));
@@ -156,15 +162,29 @@ impl Report {
                 ),
             );
         }
+        let unread = self.input_rows.unwrap_or(rows).saturating_sub(rows);
+        if unread > 0 {
+            let noun = plural(unread, "row");
+            push_line(
+                &mut text,
+                format_args!("{} {noun} of the input were not read, not sent, and have no result", HumanCount(unread)),
+            );
+        }
         if let Some(results) = &self.results {
-            push_line(&mut text, format_args!("results: {}", results.display()));
+            let whole = match &self.ending {
+                Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
+                    " (not whole: the rows that it could not take stand above, as CSV)"
+                }
+                Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "",
+            };
+            push_line(&mut text, format_args!("results: {results:?}{whole}"));
         }
         let doubtful = self.summary.count(Status::Unconfirmed) + self.summary.count(Status::ServerError);
         if doubtful > 0 {
             push_line(
                 &mut text,
                 format_args!(
-                    "{} {} may be cancelled although iMocha did not confirm it: look for unconfirmed and server_error",
+                    "{} {} may be cancelled although iMocha did not confirm it: those with the status unconfirmed or server_error",
                     HumanCount(doubtful),
                     plural(doubtful, "invitation"),
                 ),
@@ -200,7 +220,7 @@ impl std::fmt::Display for DryRun {
             plural(self.cancels, "invitation"),
             self.host
         )?;
-        if self.time.is_zero() {
+        if self.time < Duration::from_secs(1) {
             writeln!(formatter)
         } else {
             writeln!(formatter, ", in {} at the least", HumanDuration(self.time))

@@ -47,7 +47,7 @@ fn a_dry_run_with_a_rejected_key_says_that_a_run_could_not_start() {
 fn a_dry_run_without_a_connection_says_so() {
     let place = Place::with_input("id\n11\n");
     let ended = place.run_at("http://127.0.0.1:1", "key", &["-n", "--json"]).expect_code(2);
-    assert_eq!(ended.json()["reason"], "unreachable");
+    assert_eq!(ended.json()["reason"], "outage");
     ended.expect_said(&["could not connect", "--base-url"]);
 }
 
@@ -66,7 +66,8 @@ fn a_dry_run_refuses_what_the_run_would_refuse() {
 fn a_dry_run_reads_standard_input_too() {
     let server = sandbox();
     let place = Place::new();
-    let mut command = place.command(["run", "-", "--dry-run", "--json", "--base-url", &server.base_url()]);
+    let mut command =
+        place.command(["run", "-", "-o", "x.csv", "--dry-run", "--json", "--base-url", &server.base_url()]);
     let ended = Ended::of(command.env("IMOCHA_API_KEY", server.api_key()).write_stdin("id\n1\n2\n")).expect_code(0);
     assert_eq!(ended.json()["rows"]["not_attempted"], 2);
 }

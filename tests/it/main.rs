@@ -22,7 +22,9 @@ mod refusals;
 mod retries;
 mod samples;
 mod server;
+mod signals;
 mod stops;
+mod storm;
 mod support;
 #[cfg(unix)]
 mod terminal;

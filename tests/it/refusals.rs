@@ -101,6 +101,7 @@ fn results_need_a_directory_and_a_place_for_a_file() {
 fn standard_input_has_no_count_and_no_age() {
     let place = good();
     refused(&place, &["run", "-", "-y"], "usage").expect_said(&["--output"]);
+    refused(&place, &["run", "-", "-o", "x.csv"], "not_confirmed").expect_said(&["standard input", "--yes"]);
     refused(&place, &["run", "-", "-y", "-o", "x.csv", "--max-cancels", "5"], "usage")
         .expect_said(&["--max-cancels", "--limit"]);
     refused(&place, &["run", "-", "-y", "-o", "x.csv", "--max-input-age", "5m"], "usage")

@@ -6,16 +6,19 @@ use std::process::{Child, Command, Stdio};
 use crate::support::{Ended, Place, column};
 
 /// A server that ends with the test.
-struct Served {
+pub(crate) struct Served {
     process: Child,
-    base_url: String,
-    api_key: String,
+    pub(crate) base_url: String,
+    pub(crate) api_key: String,
 }
 
 impl Served {
     fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
-        command.env_clear().args(["sandbox", "--port", "0", "--latency", "0s"]).args(arguments);
+        Self::of(command.env_clear().args(["sandbox", "--port", "0", "--latency", "0s"]).args(arguments))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         // The second line can be pasted into a shell.

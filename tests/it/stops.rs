@@ -61,7 +61,7 @@ fn results_that_cannot_be_written_stop_the_run_and_go_to_standard_error() {
 
     let kept = place.results();
     let start = ended.stderr.find("line,invitation_id").unwrap();
-    let rows_end = ended.stderr[start..].find("\nerror: ").map_or(ended.stderr.len(), |end| start + end + 1);
+    let rows_end = ended.stderr[start..].find("\nstopped: ").map_or(ended.stderr.len(), |end| start + end + 1);
     let lost = crate::support::parse_results(&ended.stderr[start..rows_end]);
     assert_eq!(kept.len() + lost.len(), 200, "each row is in one place or the other");
     assert!(!kept.is_empty() && lost.len() > 100);
@@ -86,7 +86,10 @@ fn an_input_that_changes_during_the_run_stops_it() {
 
     assert_eq!(ended.json()["reason"], "input_changed");
     let asked = asked_for(&server);
+    let results = place.results();
+    let not_attempted = results.iter().filter(|row| row["status"] == "not_attempted").count();
+    assert!(not_attempted > 0, "what was read ahead is not sent any more");
     assert!(asked.len() < 20_000 && !asked.contains(&666), "nothing of the new file is sent");
     assert_eq!(place.results().len(), usize::try_from(ended.json()["rows"]["total"].as_u64().unwrap()).unwrap());
-    ended.expect_said(&["input.csv", "changed"]);
+    ended.expect_said(&["input.csv", "changed", "rows of the input were not read"]);
 }

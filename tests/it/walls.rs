@@ -39,6 +39,12 @@ fn check(file: &Path, source: &str) -> Vec<String> {
         return Vec::new();
     }
     let mut faults = Vec::new();
+    if source.contains("crate::{") {
+        faults.push(format!(
+            "{} names several rooms at once: one `use` for each keeps this test honest",
+            inside.display()
+        ));
+    }
     for other in named(source).into_iter().filter(|&other| other != room) {
         let fault = if room == APART {
             Some("the sandbox shares no code with the rest")
@@ -90,5 +96,6 @@ fn a_breach_is_seen() {
     assert!(breach("engine/mod.rs", "use crate::sandbox::Sandbox;"));
     assert!(breach("sandbox/api.rs", "use crate::row::Row;"));
     assert!(breach("config.rs", "use tokio::time::Instant;"));
+    assert!(breach("client.rs", "use crate::{throttle::Throttle, verdict::Reply};"));
     assert!(!breach("client.rs", "use crate::verdict::Reply;\nuse reqwest::Client;"));
 }
