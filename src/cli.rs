@@ -41,10 +41,12 @@ Examples:
   imocha-cancel run samples/invitations.csv --sandbox   rehearse: no key, no network
   imocha-cancel run round-7.csv --dry-run               what would be done? Nothing is cancelled
   imocha-cancel run round-7.csv --limit 10              a first careful step
+  imocha-cancel run round-7.csv --resume                go on after a stop, a crash or a first step
   imocha-cancel run round-7.csv --yes -o done.csv       without a question, as from cron
 
-Exit codes: 0 all cancelled, 1 some rows were not, 2 refused (nothing was sent), 3 stopped early.
-Every flag but -y, -n, --overwrite and --sandbox can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
+Exit codes: 0 all cancelled, 1 some rows were not, 2 refused (nothing was sent), 3 stopped early,
+130 and 143 stopped by a signal.
+Every flag but -y, -n, --resume, --overwrite and --sandbox can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
 
 const SANDBOX_NOTES: &str = "\
 An invitation whose ID ends in 90 is in progress, 91 complete, 92 expired, 93 cancelled, 94 left, 95 terminated;
@@ -61,6 +63,9 @@ pub struct RunArgs {
     /// Where results go; - is standard output [default: INPUT with .csv replaced by .results.csv]
     #[arg(short, long, value_name = "FILE", env = "IMOCHA_CANCEL_OUTPUT", hide_env = true, help_heading = FILES)]
     pub output: Option<PathBuf>,
+    /// Go on with the run that wrote the results; where there are none yet, start it
+    #[arg(long, conflicts_with = "overwrite", help_heading = FILES)]
+    pub resume: bool,
     /// Replace an existing results file
     #[arg(long, help_heading = FILES)]
     pub overwrite: bool,

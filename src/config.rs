@@ -90,6 +90,19 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// How many calls fit into `time`, at the most; `usize::MAX` without a limit.
+    pub fn calls_within(self, time: Duration) -> usize {
+        match self {
+            Self::Unlimited => usize::MAX,
+            Self::Limited { calls, period } => {
+                let calls = u128::from(calls.get()) * time.as_nanos() / period.as_nanos().max(1);
+                usize::try_from(calls).unwrap_or(usize::MAX)
+            }
+        }
+    }
+}
+
 impl FromStr for Rate {
     type Err = ConfigError;
 

@@ -38,8 +38,12 @@ pub enum Cause {
     TooMany,
     /// The input is older than `--max-input-age` allows.
     StaleInput,
-    /// The results file is there already.
+    /// The results file is there already, or cannot be resumed.
     ResultsExist,
+    /// Another run holds the results.
+    Locked,
+    /// The run that is to be resumed read its input otherwise.
+    OptionsChanged,
     /// The results file cannot be made.
     ResultsUnwritable,
     /// The input changed between the survey and the start.
@@ -61,6 +65,8 @@ impl Cause {
             Self::TooMany => "too_many",
             Self::StaleInput => "stale_input",
             Self::ResultsExist => "results_exist",
+            Self::Locked => "locked",
+            Self::OptionsChanged => "options_changed",
             Self::ResultsUnwritable => "results_unwritable",
             Self::InputChanged => "input_changed",
             Self::Unauthorized => "unauthorized",

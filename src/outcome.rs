@@ -81,6 +81,31 @@ impl Status {
         }
     }
 
+    /// Whether a later run tries the row again: nothing is settled about it, or something may have changed.
+    pub const fn is_tried_again(self) -> bool {
+        match self {
+            Self::Cancelled
+            | Self::NotCancellable
+            | Self::NotFound
+            | Self::InvalidId
+            | Self::Duplicate
+            | Self::Filtered => false,
+            Self::Forbidden
+            | Self::Unauthorized
+            | Self::RateLimited
+            | Self::ServerError
+            | Self::Unreachable
+            | Self::Unconfirmed
+            | Self::UnexpectedResponse
+            | Self::NotAttempted => true,
+        }
+    }
+
+    /// Whether the invitation may be cancelled although nobody said so.
+    pub const fn is_doubtful(self) -> bool {
+        matches!(self, Self::ServerError | Self::Unconfirmed | Self::UnexpectedResponse)
+    }
+
     /// Whether the row needs nobody's attention: the invitation is cancelled, or was not asked for by this row.
     pub const fn is_settled(self) -> bool {
         matches!(self, Self::Cancelled | Self::Duplicate | Self::Filtered)
@@ -262,6 +287,11 @@ impl Summary {
             return None;
         }
         Some(Duration::from_micros(self.latency_us.value_at_quantile(quantile)))
+    }
+
+    /// Whether a later run would try rows again.
+    pub fn has_rows_to_try_again(&self) -> bool {
+        self.rows.iter().any(|(status, &rows)| rows > 0 && status.is_tried_again())
     }
 
     /// Whether no row needs anybody's attention.

@@ -4,8 +4,9 @@ use std::io;
 
 use indicatif::HumanCount;
 
-use super::plan::{Input, Target, reading_options, surveyed};
-use super::run::{check_guards, planned_cancels, warn_of_results};
+use super::plan::{Input, Output, Target, reading_options, surveyed};
+use super::resume::Background;
+use super::run::check_survey;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
@@ -19,22 +20,26 @@ const MAX_CELL_CHARACTERS: usize = 40;
 
 /// Surveys the input, checks the key, and says what a run would do. The summary counts as `not_attempted` what would be
 /// sent.
-pub(super) fn dry_run(args: &RunArgs, target: &Target, console: &Console) -> Result<Summary, Refusal> {
+pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console: &Console) -> Result<Summary, Refusal> {
     let options = reading_options(args);
     let survey = if Input::is_standard(args) {
         input::survey_stream(io::stdin(), &options)?
     } else {
         input::survey_file(&args.input, &options)?.1
     };
-    check_guards(args, &survey)?;
-    warn_of_results(args, &survey);
+    let background = match output.path() {
+        Some(results) => Some(Background::look(args, results, &survey, target)?),
+        None => None,
+    };
+    let cancels = check_survey(args, &survey, background.as_ref())?;
     let key = check_key(target)?;
     let mut findings = findings(args, &survey);
+    findings.push(("results", output.to_string()));
     findings.push(("key", key));
-    let cancels = planned_cancels(args, &survey);
     let time = target.config.rate.time_for(cancels);
     console.say(&DryRun { cancels, host: target.host(), findings, time }.to_string());
-    Ok(planned(&survey))
+    let done = background.map(|background| background.history.summary().clone()).unwrap_or_default();
+    Ok(planned(&survey, done))
 }
 
 /// Asks iMocha whether it takes the key, with one call that changes nothing.
@@ -56,12 +61,17 @@ fn check_key(target: &Target) -> Result<String, Refusal> {
 }
 
 /// What the results would count.
-fn planned(survey: &Survey) -> Summary {
-    let mut summary = Summary::new();
-    summary.add_unsent(Status::NotAttempted, survey.eligible);
-    summary.add_unsent(Status::InvalidId, survey.invalid);
-    summary.add_unsent(Status::Duplicate, survey.duplicates);
-    summary.add_unsent(Status::Filtered, survey.filtered);
+fn planned(survey: &Survey, done: Summary) -> Summary {
+    let mut summary = done;
+    let unsent = [
+        (Status::InvalidId, survey.invalid),
+        (Status::Duplicate, survey.duplicates),
+        (Status::Filtered, survey.filtered),
+    ];
+    for (status, rows) in unsent {
+        summary.add_unsent(status, rows.saturating_sub(summary.count(status)));
+    }
+    summary.add_unsent(Status::NotAttempted, survey.rows.saturating_sub(summary.total()));
     summary
 }
 

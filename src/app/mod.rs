@@ -3,6 +3,7 @@
 mod credentials;
 mod dry_run;
 mod plan;
+mod resume;
 mod run;
 
 use std::ffi::{OsStr, OsString};
@@ -24,7 +25,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     match Cli::try_parse_from(&arguments) {
         Ok(cli) => match cli.command {
-            Command::Run(args) => run::run(&args).into(),
+            Command::Run(args) => run::run(&args, &arguments).into(),
             Command::Sandbox(args) => sandbox(&args).into(),
         },
         Err(error) => usage(&error, &arguments).into(),

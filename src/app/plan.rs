@@ -112,7 +112,11 @@ impl Output {
             return Err(Refusal::new(Cause::Usage, format!("output and input are the same file {path:?}"))
                 .hint("name another file for the results with --output"));
         }
-        let existing = if args.overwrite { Existing::Replace } else { Existing::Keep };
+        let existing = match (args.overwrite, args.resume) {
+            (true, _) => Existing::Replace,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Keep,
+        };
         Ok(Self::File(ResultsFile::plan(path, existing)?.no_wider_than(&args.input)))
     }
 

@@ -1,6 +1,7 @@
 //! The command `run`: checks all that can be checked before the first call, asks, and lets the engine go.
 
-use std::sync::Arc;
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
@@ -9,21 +10,25 @@ use tokio::runtime::Runtime;
 
 use super::dry_run::dry_run;
 use super::plan::{Input, Output, Target, surveyed};
+use super::resume::{self, Background};
 use crate::cli::RunArgs;
 use crate::config::Patience;
-use crate::engine::{self, Job};
+use crate::engine::{self, Job, SharedJournal};
 use crate::error::{Cause, Refusal};
 use crate::input::{Choice, RowReader, Survey};
 use crate::monitor::Monitor;
 use crate::outcome::Summary;
-use crate::results::ResultsWriter;
+use crate::results::{Existing, History, ResultsWriter};
 use crate::shutdown::{Shutdown, Signals};
 use crate::text::Scrubber;
 use crate::throttle::Throttle;
 use crate::ui::{Console, Ending, Progress, Question, Report, Results};
 
-/// Does what `run` was asked, says what came of it, and gives the exit code.
-pub(super) fn run(args: &RunArgs) -> u8 {
+/// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash.
+const RESERVED_TIME: Duration = Duration::from_millis(100);
+
+/// Does what `run` was asked by these `arguments`, says what came of it, and gives the exit code.
+pub(super) fn run(args: &RunArgs, arguments: &[OsString]) -> u8 {
     let results = if Output::is_standard(args) { Results::OnStandardOutput } else { Results::InFile };
     let console = Console::new(&args.console, results);
     let mut report = Report::begin(&args.input);
@@ -32,6 +37,9 @@ pub(super) fn run(args: &RunArgs) -> u8 {
         Ending::Refused(refusal.cause)
     });
     report.finished_at = Timestamp::now();
+    if report.can_be_resumed() && !Input::is_standard(args) {
+        report.resume_command = Some(resume::command(arguments));
+    }
     if matches!(report.ending, Ending::Finished | Ending::Stopped(_)) {
         console.say(&report.text());
     }
@@ -47,30 +55,35 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     let output = Output::plan(args)?;
     let target = Target::of(args)?;
     if args.dry_run {
-        report.summary = dry_run(args, &target, console)?;
+        report.summary = dry_run(args, &target, &output, console)?;
         return Ok(Ending::Rehearsed);
     }
     let input = Input::open(args)?;
+    report.input_rows = input.rows();
+    let background = match (&input, output.path()) {
+        (Input::File { survey, .. }, Some(results)) => Some(Background::look(args, results, survey, &target)?),
+        (Input::File { .. } | Input::Stream(_), _) => None,
+    };
     let cancels = match &input {
-        Input::File { survey, .. } => {
-            check_guards(args, survey)?;
-            warn_of_results(args, survey);
-            if survey.eligible == 0 {
-                tracing::warn!(input = ?args.input, found = surveyed(survey), "there is nothing to cancel");
-            }
-            Some(planned_cancels(args, survey))
-        }
+        Input::File { survey, .. } => Some(check_survey(args, survey, background.as_ref())?),
         Input::Stream(_) => None,
     };
     if !(args.yes || args.sandbox || cancels == Some(0)) {
-        console.confirm(&question(args, &target, &input, &output))?;
+        console.confirm(&question(args, &target, &input, &output, cancels))?;
     }
-    report.input_rows = input.rows();
     // Before the results are there: what fails from here on leaves a file behind.
     let runtime = super::runtime()?;
     let reader = input.into_reader()?;
     let layout = reader.layout().clone();
+    let (journal, history) = match (background, output.path()) {
+        (Some(background), Some(results)) => {
+            let (journal, history) = background.begin(results)?;
+            (Some(Arc::new(Mutex::new(journal))), history)
+        }
+        (None, _) | (_, None) => (None, History::default()),
+    };
     let results = match &output {
+        Output::File(file) if file.existing() == Existing::Resume => ResultsWriter::resume(file, layout)?,
         Output::File(file) => ResultsWriter::create(file, layout)?,
         Output::StandardOutput => ResultsWriter::to_standard_output(layout)?,
     };
@@ -79,16 +92,33 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
         console.say("against the sandbox: nobody is e-mailed\n");
     }
     report.started_at = Timestamp::now();
-    let progress = Arc::new(Progress::start(console, cancels));
-    let (ending, summary) = send(args, &target, Parts { reader, results, progress: Arc::clone(&progress) }, runtime);
+    let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
+    let parts = Parts { reader, history, journal: journal.clone(), results, progress: Arc::clone(&progress) };
+    let (ending, summary) = send(args, &target, parts, runtime);
     progress.finish();
+    if let Some(journal) = journal {
+        close(&journal, &ending);
+    }
     report.summary = summary;
     Ok(ending)
+}
+
+/// Says in the journal how the run ended. It can be resumed without.
+fn close(journal: &SharedJournal, ending: &Ending) {
+    let how = match ending {
+        Ending::Stopped(stop) => stop.reason.word(),
+        Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
+    };
+    if let Err(error) = journal.lock().unwrap_or_else(PoisonError::into_inner).end(how) {
+        tracing::warn!(%error, "the journal does not say how the run ended");
+    }
 }
 
 /// What the engine is given besides the flags.
 struct Parts {
     reader: RowReader,
+    history: History,
+    journal: Option<SharedJournal>,
     results: ResultsWriter,
     progress: Arc<Progress>,
 }
@@ -99,6 +129,9 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (End
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
         reader: parts.reader,
+        history: parts.history,
+        journal: parts.journal,
+        batch_rows: target.config.rate.calls_within(RESERVED_TIME),
         results: parts.results,
         client: target.client.clone(),
         throttle: Throttle::new(target.config.rate, target.config.concurrency.get(), args.max_outage.get()),
@@ -147,6 +180,12 @@ fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
             "name a results file with --output",
         );
     }
+    if args.resume && (Output::is_standard(args) || Input::is_standard(args)) {
+        return usage(
+            "--resume needs files: what went through standard input or output cannot be looked at again",
+            "name the input, and the results with --output",
+        );
+    }
     if !Input::is_standard(args) {
         return Ok(());
     }
@@ -169,14 +208,21 @@ fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// How many invitations the run would try to cancel.
-pub(super) fn planned_cancels(args: &RunArgs, survey: &Survey) -> u64 {
-    args.limit.map_or(survey.eligible, |limit| survey.eligible.min(limit))
+/// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.
+pub(super) fn check_survey(args: &RunArgs, survey: &Survey, background: Option<&Background>) -> Result<u64, Refusal> {
+    let settled = background.map_or(0, |background| background.history.settled_invitations());
+    let left = survey.eligible.saturating_sub(settled);
+    let cancels = args.limit.map_or(left, |limit| left.min(limit));
+    check_guards(args, survey, cancels)?;
+    warn_of_results(args, survey);
+    if survey.eligible == 0 {
+        tracing::warn!(input = ?args.input, found = surveyed(survey), "there is nothing to cancel");
+    }
+    Ok(cancels)
 }
 
 /// The bounds that the operator set for a run.
-pub(super) fn check_guards(args: &RunArgs, survey: &Survey) -> Result<(), Refusal> {
-    let cancels = planned_cancels(args, survey);
+fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Refusal> {
     if let Some(most) = args.max_cancels
         && cancels > most
     {
@@ -209,7 +255,7 @@ pub(super) fn check_guards(args: &RunArgs, survey: &Survey) -> Result<(), Refusa
 }
 
 /// A results file is good input, but the rows that were filtered out or cancelled before are in it too.
-pub(super) fn warn_of_results(args: &RunArgs, survey: &Survey) {
+fn warn_of_results(args: &RunArgs, survey: &Survey) {
     let is_results = survey.reading.id_column.as_ref().is_some_and(|column| column.choice == Choice::Results);
     if is_results && args.filters.is_empty() {
         tracing::warn!(
@@ -220,24 +266,27 @@ pub(super) fn warn_of_results(args: &RunArgs, survey: &Survey) {
 }
 
 /// What a person has to know before saying yes.
-fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output) -> Question {
-    let mut question = Question { cancels: 0, host: target.host(), particulars: vec![("results", output.to_string())] };
+fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output, cancels: Option<u64>) -> Question {
+    let mut question = Question {
+        cancels: cancels.unwrap_or(0),
+        host: target.host(),
+        particulars: vec![("results", output.to_string())],
+    };
     let Input::File { survey, .. } = input else {
         return question;
     };
-    question.cancels = planned_cancels(args, survey);
     question.particulars.insert(0, ("input", format!("{:?}, {}", args.input, surveyed(survey))));
-    let first_and_last = survey.first.zip(survey.last);
-    if let Some((first, last)) = first_and_last {
+    if let Some((first, last)) = survey.first.zip(survey.last) {
         let ids = if question.cancels < survey.eligible {
-            format!("the first {} of {}, from {first}", HumanCount(question.cancels), HumanCount(survey.eligible))
+            let (some, all) = (HumanCount(question.cancels), HumanCount(survey.eligible));
+            format!("{some} of {all}, between {first} and {last}")
         } else {
             format!("first {first}, last {last}")
         };
         question.particulars.push(("ids", ids));
     }
     let time = target.config.rate.time_for(question.cancels);
-    if time > Duration::ZERO {
+    if time >= Duration::from_secs(1) {
         question.particulars.push(("time", format!("{} at the least", HumanDuration(time))));
     }
     question

@@ -5,22 +5,27 @@ use tokio::sync::mpsc::Sender;
 use crate::input::{ReadError, RowReader};
 use crate::invitation::InvitationId;
 use crate::outcome::{Outcome, Status, Stop, StopReason};
+use crate::results::{Earlier, History, Standing};
 use crate::row::{Intent, Row};
 use crate::shutdown::Shutdown;
-
-/// Rows handed over at once: a hand-over per row would cost a third of the processor time, and read ahead is little.
-const BATCH_ROWS: usize = 64;
+use crate::verdict::Sent;
 
 /// A row that is to be sent.
 #[derive(Debug)]
 pub(super) struct EligibleRow {
     pub(super) id: InvitationId,
     pub(super) row: Row,
+    /// What earlier runs did for it.
+    pub(super) earlier: Earlier,
 }
 
 /// Where the rows of the input go.
 #[derive(Debug)]
 pub(super) struct Feed {
+    /// What earlier runs did.
+    pub(super) history: History,
+    /// How many rows are handed over at once.
+    pub(super) batch_rows: usize,
     /// The most rows to send.
     pub(super) limit: Option<u64>,
     pub(super) rows: Sender<Vec<EligibleRow>>,
@@ -41,7 +46,8 @@ impl Feed {
     }
 
     fn feed(&self, reader: &mut RowReader) -> Result<(), Closed> {
-        let batch_rows = if reader.is_stream() { 1 } else { BATCH_ROWS };
+        // The next row of a stream may be long in coming.
+        let batch_rows = if reader.is_stream() { 1 } else { self.batch_rows };
         let mut batch = Vec::with_capacity(batch_rows);
         let mut eligible = 0_u64;
         for row in reader {
@@ -53,6 +59,7 @@ impl Feed {
                     return self.hand_over(batch);
                 }
             };
+            let Standing::Open(earlier) = self.history.of(row.line) else { continue };
             match row.intent {
                 Intent::Skip(ref skip) => {
                     let (status, reason) = (skip.status, skip.reason.clone());
@@ -61,11 +68,11 @@ impl Feed {
                 Intent::Cancel(id) => {
                     eligible += 1;
                     if self.limit.is_some_and(|limit| eligible > limit) {
-                        self.end(Outcome::unsent(row, Status::NotAttempted, "beyond --limit"))?;
+                        self.end(not_attempted(row, earlier, "beyond --limit"))?;
                     } else if let Some(stop) = self.shutdown.reason() {
-                        self.end(not_attempted(row, Some(stop)))?;
+                        self.end(stopped_before(row, earlier, Some(stop)))?;
                     } else {
-                        batch.push(EligibleRow { id, row });
+                        batch.push(EligibleRow { id, row, earlier });
                         if batch.len() == batch_rows {
                             self.hand_over(std::mem::replace(&mut batch, Vec::with_capacity(batch_rows)))?;
                         }
@@ -98,8 +105,20 @@ fn detail(error: &ReadError) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
-/// The end of a row whose turn never came.
-pub(super) fn not_attempted(row: Row, stop: Option<&Stop>) -> Outcome {
+/// The end of a row before whose turn the run stopped.
+pub(super) fn stopped_before(row: Row, earlier: Earlier, stop: Option<&Stop>) -> Outcome {
     let why = stop.map_or("", |stop| stop.detail.as_str());
-    Outcome::unsent(row, Status::NotAttempted, format!("the run stopped before this row: {why}"))
+    not_attempted(row, earlier, &format!("the run stopped before this row: {why}"))
+}
+
+/// The end of a row that was not tried in this run. What earlier runs may have done is not forgotten over it.
+fn not_attempted(row: Row, earlier: Earlier, why: &str) -> Outcome {
+    let outcome = match earlier.sent {
+        Sent::No => Outcome::unsent(row, Status::NotAttempted, why),
+        Sent::Maybe => {
+            let error = format!("an earlier run may have cancelled it, so look it up in iMocha; {why}");
+            Outcome::unsent(row, Status::Unconfirmed, error)
+        }
+    };
+    Outcome { attempts: earlier.attempts, ..outcome }
 }

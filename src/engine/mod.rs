@@ -14,7 +14,7 @@ mod trial;
 mod worker;
 
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -28,7 +28,7 @@ use crate::config::{Concurrency, MaxAttempts};
 use crate::input::RowReader;
 use crate::monitor::Monitor;
 use crate::outcome::{Stop, StopReason, Summary};
-use crate::results::ResultsWriter;
+use crate::results::{History, Journal, ResultsWriter};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
 use crate::throttle::Throttle;
@@ -41,11 +41,25 @@ const ROWS_PER_SLOT: usize = 4;
 /// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second).
 const QUEUED_OUTCOMES: usize = 512;
 
+/// The journal, which the run writes and its owner closes. A lock, because both hold it.
+pub type SharedJournal = Arc<Mutex<Journal>>;
+
+/// The most rows that are handed over and reserved at once: one sync of the disk for so many calls is not felt at 40,000
+/// calls a second, and a crash leaves no more in doubt.
+const MAX_BATCH_ROWS: usize = 1024;
+
 /// One run, with everything that it owns.
 #[derive(Debug)]
 pub struct Job {
     /// The rows of the input.
     pub reader: RowReader,
+    /// What earlier runs did for them.
+    pub history: History,
+    /// What says durably which rows may be sent, where a later run is to go on.
+    pub journal: Option<SharedJournal>,
+    /// How many rows are reserved in the journal at once: what can be sent in a tenth of a second. The concurrency is the
+    /// least.
+    pub batch_rows: usize,
     /// Where their ends are written.
     pub results: ResultsWriter,
     /// What calls the API.
@@ -80,15 +94,23 @@ pub async fn run(job: Job) -> Summary {
     // A row under way has its place reserved, so the rest is what may wait.
     let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + rows_under_way);
 
-    let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone());
+    let done = job.history.summary().clone();
+    let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done);
     let recording = spawn_blocking(move || recorder.record(outcomes_rx));
 
-    let feed = Feed { limit: job.limit, rows: rows_tx, outcomes: outcomes_tx.clone(), shutdown: job.shutdown.clone() };
+    let feed = Feed {
+        history: job.history,
+        batch_rows: job.batch_rows.clamp(job.concurrency.get(), MAX_BATCH_ROWS),
+        limit: job.limit,
+        rows: rows_tx,
+        outcomes: outcomes_tx.clone(),
+        shutdown: job.shutdown.clone(),
+    };
     let reader = job.reader;
     let feeding = spawn_blocking(move || feed.run(reader));
 
     let worker = Arc::new(Worker {
-        queue: RowQueue::new(rows_rx),
+        queue: RowQueue::new(rows_rx, job.journal),
         slots: Semaphore::new(job.concurrency.get()),
         client: job.client,
         throttle: job.throttle,

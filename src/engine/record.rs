@@ -34,8 +34,9 @@ enum State {
 }
 
 impl Recorder {
-    pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown) -> Self {
-        Self { results, monitor, shutdown, summary: Summary::new(), state: State::Writing }
+    /// `summary` has the rows that the results hold already.
+    pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, summary: Summary) -> Self {
+        Self { results, monitor, shutdown, summary, state: State::Writing }
     }
 
     /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own, with the runtime at hand.

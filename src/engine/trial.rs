@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::feed::{EligibleRow, not_attempted};
+use super::feed::{EligibleRow, stopped_before};
 use crate::backoff::Backoff;
 use crate::invitation::InvitationId;
 use crate::outcome::{Outcome, Status, Stop};
+use crate::results::Earlier;
 use crate::row::Row;
 use crate::throttle::Streak;
 use crate::verdict::{Next, Sent, Verdict};
@@ -17,6 +18,7 @@ use crate::verdict::{Next, Sent, Verdict};
 pub(super) struct Trial {
     pub(super) id: InvitationId,
     row: Row,
+    earlier: Earlier,
     /// When the first call began.
     began: Option<Instant>,
     /// When the call that is in flight began, if one is.
@@ -31,10 +33,11 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    pub(super) fn new(EligibleRow { id, row }: EligibleRow) -> Self {
+    pub(super) fn new(EligibleRow { id, row, earlier }: EligibleRow) -> Self {
         Self {
             id,
             row,
+            earlier,
             began: None,
             calling: None,
             attempts: 0,
@@ -47,7 +50,7 @@ impl Trial {
 
     /// Whether an earlier call may have taken effect.
     pub(super) fn sent(&self) -> Sent {
-        self.verdict.as_ref().map_or(Sent::No, |verdict| verdict.sent)
+        self.verdict.as_ref().map_or(self.earlier.sent, |verdict| verdict.sent)
     }
 
     /// Takes down that a call begins.
@@ -105,11 +108,11 @@ impl Trial {
                 http_status: verdict.http_status,
                 error: verdict.error,
                 duration: self.began.map(|began| began.elapsed()).unwrap_or_default(),
-                attempts: self.attempts,
+                attempts: self.earlier.attempts + self.attempts,
                 latencies: self.latencies,
                 finished_at: Timestamp::now(),
             },
-            (None, stop) => not_attempted(self.row, stop),
+            (None, stop) => stopped_before(self.row, self.earlier, stop),
         }
     }
 }

@@ -1,14 +1,18 @@
 //! One row, from its turn to its outcome: slot, permit, call, verdict, and again where that is worth it.
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::SharedJournal;
 use super::feed::EligibleRow;
 use super::trial::Trial;
 use crate::client::Client;
@@ -35,8 +39,8 @@ pub(super) struct Worker {
 
 /// What a row does next.
 enum Step<'a> {
-    /// It waits for a slot and a permit, like any other.
-    Call,
+    /// It waits for a permit, and for a slot if it has none.
+    Call(Option<SemaphorePermit<'a>>),
     /// It keeps its slot and probes, after this advice of the throttle.
     Probe(Duration, SemaphorePermit<'a>),
     /// It has ended.
@@ -46,10 +50,11 @@ enum Step<'a> {
 impl Worker {
     /// Takes rows until there are none, and sends on how each ended. No row is begun without a place for its outcome.
     pub(super) async fn work(&self, outcomes: Sender<Outcome>) {
-        while let Ok(place) = outcomes.reserve().await {
-            let Some(eligible) = self.queue.next().await else { return };
+        while let (Ok(place), Ok(slot)) = (outcomes.reserve().await, self.slots.acquire().await) {
+            // A slot first: a row that is taken counts as one that may have been sent.
+            let Some(eligible) = self.queue.next(&self.shutdown).await else { return };
             let mut trial = Trial::new(eligible);
-            let tried = AssertUnwindSafe(self.try_row(&mut trial)).catch_unwind().await;
+            let tried = AssertUnwindSafe(self.try_row(&mut trial, slot)).catch_unwind().await;
             if tried.is_err() {
                 // The message is on standard error already. What was in flight must not be lost over it.
                 let detail = "this program broke; please report what stands above".to_owned();
@@ -61,8 +66,8 @@ impl Worker {
     }
 
     /// Tries a row until it has ended or the run is stopped.
-    async fn try_row(&self, trial: &mut Trial) {
-        let mut step = Step::Call;
+    async fn try_row<'a>(&'a self, trial: &mut Trial, slot: SemaphorePermit<'a>) {
+        let mut step = Step::Call(Some(slot));
         while !matches!(step, Step::End) {
             let permitted = tokio::select! {
                 // In this order: once the run is stopped, a permit that is free at the same moment is not used.
@@ -78,8 +83,11 @@ impl Worker {
     /// Waits for a slot and a permit. The step before the call, so it can be given up.
     async fn permit<'a>(&'a self, step: Step<'a>) -> Option<(Role, SemaphorePermit<'a>)> {
         match step {
-            Step::Call => {
-                let slot = self.slots.acquire().await.ok()?;
+            Step::Call(slot) => {
+                let slot = match slot {
+                    Some(slot) => slot,
+                    None => self.slots.acquire().await.ok()?,
+                };
                 self.throttle.permit().await;
                 Some((Role::Ordinary, slot))
             }
@@ -114,7 +122,7 @@ impl Worker {
             }
             (Next::End, _) => Step::End,
             (Next::Again(_), Advice::Probe(wait)) => Step::Probe(wait, slot),
-            (Next::Again(Setback::Limited(_)), Advice::GoOn) => Step::Call,
+            (Next::Again(Setback::Limited(_)), Advice::GoOn) => Step::Call(Some(slot)),
             (Next::Again(Setback::Failed), Advice::GoOn) => {
                 drop(slot);
                 self.back_off(trial).await
@@ -129,7 +137,7 @@ impl Worker {
         }
         tokio::select! {
             () = self.shutdown.stopped() => Step::End,
-            () = sleep(trial.next_wait()) => Step::Call,
+            () = sleep(trial.next_wait()) => Step::Call(None),
         }
     }
 }
@@ -179,7 +187,8 @@ impl FirstAnswers {
     }
 }
 
-/// The rows that wait for a worker. It hands them out one by one, in the order of the input.
+/// The rows that wait for a worker. It hands them out one by one, in the order of the input, and none before the journal
+/// says that it may be sent.
 #[derive(Debug)]
 pub(super) struct RowQueue {
     /// A lock and not a channel, because the rows of one batch go to whichever workers are free.
@@ -190,21 +199,35 @@ pub(super) struct RowQueue {
 struct Waiting {
     batches: Receiver<Vec<EligibleRow>>,
     batch: std::vec::IntoIter<EligibleRow>,
+    journal: Option<SharedJournal>,
 }
 
 impl RowQueue {
-    pub(super) fn new(batches: Receiver<Vec<EligibleRow>>) -> Self {
-        Self { waiting: Mutex::new(Waiting { batches, batch: Vec::new().into_iter() }) }
+    pub(super) fn new(batches: Receiver<Vec<EligibleRow>>, journal: Option<SharedJournal>) -> Self {
+        Self { waiting: Mutex::new(Waiting { batches, batch: Vec::new().into_iter(), journal }) }
     }
 
-    /// The next row, or `None` after the last one.
-    async fn next(&self) -> Option<EligibleRow> {
+    /// The next row, or `None` after the last one. Once the run is stopped, rows are no longer reserved: none is sent.
+    async fn next(&self, shutdown: &Shutdown) -> Option<EligibleRow> {
         let mut waiting = self.waiting.lock().await;
         loop {
             if let Some(eligible) = waiting.batch.next() {
                 return Some(eligible);
             }
-            waiting.batch = waiting.batches.recv().await?.into_iter();
+            let batch = waiting.batches.recv().await?;
+            if let (Some(journal), Some(last), None) = (&waiting.journal, batch.last(), shutdown.reason())
+                && let Err(error) = reserve(Arc::clone(journal), last.row.line).await
+            {
+                let detail = format!("the journal could not be written: {error}");
+                shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
+            }
+            waiting.batch = batch.into_iter();
         }
     }
+}
+
+/// Has the journal say that rows up to `line` may be sent. Beside the calls, for the disk may be slow.
+async fn reserve(journal: SharedJournal, line: u64) -> io::Result<()> {
+    let reserved = spawn_blocking(move || journal.lock().unwrap_or_else(PoisonError::into_inner).reserve(line)).await;
+    reserved.unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
 }

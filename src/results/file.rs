@@ -16,6 +16,8 @@ pub enum Existing {
     Keep,
     /// Put the new one in its place.
     Replace,
+    /// Go on with it.
+    Resume,
 }
 
 /// Where results go: a path that has been found fit for a new file.
@@ -53,9 +55,12 @@ impl ResultsFile {
             Err(error) => return Err(uncreatable(&path, error)),
         }
         let planned = Self { path, existing, input: None };
-        if !planned.directory().is_dir() {
-            return Err(Refusal::new(Cause::Usage, format!("there is no directory {}", show(planned.directory())))
-                .hint("make it, or name another file with --output"));
+        if !directory_of(&planned.path).is_dir() {
+            return Err(Refusal::new(
+                Cause::Usage,
+                format!("there is no directory {}", show(directory_of(&planned.path))),
+            )
+            .hint("make it, or name another file with --output"));
         }
         Ok(planned)
     }
@@ -64,6 +69,11 @@ impl ResultsFile {
     #[must_use]
     pub fn no_wider_than(self, input: &Path) -> Self {
         Self { input: Some(input.to_owned()), ..self }
+    }
+
+    /// What is to be done with a file that is there.
+    pub fn existing(&self) -> Existing {
+        self.existing
     }
 
     /// The path, as the operator named it.
@@ -77,29 +87,33 @@ impl ResultsFile {
     ///
     /// When another file took the place since the plan was made, and when the disk refuses.
     pub fn create(&self, header: &[u8]) -> Result<File, Refusal> {
+        self.create_with(header, |_file| Ok(()))
+    }
+
+    /// The same, with whatever `fill` writes behind the header.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create), and those of `fill`.
+    pub fn create_with(
+        &self,
+        header: &[u8],
+        fill: impl FnOnce(&mut File) -> Result<(), Refusal>,
+    ) -> Result<File, Refusal> {
         let fail = |error: io::Error| uncreatable(&self.path, error);
         let mut file = self.temporary().map_err(fail)?;
-        file.write_all(header).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+        file.write_all(header).map_err(fail)?;
+        fill(file.as_file_mut())?;
+        file.as_file().sync_all().map_err(fail)?;
         let file = match self.existing {
-            Existing::Replace => file.persist(&self.path).map_err(|persist| fail(persist.error))?,
+            Existing::Replace | Existing::Resume => file.persist(&self.path).map_err(|persist| fail(persist.error))?,
             Existing::Keep => file.persist_noclobber(&self.path).map_err(|persist| match persist.error.kind() {
                 io::ErrorKind::AlreadyExists => exists(&self.path),
                 _ => fail(persist.error),
             })?,
         };
-        sync_directory(self.directory()).map_err(|error| {
-            // It may be gone after a power cut, so it is not to be there at all.
-            drop(fs::remove_file(&self.path));
-            fail(error)
-        })?;
+        sync_directory(directory_of(&self.path)).map_err(fail)?;
         Ok(file)
-    }
-
-    fn directory(&self) -> &Path {
-        match self.path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        }
     }
 
     fn temporary(&self) -> io::Result<NamedTempFile> {
@@ -113,18 +127,26 @@ impl ResultsFile {
             let bound = self.input.as_deref().and_then(|input| mode(input).ok()).unwrap_or(0o666);
             builder.permissions(fs::Permissions::from_mode(0o600 | (0o666 & bound)));
         }
-        builder.tempfile_in(self.directory())
+        builder.tempfile_in(directory_of(&self.path))
+    }
+}
+
+/// The directory in which a file lies.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
     }
 }
 
 /// Makes a rename in `directory` survive a power cut. Only Unix lets a directory be synced.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }
 
 fn exists(path: &Path) -> Refusal {
     Refusal::new(Cause::ResultsExist, format!("the results file {} is there already", show(path)))
-        .hint("keep it and name another with --output, or replace it with --overwrite")
+        .hint("go on with it with --resume, keep it and name another with --output, or replace it with --overwrite")
 }
 
 fn uncreatable(path: &Path, error: io::Error) -> Refusal {

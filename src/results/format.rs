@@ -74,6 +74,22 @@ impl Format {
             .from_writer(bytes)
     }
 
+    /// The byte between two cells.
+    pub fn delimiter(&self) -> u8 {
+        self.layout.delimiter
+    }
+
+    /// Appends one record to `bytes` as the rows are written.
+    ///
+    /// # Errors
+    ///
+    /// None on memory, as above.
+    pub fn encode(&self, record: &ByteRecord, bytes: &mut Vec<u8>) -> csv::Result<()> {
+        let mut writer = self.csv_writer(bytes);
+        writer.write_byte_record(record)?;
+        Ok(writer.flush()?)
+    }
+
     /// All column names: ours, the input's with a prefix where they collide, and the one for extra cells.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Outcome::COLUMNS.iter().map(ToString::to_string).collect();

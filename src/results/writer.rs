@@ -9,6 +9,7 @@ use crate::error::{Cause, Refusal};
 use crate::outcome::Outcome;
 use crate::results::file::ResultsFile;
 use crate::results::format::Format;
+use crate::results::history::History;
 use crate::row::Layout;
 
 /// How long a recorded row may wait for the disk: the most that a power cut can take. Chosen by us: four syncs a second
@@ -45,6 +46,20 @@ impl ResultsWriter {
     pub fn create(file: &ResultsFile, layout: Layout) -> Result<Self, Refusal> {
         let format = Format::new(layout);
         let mut file = file.create(&format.header().map_err(|error| unwritable(error.into()))?)?;
+        let length = file.stream_position().map_err(unwritable)?;
+        Ok(Self::new(Target::File { file, length }, format))
+    }
+
+    /// Goes on with the results file of an earlier run: it is put in order, with the rows that are done, before it is
+    /// appended to.
+    ///
+    /// # Errors
+    ///
+    /// As [`ResultsFile::create_with`] and [`History::copy_done`].
+    pub fn resume(file: &ResultsFile, layout: Layout) -> Result<Self, Refusal> {
+        let format = Format::new(layout);
+        let header = format.header().map_err(|error| unwritable(error.into()))?;
+        let mut file = file.create_with(&header, |target| History::copy_done(file.path(), &format, target))?;
         let length = file.stream_position().map_err(unwritable)?;
         Ok(Self::new(Target::File { file, length }, format))
     }

@@ -42,9 +42,10 @@ pub struct Lines {
 }
 
 impl Progress {
-    /// Begins to show a run that tries `total` invitations; `None` where nobody knows how many will come.
-    pub fn start(console: &Console, total: Option<u64>) -> Self {
-        let counts = Counts { summary: Summary::new(), tried: 0, total, started: Instant::now() };
+    /// Begins to show a run that tries `total` invitations; `None` where nobody knows how many will come. The
+    /// results hold `done` already.
+    pub fn start(console: &Console, total: Option<u64>, done: Summary) -> Self {
+        let counts = Counts { summary: done, tried: 0, total, started: Instant::now() };
         let progress = Self { console: console.clone(), counts: Mutex::new(counts) };
         if progress.console.progress == ProgressStyle::Bar {
             progress.start_bar(total);

@@ -30,6 +30,8 @@ pub struct Report {
     pub summary: Summary,
     /// How many rows the input has, where that is known.
     pub input_rows: Option<u64>,
+    /// The command that goes on with the run, where there is something left to do.
+    pub resume_command: Option<String>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -64,6 +66,7 @@ impl Report {
             results: None,
             summary: Summary::new(),
             input_rows: None,
+            resume_command: None,
             started_at: now,
             finished_at: now,
         }
@@ -77,6 +80,16 @@ impl Report {
             Ending::Rehearsed => exit::DONE,
             Ending::Refused(_) => exit::REFUSED,
         }
+    }
+
+    /// Whether a later run can do what this one left undone.
+    pub fn can_be_resumed(&self) -> bool {
+        let has_more = match &self.ending {
+            Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
+            Ending::Finished => self.summary.has_rows_to_try_again(),
+            Ending::Rehearsed | Ending::Refused(_) => false,
+        };
+        has_more && self.results.is_some()
     }
 
     fn duration(&self) -> Duration {
@@ -126,7 +139,7 @@ impl Report {
                 "per_second": round(self.calls_per_second(), 2),
             },
             "latency_ms": { "p50": latency(0.50), "p95": latency(0.95), "p99": latency(0.99), "max": latency(1.0) },
-            "resume_command": null,
+            "resume_command": self.resume_command,
         })
     }
 
@@ -179,10 +192,19 @@ impl Report {
             };
             push_line(&mut text, format_args!("results: {results:?}{whole}"));
         }
+        if let Some(command) = &self.resume_command {
+            push_line(&mut text, format_args!("to go on: {command}"));
+        }
+        self.push_doubts(&mut text);
+        text
+    }
+
+    /// What a person has to look up.
+    fn push_doubts(&self, text: &mut String) {
         let doubtful = self.summary.count(Status::Unconfirmed) + self.summary.count(Status::ServerError);
         if doubtful > 0 {
             push_line(
-                &mut text,
+                text,
                 format_args!(
                     "{} {} may be cancelled although iMocha did not confirm it: those with the status unconfirmed or server_error",
                     HumanCount(doubtful),
@@ -190,7 +212,6 @@ impl Report {
                 ),
             );
         }
-        text
     }
 }
 

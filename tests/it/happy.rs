@@ -21,7 +21,11 @@ fn every_invitation_is_cancelled_and_every_row_has_its_result() {
     for id in [2_932_901, 2_932_902, 2_932_903] {
         assert_eq!(server.state_of(id), Some(State::Canceled));
     }
-    assert_eq!(place.names(), ["input.csv", "input.results.csv"], "nothing else is left behind");
+    assert_eq!(
+        place.names(),
+        ["input.csv", "input.results.csv", "input.results.csv.journal"],
+        "nothing else is left behind"
+    );
 }
 
 #[test]

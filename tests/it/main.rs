@@ -7,6 +7,7 @@
     clippy::string_slice,
     reason = "a test fails by panicking"
 )]
+#![expect(clippy::print_stdout, reason = "a seed that failed is told")]
 #![expect(clippy::format_collect, reason = "an input of a few rows need not be built fast")]
 
 mod answers;
@@ -19,6 +20,7 @@ mod output;
 mod pace;
 mod readme;
 mod refusals;
+mod resume;
 mod retries;
 mod samples;
 mod server;

@@ -68,6 +68,10 @@ fn results_that_cannot_be_written_stop_the_run_and_go_to_standard_error() {
     let cancelled = kept.iter().chain(&lost).filter(|row| row["status"] == "cancelled").count();
     assert_eq!(cancelled, asked_for(&server).len(), "what was sent is told");
     assert!(cancelled < 200, "the run stopped");
+
+    place.run(&server, &["--resume"]);
+    assert_eq!(place.results().len(), 200, "once there is room, it goes on");
+    crate::storm::check_against_the_record(&server, &place.results(), 200);
 }
 
 #[test]
