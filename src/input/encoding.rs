@@ -65,13 +65,16 @@ impl Decoding {
         utf8: Utf8,
     ) -> Result<Self, Refusal> {
         let mark = Encoding::for_bom(sample);
+        if mark.is_none()
+            && given.is_none()
+            && let Some(label) = unmarked_utf_16(sample)
+        {
+            let message = format!("{input} looks like UTF-16 without a byte-order mark");
+            return Err(Refusal::new(Cause::Input, message).hint(format!("say --encoding {label}")));
+        }
         let (encoding, mark_bytes) = match (mark, given, utf8) {
             (Some(found), _, _) => found,
             (None, Some(given), _) => (given, 0),
-            (None, None, _) if let Some(label) = unmarked_utf_16(sample) => {
-                let message = format!("{input} looks like UTF-16 without a byte-order mark");
-                return Err(Refusal::new(Cause::Input, message).hint(format!("say --encoding {label}")));
-            }
             (None, None, Utf8::Broken) => (WINDOWS_1252, 0),
             (None, None, Utf8::Whole | Utf8::Unknown) => (UTF_8, 0),
         };
