@@ -19,8 +19,12 @@ use crate::row::column_key;
 /// The usual names of the ID column, as [`column_key`] writes them.
 const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
 
-/// A name that many things have, and that counts only where there is none of the others.
+/// A name that many things have, and that counts only where no other column speaks of invitations: beside one that
+/// does, it is the key of somebody's database.
 const SHORT_ID_NAME: &str = "id";
+
+/// What a name holds that speaks of invitations, as [`column_key`] writes it: `Invite ID`, `imocha_invitation_id`.
+const INVITATION_STEM: &str = "invit";
 
 /// The column that holds the invitation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +185,7 @@ impl Question<'_> {
         let mut candidates = positions(self.first, |name| ID_NAMES.contains(&column_key(name).as_str()));
         // A row with an ID in it is data, and its `ID` may be Indonesia.
         if candidates.is_empty() && !self.first.iter().any(|cell| is_id(cell)) {
-            candidates = positions(self.first, |name| column_key(name) == SHORT_ID_NAME);
+            candidates = self.called_id();
         }
         match (candidates.as_slice(), self.first) {
             ([index], _) => Ok(self.columns(*index, FirstRow::Header, Choice::Name)),
@@ -195,6 +199,16 @@ impl Question<'_> {
                 let refusal = Refusal::new(Cause::Input, self.here(&message));
                 Err(refusal.hint("say which with --id-column and its number"))
             }
+        }
+    }
+
+    /// The columns called `id`, and where there are any, those that may be meant instead.
+    fn called_id(&self) -> Vec<usize> {
+        let keys: Vec<String> = self.first.iter().map(|name| column_key(name)).collect();
+        if keys.iter().any(|key| key == SHORT_ID_NAME) {
+            positions(&keys, |key| key == SHORT_ID_NAME || key.contains(INVITATION_STEM))
+        } else {
+            Vec::new()
         }
     }
 
