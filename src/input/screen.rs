@@ -7,7 +7,7 @@
 use csv::ByteRecord;
 
 use super::columns::FirstRow;
-use super::filter::ResolvedFilter;
+use super::filter::{Answer, ResolvedFilter};
 use super::quoted::quoted;
 use crate::invitation::{InvitationId, NotAnId};
 use crate::outcome::Status;
@@ -43,7 +43,7 @@ pub(super) enum Why {
     Short,
     /// `2,932,950` in a column that was not made for it: three cells.
     Grouped,
-    /// The row is too long, and the ID may have moved to the right.
+    /// The row is too long, and the ID, or the cell that a filter asks for, may have moved to the right.
     Moved,
     /// The filter with this index does not let it through.
     Filtered(usize),
@@ -69,8 +69,8 @@ impl Why {
 impl Screen {
     /// Says what a row asks for.
     pub(super) fn verdict(&self, record: &ByteRecord) -> Verdict {
-        if let Some(index) = self.filters.iter().position(|filter| !filter.lets_through(record)) {
-            return Verdict::Skip(Why::Filtered(index));
+        if let Some(why) = self.filtered(record) {
+            return Verdict::Skip(why);
         }
         let Some(cell) = record.get(self.id_index) else { return Verdict::Skip(Why::Short) };
         match id_in(cell) {
@@ -79,6 +79,25 @@ impl Screen {
             Ok(_) if self.may_have_moved(record) => Verdict::Skip(Why::Moved),
             Ok(id) => Verdict::Cancel(id),
         }
+    }
+
+    /// What the filters say against a row. One that certainly fails needs no other.
+    fn filtered(&self, record: &ByteRecord) -> Option<Why> {
+        let extra = self.extra_cells(record);
+        let mut why = None;
+        for (index, filter) in self.filters.iter().enumerate() {
+            match filter.answer(record, extra) {
+                Answer::Passes => {}
+                Answer::Fails => return Some(Why::Filtered(index)),
+                Answer::Uncertain => why = Some(Why::Moved),
+            }
+        }
+        why
+    }
+
+    /// How many cells a row has too many.
+    fn extra_cells(&self, record: &ByteRecord) -> usize {
+        record.len().saturating_sub(self.width)
     }
 
     /// Words why a row is not sent.
@@ -107,8 +126,8 @@ impl Screen {
                              as Number without them"
                     .to_owned()
             }
-            Why::Moved => "the row has more cells than the header, and more than one of them may be the ID: quote the \
-                           text that holds the delimiter"
+            Why::Moved => "the row has more cells than the header, so that it is not certain which of them is meant: \
+                           quote the text that holds the delimiter"
                 .to_owned(),
             Why::Filtered(index) => self.filters.get(index).map(ResolvedFilter::summary).unwrap_or_default(),
             Why::Duplicate(_) => "same invitation as an earlier line".to_owned(),
