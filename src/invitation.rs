@@ -142,6 +142,11 @@ pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
 }
 
+/// Whether a character is a quote, as programs write it or as word processors do.
+pub(crate) fn is_quote(character: char) -> bool {
+    QUOTES.iter().any(|(open, close)| character == *open || character == *close)
+}
+
 /// Takes the blanks off both ends of a cell.
 pub(crate) fn without_blanks(cell: &str) -> &str {
     cell.trim_matches(is_blank)

@@ -9,12 +9,15 @@ use csv::ByteRecord;
 use super::columns::FirstRow;
 use super::filter::{Answer, ResolvedFilter};
 use super::quoted::quoted;
-use crate::invitation::{InvitationId, NotAnId};
+use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote};
 use crate::outcome::Status;
 use crate::row::Skip;
 
 /// The delimiters that people also write between the thousands of a number.
-const GROUPING_DELIMITERS: &[u8] = b",. '_";
+const GROUPING_DELIMITERS: &[u8] = b",. _";
+
+/// The first group of a number with thousands separators is smaller than this.
+const GROUPS_END: u64 = 1000;
 
 /// What is known about every row of one input.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub(super) enum Why {
     Short,
     /// `2,932,950` in a column that was not made for it: three cells.
     Grouped,
+    /// `2932950,2932951` in an input of one column.
+    Several,
     /// The row is too long, and the ID, or the cell that a filter asks for, may have moved to the right.
     Moved,
     /// The filter with this index does not let it through.
@@ -54,7 +59,7 @@ pub(super) enum Why {
 impl Why {
     pub(super) fn status(self) -> Status {
         match self {
-            Self::NotAnId(_) | Self::Short | Self::Grouped | Self::Moved => Status::InvalidId,
+            Self::NotAnId(_) | Self::Short | Self::Grouped | Self::Several | Self::Moved => Status::InvalidId,
             Self::Filtered(_) => Status::Filtered,
             Self::Duplicate(_) => Status::Duplicate,
         }
@@ -75,7 +80,8 @@ impl Screen {
         let Some(cell) = record.get(self.id_index) else { return Verdict::Skip(Why::Short) };
         match id_in(cell) {
             Err(fault) => Verdict::Skip(Why::NotAnId(fault)),
-            Ok(_) if self.may_be_grouped(cell, record) => Verdict::Skip(Why::Grouped),
+            Ok(id) if self.may_be_grouped(id, record) => Verdict::Skip(Why::Grouped),
+            Ok(_) if self.holds_several(record) => Verdict::Skip(Why::Several),
             Ok(_) if self.may_have_moved(record) => Verdict::Skip(Why::Moved),
             Ok(id) => Verdict::Cancel(id),
         }
@@ -126,6 +132,7 @@ impl Screen {
                              as Number without them"
                     .to_owned()
             }
+            Why::Several => "more than one ID in the row: give each ID its own row".to_owned(),
             Why::Moved => "the row has more cells than the header, so that it is not certain which of them is meant: \
                            quote the text that holds the delimiter"
                 .to_owned(),
@@ -164,26 +171,33 @@ impl Screen {
 
     /// Where the delimiter is a comma, `2,932,950` without quotes is three cells, and `2` must not be sent for it. Only
     /// a header that counts as many columns as the row has cells shows that they were meant to be cells.
-    fn may_be_grouped(&self, cell: &[u8], record: &ByteRecord) -> bool {
-        let is_attested = self.first_row == FirstRow::Header && record.len() <= self.width;
-        let is_group =
-            |cell: &[u8], lengths: &[usize]| lengths.contains(&cell.len()) && cell.iter().all(u8::is_ascii_digit);
+    fn may_be_grouped(&self, id: InvitationId, record: &ByteRecord) -> bool {
+        let is_attested = self.first_row == FirstRow::Header && self.extra_cells(record) == 0;
         !is_attested
             && GROUPING_DELIMITERS.contains(&self.delimiter)
-            && is_group(cell.trim_ascii(), &[1, 2, 3])
-            && record.get(self.id_index + 1).is_some_and(|next| is_group(next.trim_ascii_end(), &[2, 3]))
+            && id.get() < GROUPS_END
+            && record.get(self.id_index + 1).is_some_and(begins_with_a_group)
     }
 
-    /// With an ID column that is not the first, each cell too many may have pushed the ID one column to the right.
-    /// Empty cells at the end are but delimiters too many.
-    fn may_have_moved(&self, record: &ByteRecord) -> bool {
-        if self.id_index == 0 || record.len() <= self.width {
-            return false;
-        }
-        let used = record.iter().rposition(|cell| !cell.trim_ascii().is_empty()).map_or(0, |index| index + 1);
-        let extra = used.saturating_sub(self.width);
-        record.iter().skip(self.id_index + 1).take(extra).any(|cell| id_in(cell).is_ok())
+    /// In an input of one column, the ID in a second cell would go unnoticed.
+    fn holds_several(&self, record: &ByteRecord) -> bool {
+        self.width == 1 && record.iter().skip(1).any(|cell| id_in(cell).is_ok())
     }
+
+    /// With an ID column that is not the first, each cell too many may have pushed the ID one column to the right. An
+    /// empty cell at the end is no proof of the contrary: the row may have ended with it before.
+    fn may_have_moved(&self, record: &ByteRecord) -> bool {
+        let behind = record.iter().skip(self.id_index + 1);
+        self.id_index > 0 && behind.take(self.extra_cells(record)).any(|cell| id_in(cell).is_ok())
+    }
+}
+
+/// Whether a cell begins with two or three digits and no more, whatever blanks and quotes stand before them and
+/// whatever comes behind: `932`, `'932`, `932.0`.
+fn begins_with_a_group(cell: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(cell);
+    let text = text.trim_start_matches(|character| is_blank(character) || is_quote(character));
+    matches!(text.bytes().take_while(u8::is_ascii_digit).count(), 2 | 3)
 }
 
 fn id_in(cell: &[u8]) -> Result<InvitationId, NotAnId> {
