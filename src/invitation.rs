@@ -98,6 +98,11 @@ impl InvitationId {
         Self::new(number).ok_or(NotAnId::TooLarge)
     }
 
+    /// How many digits the number has.
+    pub(crate) fn digits(self) -> u32 {
+        self.0.ilog10() + 1
+    }
+
     /// The number, from 1 to [`i64::MAX`].
     pub fn get(self) -> u64 {
         self.0

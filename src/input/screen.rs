@@ -144,9 +144,10 @@ impl Screen {
     /// Finds out whether a row of several lines looks like several rows: the sign of a quote too many. Returns the ID
     /// that would be swallowed.
     ///
-    /// A cell of several lines seldom ends on a line that has, quotes taken for text, as many cells as the header and
-    /// an ID in its place; in a header it never goes on with such a line. In two columns an address may, so there every
-    /// line of at least three has to look like that.
+    /// A line within a row looks like a row itself if it has, quotes taken for text, as many cells as the header and an
+    /// ID in its place. In a header no line does by chance. In a row it is certain if the ID has as many digits as the
+    /// row's own, which keeps street numbers and postal codes apart from IDs; or else if the last line is such a line.
+    /// Of two columns the latter may happen by chance, so there every line of at least three has to be one.
     pub(super) fn joined_rows(&self, text: &[u8], kind: FirstRow) -> Option<InvitationId> {
         if self.width < 2 || memchr::memchr2(b'\n', b'\r', text).is_none() {
             return None;
@@ -155,9 +156,10 @@ impl Screen {
         let ids: Vec<_> = lines.map(|line| self.id_of_line(line)).collect();
         match (kind, ids.as_slice()) {
             (FirstRow::Header, [_, below @ ..]) => below.iter().find_map(|id| *id),
-            (FirstRow::Data, [Some(_), between @ .., Some(last)]) => {
-                let is_certain = self.width > 2 || !between.is_empty() && between.iter().all(Option::is_some);
-                is_certain.then_some(*last)
+            (FirstRow::Data, [Some(own), below @ ..]) => {
+                let alike = below.iter().flatten().rfind(|id| id.digits() == own.digits());
+                let is_certain = self.width > 2 || below.len() > 1 && below.iter().all(Option::is_some);
+                alike.copied().or_else(|| below.last().copied().flatten().filter(|_| is_certain))
             }
             (FirstRow::Header | FirstRow::Data, _) => None,
         }
