@@ -7,6 +7,7 @@
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
+use super::fault::Fault;
 use super::quoted::quoted;
 use super::source::{Bytes, CHUNK_BYTES, Trouble};
 use crate::error::{Cause, Refusal};
@@ -93,6 +94,12 @@ impl Decoding {
         self.mark_bytes.try_into().unwrap_or_default()
     }
 
+    /// What bytes mean that are none of this encoding: another name for it helps only where no mark overrules it.
+    fn undecodable(self) -> Fault {
+        let encoding = self.encoding.name();
+        if self.mark_bytes > 0 { Fault::BeliedMark { encoding } } else { Fault::Undecodable { encoding } }
+    }
+
     /// Decodes the beginning of an input, to look at it; what is cut off at its end does not matter.
     pub(super) fn preview(self, sample: &[u8]) -> Vec<u8> {
         let sample = sample.get(self.mark_bytes..).unwrap_or_default();
@@ -134,6 +141,8 @@ struct Pending {
     from: usize,
     to: usize,
     end: End,
+    /// What it means if the bytes are none of this encoding.
+    undecodable: Fault,
 }
 
 impl std::fmt::Debug for Pending {
@@ -156,7 +165,8 @@ impl Text {
     pub(super) fn new(bytes: Bytes, decoding: Decoding) -> Self {
         let decoder = (decoding.way == Way::Decoded).then(|| {
             let decoder = decoding.encoding.new_decoder_without_bom_handling();
-            Box::new(Pending { decoder, buffer: vec![0; CHUNK_BYTES], from: 0, to: 0, end: End::NotYet })
+            let undecodable = decoding.undecodable();
+            Box::new(Pending { decoder, buffer: vec![0; CHUNK_BYTES], from: 0, to: 0, end: End::NotYet, undecodable })
         });
         Self { bytes, decoder }
     }
@@ -176,7 +186,7 @@ impl Pending {
         loop {
             match self.end {
                 End::OfText => return Ok(0),
-                End::BadBytes => return Err(Trouble::Undecodable(self.decoder.encoding().name())),
+                End::BadBytes => return Err(Trouble::Malformed(self.undecodable)),
                 End::NotYet if self.from == self.to => {
                     self.from = 0;
                     self.to = bytes.read(&mut self.buffer)?;

@@ -73,6 +73,12 @@ pub enum Fault {
         /// The name of the encoding.
         encoding: &'static str,
     },
+    /// Bytes that mean nothing in the encoding that the byte-order mark names.
+    #[error("bytes that mean nothing in {encoding}, which the byte-order mark at the beginning names")]
+    BeliedMark {
+        /// The name of the encoding.
+        encoding: &'static str,
+    },
     /// The parser of the cells found another end of the row than the count of the lines.
     #[error("the end of this row is not certain")]
     UncertainEnd,
@@ -93,6 +99,7 @@ impl Fault {
                 "look for a quote too many on that line, or take the lines out of the cell if they belong to it"
             }
             Self::Undecodable { .. } => "export the file again as UTF-8, or name its encoding with --encoding",
+            Self::BeliedMark { .. } => "export the file again as UTF-8",
             Self::UncertainEnd => "export the file again with standard CSV quoting",
         }
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::fault::ReadError;
+use super::fault::{Fault, ReadError};
 use super::quoted::quoted_path;
 use crate::error::{Cause, Refusal};
 
@@ -120,7 +120,7 @@ pub(super) enum Bytes {
 pub(super) enum Trouble {
     Io(io::Error),
     Changed,
-    Undecodable(&'static str),
+    Malformed(Fault),
 }
 
 impl Bytes {
@@ -158,9 +158,7 @@ impl Trouble {
         match self {
             Self::Io(source) => ReadError::Io { input, source },
             Self::Changed => ReadError::Changed { input },
-            Self::Undecodable(encoding) => {
-                ReadError::Malformed { input, line, fault: super::fault::Fault::Undecodable { encoding } }
-            }
+            Self::Malformed(fault) => ReadError::Malformed { input, line, fault },
         }
     }
 }
