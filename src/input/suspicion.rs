@@ -1,8 +1,13 @@
 //! A column that was found rather than named, and that may be the wrong one: its first cells tell.
+//!
+//! A file is judged by all of these cells before any is sent. A stream is judged by those that have come: the rows of
+//! its beginning together, and each one behind them before it is used. So a stream may have sent some rows of the wrong
+//! column, as long as most cells were IDs.
 
 use csv::ByteRecord;
 
 use super::columns::{Choice, IdColumn};
+use super::fault::Fault;
 use super::quoted::quoted;
 use super::reading::Reading;
 use super::screen::{Verdict, Why};
@@ -17,6 +22,8 @@ pub(super) struct Suspicion {
     column: Option<IdColumn>,
     looked_at: usize,
     wrong: Vec<(u64, String)>,
+    /// The line of the row that was looked at last.
+    line: u64,
 }
 
 impl Suspicion {
@@ -27,7 +34,7 @@ impl Suspicion {
             Choice::Only => reading.header_line.is_some(),
             Choice::Given | Choice::Results => false,
         };
-        Self { column: reading.id_column.as_ref().filter(may_err).cloned(), looked_at: 0, wrong: Vec::new() }
+        Self { column: reading.id_column.as_ref().filter(may_err).cloned(), looked_at: 0, wrong: Vec::new(), line: 0 }
     }
 
     /// Whether there is nothing more to look at.
@@ -35,10 +42,14 @@ impl Suspicion {
         self.column.is_none() || self.looked_at == LOOKED_AT_CELLS
     }
 
-    /// Looks at a row, if it is not filtered out.
+    /// Looks at a row, if it is not filtered out and was not looked at before.
     pub(super) fn look(&mut self, line: u64, verdict: Verdict, record: &ByteRecord) {
         let Some(column) = &self.column else { return };
-        if self.is_settled() || matches!(verdict, Verdict::Skip(Why::Filtered(_))) {
+        if self.is_settled() || line <= self.line {
+            return;
+        }
+        self.line = line;
+        if matches!(verdict, Verdict::Skip(Why::Filtered(_))) {
             return;
         }
         self.looked_at += 1;
@@ -48,15 +59,24 @@ impl Suspicion {
         }
     }
 
-    /// Refuses the column if most of what was looked at is no ID. One wrong cell is a wrong cell, not a wrong column.
+    /// Whether most of what was looked at is no ID. One wrong cell is a wrong cell, not a wrong column.
+    fn is_founded(&self) -> bool {
+        self.wrong.len() > 1 && self.wrong.len() * 2 > self.looked_at
+    }
+
+    /// The fault of a column that has to be given up when some of its rows are gone already.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        let column = self.column.as_ref().filter(|_| self.is_founded())?;
+        let (wrong, looked_at) = (self.wrong.len(), self.looked_at);
+        Some(Fault::WrongColumn { column: column.number, wrong, looked_at })
+    }
+
+    /// Refuses the column if most of what was looked at is no ID, with two examples.
     pub(super) fn check(&self, input: &str) -> Result<(), Refusal> {
-        let (Some(column), [first, second, ..]) = (&self.column, self.wrong.as_slice()) else {
+        let (Some(column), [first, second, ..], true) = (&self.column, self.wrong.as_slice(), self.is_founded()) else {
             return Ok(());
         };
         let wrong = self.wrong.len();
-        if wrong * 2 <= self.looked_at {
-            return Ok(());
-        }
         let name = quoted(&column.name);
         let message = format!(
             "{input}: column {} {name} does not hold invitation IDs: {wrong} of its first {} cells are none, such as {} \
