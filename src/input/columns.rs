@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::quoted::{listed, quoted};
 use super::{HeaderOption, ReadingOptions};
 use crate::error::{Cause, Refusal};
 use crate::invitation::{InvitationId, without_blanks};
 use crate::outcome::Outcome;
 use crate::row::column_key;
+use crate::text::quoted;
 
 /// The usual names of the ID column, as [`column_key`] writes them.
 const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
@@ -25,6 +25,9 @@ const SHORT_ID_NAME: &str = "id";
 
 /// What a name holds that speaks of invitations, as [`column_key`] writes it: `Invite ID`, `imocha_invitation_id`.
 const INVITATION_STEM: &str = "invit";
+
+/// How many column names a message lists before it only counts them (chosen by us).
+const LISTED_NAMES: usize = 30;
 
 /// The column that holds the invitation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -256,5 +259,26 @@ impl Question<'_> {
 
     pub(super) fn here(&self, message: &str) -> String {
         format!("{}, line {}: {message}", self.input, self.line)
+    }
+}
+
+/// Lists the names of columns.
+fn listed(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(LISTED_NAMES).map(|name| quoted(name)).collect();
+    if let Some(more) = names.len().checked_sub(LISTED_NAMES).filter(|more| *more > 0) {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_names_ends_with_a_count() {
+        let names: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+        assert!(listed(&names).ends_with("\"29\", and 2 more"));
+        assert_eq!(listed(&["a".to_owned(), String::new()]), "\"a\", \"\"");
     }
 }

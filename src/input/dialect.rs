@@ -7,11 +7,11 @@ use csv::ByteRecord;
 
 use super::encoding::Decoding;
 use super::kinds::refuse_separator_line;
-use super::quoted::quoted;
 use super::records::Records;
 use super::source::Bytes;
 use super::{ReadingOptions, columns};
 use crate::error::Refusal;
+use crate::text::quoted;
 
 /// The delimiters that are looked for, the likelier first.
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];

@@ -8,9 +8,9 @@
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
 use super::fault::Fault;
-use super::quoted::quoted;
 use super::source::{Bytes, CHUNK_BYTES, Trouble};
 use crate::error::{Cause, Refusal};
+use crate::text::quoted;
 
 /// Finds the encoding that `--encoding` names.
 ///

@@ -6,9 +6,9 @@ use csv::ByteRecord;
 use thiserror::Error;
 
 use super::columns::{Named, Question, named};
-use super::quoted::quoted;
 use crate::error::{Cause, Refusal};
 use crate::invitation::without_blanks;
+use crate::text::quoted;
 
 /// One condition of `--where`: `COLUMN=VALUE` or `COLUMN!=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Files that are no CSV at all, recognised by their first bytes, each with its own sentence.
 
-use super::quoted::quoted;
 use crate::error::{Cause, Refusal};
+use crate::text::quoted;
 
 const EXPORT_FROM_EXCEL: &str =
     "open it in Excel, choose File > Save As > CSV UTF-8 (Comma delimited), and give that file";

@@ -21,7 +21,7 @@
 //! | what a row asks for, and whether one before it asked for the same | `screen`, `seen` |
 //! | first pass: counts and duplicates | `survey`, `census`, `tally` |
 //! | second pass: the rows | `reader` |
-//! | errors, and cells as they are shown in them | `fault`, `quoted` |
+//! | errors | `fault` |
 
 mod census;
 mod columns;
@@ -31,7 +31,6 @@ mod fault;
 mod filter;
 mod fingerprint;
 mod kinds;
-mod quoted;
 mod reader;
 mod reading;
 mod records;

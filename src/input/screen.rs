@@ -8,10 +8,10 @@ use csv::ByteRecord;
 
 use super::columns::FirstRow;
 use super::filter::{Answer, ResolvedFilter};
-use super::quoted::quoted;
 use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote};
 use crate::outcome::Status;
 use crate::row::Skip;
+use crate::text::quoted;
 
 /// The delimiters that people also write between the thousands of a number.
 const GROUPING_DELIMITERS: &[u8] = b",. _";

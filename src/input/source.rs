@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::fault::{Fault, ReadError};
-use super::quoted::quoted_path;
 use crate::error::{Cause, Refusal};
+use crate::text::quoted_path;
 
 /// How many bytes are read at once, and how often a file is looked at again: large enough that neither costs anything
 /// measurable, small enough that a change is noticed within a few thousand rows (chosen by us).

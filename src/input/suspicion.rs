@@ -8,10 +8,10 @@ use csv::ByteRecord;
 
 use super::columns::{Choice, IdColumn};
 use super::fault::Fault;
-use super::quoted::quoted;
 use super::reading::Reading;
 use super::screen::{Verdict, Why};
 use crate::error::{Cause, Refusal};
+use crate::text::quoted;
 
 /// How many cells are looked at. The number is part of the contract.
 const LOOKED_AT_CELLS: usize = 100;
