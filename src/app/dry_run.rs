@@ -64,11 +64,12 @@ fn planned(survey: &Survey) -> Summary {
 /// How the input was understood, so that a person can see at a glance whether it was understood right.
 fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
     let reading = &survey.reading;
-    let mut findings = vec![
-        ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))),
-        ("encoding", reading.encoding.name().to_owned()),
-        ("delimiter", delimiter_in_words(reading.layout.delimiter)),
-    ];
+    let mut findings = vec![("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey)))];
+    if let Some(fingerprint) = &survey.fingerprint {
+        findings.push(("sha256", fingerprint.hex()));
+    }
+    findings.push(("encoding", reading.encoding.name().to_owned()));
+    findings.push(("delimiter", delimiter_in_words(reading.layout.delimiter)));
     findings.push(("header", reading.header_line.map_or_else(|| "none".to_owned(), |line| format!("on line {line}"))));
     if let Some(column) = &reading.id_column {
         findings.push(("ID column", format!("{} ({})", column.number, quoted(&column.name))));

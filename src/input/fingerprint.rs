@@ -11,7 +11,7 @@ use super::source::{CHUNK_BYTES, InputFile};
 /// By what an input file is known again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// The SHA-256 of all its bytes, as `sha256sum` shows it.
+    /// The SHA-256 of all its bytes.
     pub sha256: [u8; 32],
     /// Its length in bytes.
     pub bytes: u64,
@@ -20,6 +20,12 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
+    /// The SHA-256 as `sha256sum` shows it.
+    pub fn hex(&self) -> String {
+        let digits = self.sha256.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    }
+
     /// Reads the file from beginning to end.
     pub(super) fn take(file: &InputFile) -> Result<(Self, Utf8), ReadError> {
         let mut bytes = file.bytes_from(0)?;

@@ -44,8 +44,6 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
-
 pub use columns::{Choice, IdColumn};
 pub use dialect::parse_delimiter;
 pub use encoding::parse_encoding;
@@ -57,15 +55,6 @@ pub use reader::RowReader;
 pub use reading::Reading;
 pub use source::InputFile;
 pub use survey::{SkippedRows, Survey, survey_file, survey_stream};
-
-/// Where the input is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// In a file, which is read twice.
-    File(PathBuf),
-    /// On standard input, which is read once.
-    StandardInput,
-}
 
 /// What the operator says about the input. What is not said is found.
 #[derive(Debug, Clone, Default)]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -25,7 +25,6 @@ pub(super) const STANDARD_INPUT: &str = "standard input";
 #[derive(Debug)]
 pub struct InputFile {
     file: File,
-    path: PathBuf,
     name: Arc<str>,
     stamp: Stamp,
 }
@@ -71,12 +70,7 @@ impl InputFile {
         }
         let file = File::open(path).map_err(unreadable)?;
         let stamp = Stamp::of(&file).map_err(unreadable)?;
-        Ok(Self { file, path: path.to_owned(), name: shown.into(), stamp })
-    }
-
-    /// The path by which the file was opened.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file, name: shown.into(), stamp })
     }
 
     /// Makes sure that the file is still as it was when it was opened; for use when some time has passed since.
