@@ -21,7 +21,9 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, console: &Console) -> Res
     let survey = if Input::is_standard(args) {
         input::survey_stream(io::stdin(), &options)?
     } else {
-        input::survey_file(&args.input, &options)?.1
+        let (file, mut survey) = input::survey_file(&args.input, &options)?;
+        survey.find_duplicates(&file)?;
+        survey
     };
     check_guards(args, &survey)?;
     let key = check_key(target)?;

@@ -8,6 +8,7 @@ use super::ReadingOptions;
 use super::census::{Census, Counted};
 use super::dialect::{Extent, Sample};
 use super::encoding::Decoding;
+use super::fault::ReadError;
 use super::fingerprint::Fingerprint;
 use super::kinds::refuse_other_kinds;
 use super::reader::RowReader;
@@ -56,8 +57,24 @@ pub struct SkippedRows {
     pub reason: String,
     /// How many they are.
     pub rows: u64,
-    /// The first few of them, each with its line.
+    /// The first few of them, each with its line. For the duplicates of a file they are there once
+    /// [`Survey::find_duplicates`] has looked for them.
     pub examples: Vec<(u64, Skip)>,
+}
+
+impl Survey {
+    /// Finds the first few duplicates of a surveyed file, for a person to look at. It takes another look at the file, up
+    /// to the last of them; a run that shows none is spared it.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has changed.
+    pub fn find_duplicates(&mut self, file: &InputFile) -> Result<(), ReadError> {
+        if let Some(group) = self.skipped.iter_mut().find(|group| group.status == Status::Duplicate) {
+            group.examples = RowReader::again(file, self.reading.clone())?.first_duplicates()?;
+        }
+        Ok(())
+    }
 }
 
 /// Opens a file and surveys it.
@@ -84,8 +101,7 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     let counted = Census::new(reading, &beginning, fingerprint.bytes).take(rows, file.name())?;
     let Counted { reading, mut tally, duplicates } = counted;
     if duplicates > 0 {
-        let examples = RowReader::again(&file, reading.clone())?.first_duplicates()?;
-        tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)), examples);
+        tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
     }
     let survey = tally.survey(reading, Some(fingerprint));
     Ok((file, survey))

@@ -6,7 +6,6 @@ use super::screen::{Verdict, Why};
 use super::survey::{SkippedRows, Survey};
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
-use crate::row::Skip;
 
 /// How many rows are shown of each kind (chosen by us: one screen).
 pub(super) const SHOWN_ROWS: usize = 3;
@@ -55,9 +54,9 @@ impl Tally {
     }
 
     /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.
-    pub(super) fn count_duplicates(&mut self, rows: u64, reason: String, examples: Vec<(u64, Skip)>) {
+    pub(super) fn count_duplicates(&mut self, rows: u64, reason: String) {
         self.asked -= rows;
-        let group = SkippedRows { status: Status::Duplicate, reason, rows, examples };
+        let group = SkippedRows { status: Status::Duplicate, reason, rows, examples: Vec::new() };
         self.skipped.push((Why::Duplicate(None), group));
     }
 

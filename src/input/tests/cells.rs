@@ -126,8 +126,19 @@ fn a_duplicate_is_found_by_number_and_names_the_first_line() {
         (group.status, group.rows, group.reason.as_str()),
         (Status::Duplicate, 3, "same invitation as an earlier line")
     );
-    assert_eq!(group.examples[1].0, 5);
-    assert_eq!(group.examples[1].1.reason, "same invitation as line 3");
+}
+
+#[test]
+fn examples_of_duplicates_are_looked_for_when_somebody_asks() {
+    let given = given("id,n\n81,a\n082,b\n'081,c\n82.0,d\n081,e\n83,f\n81,g\nx,h\n");
+    let (file, mut survey) = survey_file(&given.path, &options()).unwrap();
+    let before: Vec<_> = survey.skipped.iter().map(|group| (group.status, group.examples.len())).collect();
+    assert_eq!(before, [(Status::InvalidId, 1), (Status::Duplicate, 0)]);
+    survey.find_duplicates(&file).unwrap();
+    let examples = &survey.skipped[1].examples;
+    assert_eq!(examples.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [4, 5, 6]);
+    assert_eq!(examples[1].1.reason, "same invitation as line 3");
+    assert_eq!(RowReader::from_file(file, survey.reading).unwrap().count(), 8);
 }
 
 #[test]
