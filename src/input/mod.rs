@@ -8,39 +8,31 @@
 //!
 //! | step | file |
 //! | --- | --- |
-//! | bytes, of a file that must not change or of a stream | `source` |
+//! | bytes, of a file that must not change or of a stream; SHA-256, and whether all of them are UTF-8 | `source` |
 //! | what is no CSV at all | `kinds` |
-//! | SHA-256, and whether every byte is UTF-8 | `fingerprint` |
 //! | text as UTF-8 | `encoding` |
-//! | rows, with their lines and strict quotes | `scan` |
-//! | cells | `records` |
+//! | rows, with their lines and strict quotes, and cells | `records` |
 //! | delimiter and `sep=` line | `dialect` |
-//! | header and ID column | `columns`, `suspicion` |
+//! | header and ID column, and whether it holds IDs | `columns` |
 //! | `--where` | `filter` |
 //! | all of this settled for one input | `reading` |
-//! | what a row asks for, and whether one before it asked for the same | `screen`, `seen` |
-//! | first pass: counts and duplicates | `survey`, `census`, `tally` |
+//! | what a row asks for, and whether one before it asked for the same | `screen` |
+//! | first pass: counts and duplicates | `survey` |
 //! | second pass: the rows | `reader` |
 //! | errors | `fault` |
 
-mod census;
 mod columns;
 mod dialect;
 mod encoding;
 mod fault;
 mod filter;
-mod fingerprint;
 mod kinds;
 mod reader;
 mod reading;
 mod records;
-mod scan;
 mod screen;
-mod seen;
 mod source;
 mod survey;
-mod suspicion;
-mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -50,10 +42,9 @@ pub use encoding::parse_encoding;
 use encoding_rs::Encoding;
 pub use fault::{Fault, ReadError};
 pub use filter::{Comparison, Filter, FilterError};
-pub use fingerprint::Fingerprint;
 pub use reader::RowReader;
 pub use reading::Reading;
-pub use source::InputFile;
+pub use source::{Fingerprint, InputFile};
 pub use survey::{SkippedRows, Survey, survey_file, survey_stream};
 
 /// What the operator says about the input. What is not said is found.

@@ -4,16 +4,15 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::ReadingOptions;
+use super::columns::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::{Decoding, Utf8};
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
 use super::reading::{Beginning, Reading, Rows};
-use super::screen::{Verdict, Why};
-use super::seen::Seen;
+use super::screen::{Seen, Verdict, Why};
 use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
-use super::suspicion::Suspicion;
-use super::tally::SHOWN_ROWS;
+use super::survey::SHOWN_ROWS;
 use crate::error::Refusal;
 use crate::row::{Intent, Layout, Row, Skip};
 

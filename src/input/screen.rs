@@ -1,8 +1,11 @@
-//! What one row asks for: screened by the filters first, then by its ID. Whether an earlier row asked for the same
-//! invitation is known elsewhere.
+//! What one row asks for: [`Screen`] asks the filters first and the ID then, [`Seen`] knows whether an earlier row asked
+//! for the same invitation.
 //!
 //! A row with too many cells may be one whose text held the delimiter without quotes: then its cells have moved to the
-//! right. It is used as long as only one of its cells can be the ID that was meant.
+//! right. It is used as long as only one of its cells can be the ID that was meant, and no filter depends on which.
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use csv::ByteRecord;
 
@@ -204,4 +207,44 @@ fn begins_with_a_group(cell: &[u8]) -> bool {
 
 fn id_in(cell: &[u8]) -> Result<InvitationId, NotAnId> {
     std::str::from_utf8(cell).map_or(Err(NotAnId::Text), InvitationId::from_cell)
+}
+
+/// The invitations asked for so far.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// Of a surveyed file: the line of the first row for each ID that has several, 0 until it is reached.
+    FirstLines { duplicated: Arc<Vec<u64>>, lines: Vec<u64> },
+    /// Of a stream: all IDs.
+    Ids(HashSet<u64>),
+}
+
+impl Seen {
+    /// Begins for an input of which the IDs that several rows ask for are known, in order.
+    pub(super) fn in_file(duplicated: &Arc<Vec<u64>>) -> Self {
+        Self::FirstLines { duplicated: Arc::clone(duplicated), lines: vec![0; duplicated.len()] }
+    }
+
+    /// Begins for an input of which nothing is known.
+    pub(super) fn in_stream() -> Self {
+        Self::Ids(HashSet::new())
+    }
+
+    /// Decides about a row that asks for a cancellation, and remembers it.
+    pub(super) fn verdict(&mut self, line: u64, id: InvitationId) -> Verdict {
+        let earlier = match self {
+            Self::Ids(ids) => (!ids.insert(id.get())).then_some(None),
+            Self::FirstLines { duplicated, lines } => {
+                let place = duplicated.binary_search(&id.get()).ok();
+                match place.and_then(|place| lines.get_mut(place)) {
+                    None => None,
+                    Some(first) if *first == 0 => {
+                        *first = line;
+                        None
+                    }
+                    Some(first) => Some(Some(*first)),
+                }
+            }
+        };
+        earlier.map_or(Verdict::Cancel(id), |first| Verdict::Skip(Why::Duplicate(first)))
+    }
 }
