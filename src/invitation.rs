@@ -98,6 +98,11 @@ impl InvitationId {
         Self::new(number).ok_or(NotAnId::TooLarge)
     }
 
+    /// How many digits the number has.
+    pub(crate) fn digits(self) -> u32 {
+        self.0.ilog10() + 1
+    }
+
     /// The number, from 1 to [`i64::MAX`].
     pub fn get(self) -> u64 {
         self.0
@@ -140,6 +145,11 @@ impl NotAnId {
 /// Whether a character is a blank, or takes no room at all: what nobody sees at the edge of a cell.
 pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+}
+
+/// Whether a character is a quote, as programs write it or as word processors do.
+pub(crate) fn is_quote(character: char) -> bool {
+    QUOTES.iter().any(|(open, close)| character == *open || character == *close)
 }
 
 /// Takes the blanks off both ends of a cell.

@@ -1,12 +1,16 @@
 //! Makes text from outside harmless before anybody sees it: the one door between what a server says and a results
-//! cell, a log or a terminal.
+//! cell, a log or a terminal, and the one way in which messages quote what the operator wrote.
 
-use std::fmt;
+use std::path::Path;
 
 use crate::config::ApiKey;
 
 /// The most characters of a server's text that are kept: enough for a sentence, too few to fill a screen.
 pub const MAX_CHARACTERS: usize = 300;
+
+/// The most characters of the operator's text that a message quotes: enough to find it in the file, few enough for one
+/// line (chosen by us).
+const QUOTED_CHARACTERS: usize = 40;
 
 /// What stands where the API key stood.
 const MASK: &str = "[api key]";
@@ -58,16 +62,23 @@ fn is_invisible(character: char) -> bool {
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A list of things in words: `a`, `a and b`, `a, b and c`.
-pub fn enumerate<T: fmt::Display>(things: &[T]) -> String {
-    match things {
-        [] => String::new(),
-        [only] => only.to_string(),
-        [first @ .., last] => {
-            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
-            format!("{} and {last}", first.join(", "))
-        }
-    }
+/// Shows a piece of the operator's own text, such as a cell or a flag's value: quoted, short, and unable to disturb a
+/// terminal or a log line.
+pub fn quoted(text: &str) -> String {
+    let shown: String = shorten(text, QUOTED_CHARACTERS).chars().map(harmless).collect();
+    format!("\"{shown}\"")
+}
+
+/// Shows a path in the same way, but in whole.
+pub fn quoted_path(path: &Path) -> String {
+    let shown: String = path.to_string_lossy().chars().map(harmless).collect();
+    format!("\"{shown}\"")
+}
+
+/// Control characters, and those that turn the direction of writing, become blanks.
+fn harmless(character: char) -> char {
+    let turns = matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    if character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}') { ' ' } else { character }
 }
 
 #[cfg(test)]
@@ -105,9 +116,10 @@ mod tests {
     }
 
     #[test]
-    fn a_list_reads_as_a_person_would_write_it() {
-        assert_eq!(enumerate::<&str>(&[]), "");
-        assert_eq!(enumerate(&["a"]), "a");
-        assert_eq!(enumerate(&["a", "b", "c"]), "a, b and c");
+    fn quoted_text_is_short_and_has_no_control_characters() {
+        assert_eq!(quoted("a\u{1b}[31m\nb\u{202e}"), "\"a [31m b \"");
+        assert_eq!(quoted(&"é".repeat(41)), format!("\"{}…\"", "é".repeat(40)));
+        assert_eq!(quoted(&"é".repeat(40)), format!("\"{}\"", "é".repeat(40)));
+        assert_eq!(quoted_path(Path::new(&"é\t".repeat(41))), format!("\"{}\"", "é ".repeat(41)));
     }
 }

@@ -11,12 +11,9 @@ use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
 use crate::outcome::{Status, Summary};
-use crate::text::{Scrubber, shorten};
+use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, DryRun};
 use crate::verdict::Failure;
-
-/// The most characters that are shown of a cell: enough to find it in the file.
-const MAX_CELL_CHARACTERS: usize = 40;
 
 /// Surveys the input, checks the key, and says what a run would do. The summary counts as `not_attempted` what would be
 /// sent.
@@ -25,7 +22,9 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console:
     let survey = if Input::is_standard(args) {
         input::survey_stream(io::stdin(), &options)?
     } else {
-        input::survey_file(&args.input, &options)?.1
+        let (file, mut survey) = input::survey_file(&args.input, &options)?;
+        survey.find_duplicates(&file)?;
+        survey
     };
     let background = match output.path() {
         Some(results) => Some(Background::look(args, results, &survey, target)?),
@@ -78,14 +77,15 @@ fn planned(survey: &Survey, done: Summary) -> Summary {
 /// How the input was understood, so that a person can see at a glance whether it was understood right.
 fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
     let reading = &survey.reading;
-    let mut findings = vec![
-        ("input", format!("{:?}, {}", args.input, surveyed(survey))),
-        ("encoding", reading.encoding.name().to_owned()),
-        ("delimiter", delimiter_in_words(reading.layout.delimiter)),
-    ];
+    let mut findings = vec![("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey)))];
+    if let Some(fingerprint) = &survey.fingerprint {
+        findings.push(("sha256", fingerprint.hex()));
+    }
+    findings.push(("encoding", reading.encoding.name().to_owned()));
+    findings.push(("delimiter", delimiter_in_words(reading.layout.delimiter)));
     findings.push(("header", reading.header_line.map_or_else(|| "none".to_owned(), |line| format!("on line {line}"))));
     if let Some(column) = &reading.id_column {
-        findings.push(("ID column", format!("{} ({:?})", column.number, column.name)));
+        findings.push(("ID column", format!("{} ({})", column.number, quoted(&column.name))));
     }
     for (line, id) in &survey.samples {
         findings.push(("would send", format!("{id} (line {line})")));
@@ -93,7 +93,7 @@ fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
     for skipped in &survey.skipped {
         findings.push(("would skip", format!("{} {}: {}", HumanCount(skipped.rows), skipped.status, skipped.reason)));
         for (line, skip) in &skipped.examples {
-            let mut example = format!("  line {line}: {:?}", shorten(&skip.invitation_id, MAX_CELL_CHARACTERS));
+            let mut example = format!("  line {line}: {}", quoted(&skip.invitation_id));
             if skip.reason != skipped.reason {
                 example = format!("{example}, {}", skip.reason);
             }
@@ -106,6 +106,6 @@ fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
 fn delimiter_in_words(delimiter: u8) -> String {
     match delimiter {
         b'\t' => "tab".to_owned(),
-        other => format!("{:?}", char::from(other)),
+        other => quoted(&char::from(other).to_string()),
     }
 }

@@ -4,23 +4,38 @@
 //! a row that names a usual ID column is a header; with `--id-column NAME` the first row has to be one; with a number,
 //! or where there is but one column, it is one when the cell in question has a letter in it and no digit. Everything
 //! else is data, and if it is no ID, a result says so.
+//!
+//! A column that was found rather than named may be the wrong one, which its first cells tell: [`Suspicion`].
 
 use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::quoted::{listed, quoted};
+use super::fault::Fault;
+use super::reading::Reading;
+use super::screen::{Verdict, Why};
 use super::{HeaderOption, ReadingOptions};
 use crate::error::{Cause, Refusal};
 use crate::invitation::{InvitationId, without_blanks};
 use crate::outcome::Outcome;
 use crate::row::column_key;
+use crate::text::quoted;
 
 /// The usual names of the ID column, as [`column_key`] writes them.
 const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
 
-/// A name that many things have, and that counts only where there is none of the others.
+/// A name that many things have, and that counts only where no other column speaks of invitations: beside one that
+/// does, it is the key of somebody's database.
 const SHORT_ID_NAME: &str = "id";
+
+/// What a name holds that speaks of invitations, as [`column_key`] writes it: `Invite ID`, `imocha_invitation_id`.
+const INVITATION_STEM: &str = "invit";
+
+/// How many column names a message lists before it only counts them (chosen by us).
+const LISTED_NAMES: usize = 30;
+
+/// How many cells are looked at before a column is believed to hold IDs. The number is part of the contract.
+const LOOKED_AT_CELLS: usize = 100;
 
 /// The column that holds the invitation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +196,7 @@ impl Question<'_> {
         let mut candidates = positions(self.first, |name| ID_NAMES.contains(&column_key(name).as_str()));
         // A row with an ID in it is data, and its `ID` may be Indonesia.
         if candidates.is_empty() && !self.first.iter().any(|cell| is_id(cell)) {
-            candidates = positions(self.first, |name| column_key(name) == SHORT_ID_NAME);
+            candidates = self.called_id();
         }
         match (candidates.as_slice(), self.first) {
             ([index], _) => Ok(self.columns(*index, FirstRow::Header, Choice::Name)),
@@ -195,6 +210,16 @@ impl Question<'_> {
                 let refusal = Refusal::new(Cause::Input, self.here(&message));
                 Err(refusal.hint("say which with --id-column and its number"))
             }
+        }
+    }
+
+    /// The columns called `id`, and where there are any, those that may be meant instead.
+    fn called_id(&self) -> Vec<usize> {
+        let keys: Vec<String> = self.first.iter().map(|name| column_key(name)).collect();
+        if keys.iter().any(|key| key == SHORT_ID_NAME) {
+            positions(&keys, |key| key == SHORT_ID_NAME || key.contains(INVITATION_STEM))
+        } else {
+            Vec::new()
         }
     }
 
@@ -242,5 +267,106 @@ impl Question<'_> {
 
     pub(super) fn here(&self, message: &str) -> String {
         format!("{}, line {}: {message}", self.input, self.line)
+    }
+}
+
+/// Lists the names of columns.
+fn listed(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(LISTED_NAMES).map(|name| quoted(name)).collect();
+    if let Some(more) = names.len().checked_sub(LISTED_NAMES).filter(|more| *more > 0) {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
+}
+
+/// The first cells of the ID column, counted by whether they are IDs.
+///
+/// A file is judged by all of these cells before any is sent. A stream is judged by those that have come: the rows of
+/// its beginning together, and each one behind them before it is used. So a stream may have sent some rows of the wrong
+/// column, as long as most cells were IDs.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    column: Option<IdColumn>,
+    looked_at: usize,
+    wrong: Vec<(u64, String)>,
+    /// The line of the row that was looked at last.
+    line: u64,
+}
+
+impl Suspicion {
+    /// Begins to look, unless the operator has named the column, or nothing but its place speaks for any other.
+    pub(super) fn of(reading: &Reading) -> Self {
+        let may_err = |id: &&IdColumn| match id.choice {
+            Choice::Name => true,
+            Choice::Only => reading.header_line.is_some(),
+            Choice::Given | Choice::Results => false,
+        };
+        Self { column: reading.id_column.as_ref().filter(may_err).cloned(), looked_at: 0, wrong: Vec::new(), line: 0 }
+    }
+
+    /// Whether there is nothing more to look at.
+    pub(super) fn is_settled(&self) -> bool {
+        self.column.is_none() || self.looked_at == LOOKED_AT_CELLS
+    }
+
+    /// Looks at a row, if it is not filtered out and was not looked at before.
+    pub(super) fn look(&mut self, line: u64, verdict: Verdict, record: &ByteRecord) {
+        let Some(column) = &self.column else { return };
+        if self.is_settled() || line <= self.line {
+            return;
+        }
+        self.line = line;
+        if matches!(verdict, Verdict::Skip(Why::Filtered(_))) {
+            return;
+        }
+        self.looked_at += 1;
+        if let Verdict::Skip(Why::NotAnId(_) | Why::Short) = verdict {
+            let cell = record.get(column.number - 1).unwrap_or_default();
+            self.wrong.push((line, quoted(&String::from_utf8_lossy(cell))));
+        }
+    }
+
+    /// Whether most of what was looked at is no ID. One wrong cell is a wrong cell, not a wrong column.
+    fn is_founded(&self) -> bool {
+        self.wrong.len() > 1 && self.wrong.len() * 2 > self.looked_at
+    }
+
+    /// The fault of a column that has to be given up when some of its rows are gone already.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        let column = self.column.as_ref().filter(|_| self.is_founded())?;
+        let (wrong, looked_at) = (self.wrong.len(), self.looked_at);
+        Some(Fault::WrongColumn { column: column.number, wrong, looked_at })
+    }
+
+    /// Refuses the column if most of what was looked at is no ID, with two examples.
+    pub(super) fn check(&self, input: &str) -> Result<(), Refusal> {
+        let (Some(column), [first, second, ..], true) = (&self.column, self.wrong.as_slice(), self.is_founded()) else {
+            return Ok(());
+        };
+        let wrong = self.wrong.len();
+        let name = quoted(&column.name);
+        let message = format!(
+            "{input}: column {} {name} does not hold invitation IDs: {wrong} of its first {} cells are none, such as {} \
+             on line {} and {} on line {}",
+            column.number, self.looked_at, first.1, first.0, second.1, second.0
+        );
+        let other = match column.choice {
+            Choice::Only => "name the delimiter with --delimiter if these are several columns",
+            Choice::Name | Choice::Given | Choice::Results => "name the right column with --id-column",
+        };
+        let hint = format!("{other}, or insist on this column with --id-column {}", column.number);
+        Err(Refusal::new(Cause::Input, message).hint(hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_of_names_ends_with_a_count() {
+        let names: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+        assert!(listed(&names).ends_with("\"29\", and 2 more"));
+        assert_eq!(listed(&["a".to_owned(), String::new()]), "\"a\", \"\"");
     }
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use csv::ByteRecord;
 
 use super::encoding::Decoding;
-use super::kinds::refuse_separator_line;
-use super::quoted::quoted;
 use super::records::Records;
 use super::source::Bytes;
 use super::{ReadingOptions, columns};
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
+use crate::text::quoted;
 
 /// The delimiters that are looked for, the likelier first.
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -108,6 +107,13 @@ fn separator_line(text: &[u8]) -> Option<&str> {
     let line = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap_or(line);
     let (word, named) = line.split_once('=')?;
     word.eq_ignore_ascii_case("sep").then_some(named)
+}
+
+/// Refuses a `sep=` line that names no delimiter.
+fn refuse_separator_line(input: &str, named: &str) -> Refusal {
+    let message =
+        format!("{input}, line 1: sep= names {} as the delimiter, which is not one usable character", quoted(named));
+    Refusal::new(Cause::Input, message).hint("take the line out, or name the delimiter with --delimiter")
 }
 
 /// The candidate under which the first rows make most sense: first one that shows a column for the ID, then one that

@@ -7,9 +7,10 @@
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
-use super::quoted::quoted;
+use super::fault::Fault;
 use super::source::{Bytes, CHUNK_BYTES, Trouble};
 use crate::error::{Cause, Refusal};
+use crate::text::quoted;
 
 /// Finds the encoding that `--encoding` names.
 ///
@@ -65,13 +66,16 @@ impl Decoding {
         utf8: Utf8,
     ) -> Result<Self, Refusal> {
         let mark = Encoding::for_bom(sample);
+        if mark.is_none()
+            && given.is_none()
+            && let Some(label) = unmarked_utf_16(sample)
+        {
+            let message = format!("{input} looks like UTF-16 without a byte-order mark");
+            return Err(Refusal::new(Cause::Input, message).hint(format!("say --encoding {label}")));
+        }
         let (encoding, mark_bytes) = match (mark, given, utf8) {
             (Some(found), _, _) => found,
             (None, Some(given), _) => (given, 0),
-            (None, None, _) if let Some(label) = unmarked_utf_16(sample) => {
-                let message = format!("{input} looks like UTF-16 without a byte-order mark");
-                return Err(Refusal::new(Cause::Input, message).hint(format!("say --encoding {label}")));
-            }
             (None, None, Utf8::Broken) => (WINDOWS_1252, 0),
             (None, None, Utf8::Whole | Utf8::Unknown) => (UTF_8, 0),
         };
@@ -88,6 +92,12 @@ impl Decoding {
     /// Where the text begins.
     pub(super) fn text_offset(self) -> u64 {
         self.mark_bytes.try_into().unwrap_or_default()
+    }
+
+    /// What bytes mean that are none of this encoding: another name for it helps only where no mark overrules it.
+    fn undecodable(self) -> Fault {
+        let encoding = self.encoding.name();
+        if self.mark_bytes > 0 { Fault::BeliedMark { encoding } } else { Fault::Undecodable { encoding } }
     }
 
     /// Decodes the beginning of an input, to look at it; what is cut off at its end does not matter.
@@ -131,6 +141,8 @@ struct Pending {
     from: usize,
     to: usize,
     end: End,
+    /// What it means if the bytes are none of this encoding.
+    undecodable: Fault,
 }
 
 impl std::fmt::Debug for Pending {
@@ -153,7 +165,8 @@ impl Text {
     pub(super) fn new(bytes: Bytes, decoding: Decoding) -> Self {
         let decoder = (decoding.way == Way::Decoded).then(|| {
             let decoder = decoding.encoding.new_decoder_without_bom_handling();
-            Box::new(Pending { decoder, buffer: vec![0; CHUNK_BYTES], from: 0, to: 0, end: End::NotYet })
+            let undecodable = decoding.undecodable();
+            Box::new(Pending { decoder, buffer: vec![0; CHUNK_BYTES], from: 0, to: 0, end: End::NotYet, undecodable })
         });
         Self { bytes, decoder }
     }
@@ -173,7 +186,7 @@ impl Pending {
         loop {
             match self.end {
                 End::OfText => return Ok(0),
-                End::BadBytes => return Err(Trouble::Undecodable(self.decoder.encoding().name())),
+                End::BadBytes => return Err(Trouble::Malformed(self.undecodable)),
                 End::NotYet if self.from == self.to => {
                     self.from = 0;
                     self.to = bytes.read(&mut self.buffer)?;

@@ -1,7 +1,7 @@
 //! What can end the reading of an input: errors that name the file, the line and, as a hint, the remedy.
 //!
 //! A row whose ID is wrong is not here: it is a result. These are faults after which it is no longer certain where a
-//! row begins or ends, so that nothing behind them may be sent.
+//! row begins or ends, or which of its cells is the ID, so that nothing behind them may be sent.
 
 use std::io;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub enum ReadError {
         /// The input, as messages name it.
         input: Arc<str>,
     },
-    /// The text cannot be cut into rows with certainty.
+    /// What the text asks for is not certain.
     #[error("{input}, line {line}: {fault}")]
     Malformed {
         /// The input, as messages name it.
@@ -40,7 +40,7 @@ pub enum ReadError {
     },
 }
 
-/// A place where the text cannot be cut into rows with certainty.
+/// A place behind which it is no longer certain what is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Fault {
     /// A cell begins with a quote, and the input ends within it.
@@ -61,6 +61,16 @@ pub enum Fault {
         /// The ID in the line below.
         id: u64,
     },
+    /// Most cells of the ID column, which was found rather than named, are no IDs.
+    #[error("column {column} does not hold invitation IDs: {wrong} of its first {looked_at} cells are none")]
+    WrongColumn {
+        /// The number of the column, from 1.
+        column: usize,
+        /// How many cells are no IDs.
+        wrong: usize,
+        /// How many cells were looked at.
+        looked_at: usize,
+    },
     /// A row without end.
     #[error("the row that begins here is longer than {} MiB", limit / (1024 * 1024))]
     TooLong {
@@ -70,6 +80,12 @@ pub enum Fault {
     /// Bytes that mean nothing in the encoding.
     #[error("bytes that mean nothing in {encoding}")]
     Undecodable {
+        /// The name of the encoding.
+        encoding: &'static str,
+    },
+    /// Bytes that mean nothing in the encoding that the byte-order mark names.
+    #[error("bytes that mean nothing in {encoding}, which the byte-order mark at the beginning names")]
+    BeliedMark {
         /// The name of the encoding.
         encoding: &'static str,
     },
@@ -92,7 +108,11 @@ impl Fault {
             Self::JoinedRows { .. } => {
                 "look for a quote too many on that line, or take the lines out of the cell if they belong to it"
             }
+            Self::WrongColumn { .. } => {
+                "name the right column with --id-column, or insist on this one with --id-column and its number"
+            }
             Self::Undecodable { .. } => "export the file again as UTF-8, or name its encoding with --encoding",
+            Self::BeliedMark { .. } => "export the file again as UTF-8",
             Self::UncertainEnd => "export the file again with standard CSV quoting",
         }
     }

@@ -6,9 +6,9 @@ use csv::ByteRecord;
 use thiserror::Error;
 
 use super::columns::{Named, Question, named};
-use super::quoted::quoted;
 use crate::error::{Cause, Refusal};
 use crate::invitation::without_blanks;
+use crate::text::quoted;
 
 /// One condition of `--where`: `COLUMN=VALUE` or `COLUMN!=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,10 +93,33 @@ impl Filter {
     }
 }
 
+/// What a filter says about a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The row is meant.
+    Passes,
+    /// The row is not meant.
+    Fails,
+    /// It cannot be said which of the row's cells is the one to compare.
+    Uncertain,
+}
+
 impl ResolvedFilter {
-    /// Whether a row is meant. A cell that is missing is empty.
-    pub(super) fn lets_through(&self, record: &ByteRecord) -> bool {
-        let cell = self.cell(record);
+    /// Whether a row is meant that has `extra` cells too many. A cell that is missing is empty.
+    ///
+    /// Each cell too many may come from a delimiter without quotes further left, and have pushed the cell in question
+    /// one column to the right. Whichever it is, the answer has to be the same. The first cell cannot have moved.
+    pub(super) fn answer(&self, record: &ByteRecord, extra: usize) -> Answer {
+        let candidates = if self.index == 0 { 1 } else { 1 + extra };
+        let indices = self.index..self.index + candidates;
+        match indices.filter(|index| self.holds(cell(record, *index))).count() {
+            0 => Answer::Fails,
+            passing if passing == candidates => Answer::Passes,
+            _ => Answer::Uncertain,
+        }
+    }
+
+    fn holds(&self, cell: &str) -> bool {
         let equal = cell.eq_ignore_ascii_case(&self.filter.value)
             || (!cell.is_ascii() || !self.lowercase.is_ascii()) && cell.to_lowercase() == self.lowercase;
         equal == (self.filter.comparison == Comparison::Equal)
@@ -104,7 +127,7 @@ impl ResolvedFilter {
 
     /// Why a row is not meant, in one line.
     pub(super) fn reason(&self, record: &ByteRecord) -> String {
-        format!("{}: the cell is {}", self.summary(), quoted(self.cell(record)))
+        format!("{}: the cell is {}", self.summary(), quoted(cell(record, self.index)))
     }
 
     /// Why rows are not meant.
@@ -112,11 +135,11 @@ impl ResolvedFilter {
         let Filter { column, value, .. } = &self.filter;
         format!("excluded by --where {}", quoted(&format!("{column}{}{value}", self.filter.sign())))
     }
+}
 
-    fn cell<'a>(&self, record: &'a ByteRecord) -> &'a str {
-        let cell = record.get(self.index).unwrap_or_default();
-        without_blanks(std::str::from_utf8(cell).unwrap_or_default())
-    }
+fn cell(record: &ByteRecord, index: usize) -> &str {
+    let cell = record.get(index).unwrap_or_default();
+    without_blanks(std::str::from_utf8(cell).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Files that are no CSV at all, recognised by their first bytes, each with its own sentence.
 
-use super::quoted::quoted;
 use crate::error::{Cause, Refusal};
 
 const EXPORT_FROM_EXCEL: &str =
@@ -77,11 +76,4 @@ fn is_json(text: &[u8]) -> bool {
         b'[' => matches!(next, None | Some(b'{' | b'[' | b']' | b'"' | b'0'..=b'9' | b'-')),
         _ => false,
     }
-}
-
-/// Refuses a `sep=` line that names no delimiter.
-pub(super) fn refuse_separator_line(input: &str, named: &str) -> Refusal {
-    let message =
-        format!("{input}, line 1: sep= names {} as the delimiter, which is not one usable character", quoted(named));
-    Refusal::new(Cause::Input, message).hint("take the line out, or name the delimiter with --delimiter")
 }

@@ -8,44 +8,33 @@
 //!
 //! | step | file |
 //! | --- | --- |
-//! | bytes, of a file that must not change or of a stream | `source` |
+//! | bytes, of a file that must not change or of a stream; SHA-256, and whether all of them are UTF-8 | `source` |
 //! | what is no CSV at all | `kinds` |
-//! | SHA-256, and whether every byte is UTF-8 | `fingerprint` |
 //! | text as UTF-8 | `encoding` |
-//! | rows, with their lines and strict quotes | `scan` |
-//! | cells | `records` |
+//! | rows, with their lines and strict quotes, and cells | `records` |
 //! | delimiter and `sep=` line | `dialect` |
-//! | header and ID column | `columns`, `suspicion` |
+//! | header and ID column, and whether it holds IDs | `columns` |
 //! | `--where` | `filter` |
 //! | all of this settled for one input | `reading` |
-//! | what a row asks for, and whether one before it asked for the same | `screen`, `seen` |
-//! | first pass: counts and duplicates | `survey`, `census`, `tally` |
+//! | what a row asks for, and whether one before it asked for the same | `screen` |
+//! | first pass: counts and duplicates | `survey` |
 //! | second pass: the rows | `reader` |
-//! | errors, and cells as they are shown in them | `fault`, `quoted` |
+//! | errors | `fault` |
 
-mod census;
 mod columns;
 mod dialect;
 mod encoding;
 mod fault;
 mod filter;
-mod fingerprint;
 mod kinds;
-mod quoted;
 mod reader;
 mod reading;
 mod records;
-mod scan;
 mod screen;
-mod seen;
 mod source;
 mod survey;
-mod suspicion;
-mod tally;
 #[cfg(test)]
 mod tests;
-
-use std::path::PathBuf;
 
 pub use columns::{Choice, IdColumn};
 pub use dialect::parse_delimiter;
@@ -53,20 +42,10 @@ pub use encoding::parse_encoding;
 use encoding_rs::Encoding;
 pub use fault::{Fault, ReadError};
 pub use filter::{Comparison, Filter, FilterError};
-pub use fingerprint::Fingerprint;
 pub use reader::RowReader;
 pub use reading::Reading;
-pub use source::InputFile;
+pub use source::{Fingerprint, InputFile};
 pub use survey::{SkippedRows, Survey, survey_file, survey_stream};
-
-/// Where the input is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// In a file, which is read twice.
-    File(PathBuf),
-    /// On standard input, which is read once.
-    StandardInput,
-}
 
 /// What the operator says about the input. What is not said is found.
 #[derive(Debug, Clone, Default)]

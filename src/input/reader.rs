@@ -4,16 +4,15 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::ReadingOptions;
+use super::columns::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::{Decoding, Utf8};
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
 use super::reading::{Beginning, Reading, Rows};
-use super::screen::{Verdict, Why};
-use super::seen::Seen;
+use super::screen::{Seen, Verdict, Why};
 use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
-use super::suspicion::Suspicion;
-use super::tally::SHOWN_ROWS;
+use super::survey::SHOWN_ROWS;
 use crate::error::Refusal;
 use crate::row::{Intent, Layout, Row, Skip};
 
@@ -26,6 +25,8 @@ pub struct RowReader {
     rows: Rows,
     reading: Reading,
     seen: Seen,
+    /// Against the column of a stream. A survey has looked at that of a file.
+    suspicion: Option<Box<Suspicion>>,
     state: State,
 }
 
@@ -50,13 +51,14 @@ impl RowReader {
         let bytes = file.bytes_from(reading.decoding.text_offset())?;
         let rows = Rows::again(bytes, file.name(), &reading)?;
         let seen = Seen::in_file(&reading.duplicated);
-        Ok(Self { rows, reading, seen, state: State::Reading })
+        Ok(Self { rows, reading, seen, suspicion: None, state: State::Reading })
     }
 
-    /// Reads a stream, which nobody has surveyed. It waits for two lines or for 64 KiB, never for the end.
+    /// Reads a stream, which nobody has surveyed. It waits for two lines with text or for 64 KiB, never for the end.
     ///
     /// What only a survey can know is done without: the encoding is decided row by row where nothing tells it, a
-    /// duplicate does not name the first line, and the layout always has room for cells beyond the header's width.
+    /// duplicate does not name the first line, and the layout always has room for cells beyond the header's width. That
+    /// most cells of the ID column are no IDs can show itself when the first rows are gone; then the reading ends there.
     ///
     /// # Errors
     ///
@@ -72,8 +74,10 @@ impl RowReader {
         let bytes = Bytes::Stream(Box::new(Cursor::new(text).chain(stream)));
         let (mut reading, rows) = Beginning { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
         reading.layout.extra_cells = true;
-        check_sample(&input, &sample, &reading)?;
-        Ok(Self { rows, reading, seen: Seen::in_stream(), state: State::Reading })
+        let suspicion = suspicion_of(&sample, &reading);
+        suspicion.check(&input)?;
+        let suspicion = Some(Box::new(suspicion));
+        Ok(Self { rows, reading, seen: Seen::in_stream(), suspicion, state: State::Reading })
     }
 
     /// The form that the results repeat.
@@ -93,10 +97,18 @@ impl RowReader {
 
     /// Goes to the next row and decides about it.
     pub(super) fn advance(&mut self) -> Result<Option<(u64, Verdict)>, ReadError> {
-        Ok(self.rows.next()?.map(|(line, verdict)| match verdict {
-            Verdict::Cancel(id) => (line, self.seen.verdict(line, id)),
-            Verdict::Skip(_) => (line, verdict),
-        }))
+        let Some((line, verdict)) = self.rows.next()? else { return Ok(None) };
+        if let Some(suspicion) = &mut self.suspicion {
+            suspicion.look(line, verdict, self.rows.record());
+            if let Some(fault) = suspicion.fault() {
+                return Err(self.rows.malformed(line, fault));
+            }
+        }
+        let verdict = match verdict {
+            Verdict::Cancel(id) => self.seen.verdict(line, id),
+            Verdict::Skip(_) => verdict,
+        };
+        Ok(Some((line, verdict)))
     }
 
     pub(super) fn rows(&self) -> &Rows {
@@ -158,8 +170,7 @@ fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
             }
             Ok(count) => filled += count,
         }
-        let lines = memchr::memchr2_iter(b'\n', b'\r', buffer.get(..filled).unwrap_or_default()).count();
-        if lines >= 2 {
+        if whole_lines(buffer.get(..filled).unwrap_or_default()) >= 2 {
             break;
         }
     }
@@ -167,11 +178,20 @@ fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
     Ok((buffer, extent))
 }
 
+/// Counts the lines that have come to their end and on which something stands; a byte-order mark and the zeros of UTF-16
+/// are nothing.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let is_text = |byte: &u8| !matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF);
+    let end = memchr::memrchr2(b'\n', b'\r', bytes).unwrap_or(0);
+    let lines = bytes.get(..end).unwrap_or_default().split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.filter(|line| line.iter().any(is_text)).count()
+}
+
 /// Looks at what has come of a stream, for there is no survey to find the wrong column out.
-fn check_sample(input: &str, sample: &Sample, reading: &Reading) -> Result<(), Refusal> {
+fn suspicion_of(sample: &Sample, reading: &Reading) -> Suspicion {
     let mut suspicion = Suspicion::of(reading);
     for (line, record) in sample.records(reading.layout.delimiter).into_iter().skip(reading.preamble) {
         suspicion.look(line, reading.screen.verdict(&record), &record);
     }
-    suspicion.check(input)
+    suspicion
 }

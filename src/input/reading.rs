@@ -31,7 +31,7 @@ pub struct Reading {
     pub(super) decoding: Decoding,
     /// How many records stand before the first row: a `sep=` line, a header.
     pub(super) preamble: usize,
-    pub(super) screen: Screen,
+    pub(super) screen: Arc<Screen>,
     /// The IDs that more than one row asks for, in order; empty where the input was not surveyed.
     pub(super) duplicated: Arc<Vec<u64>>,
 }
@@ -40,7 +40,7 @@ pub struct Reading {
 #[derive(Debug)]
 pub(super) struct Rows {
     records: Records,
-    screen: Screen,
+    screen: Arc<Screen>,
     /// A first row that is no header, read to settle that.
     waiting: Option<u64>,
     record: ByteRecord,
@@ -80,14 +80,14 @@ impl Beginning<'_> {
         let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
         let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
         let id_column = columns.map(|columns| columns.id);
-        let screen = Screen {
+        let screen = Arc::new(Screen {
             id_index: id_column.as_ref().map_or(0, |id| id.number - 1),
             id_name: id_column.as_ref().map_or_else(String::new, |id| id.name.clone()),
             width: names.len(),
             delimiter: dialect.delimiter,
             first_row,
             filters,
-        };
+        });
         if let (Some(line), FirstRow::Header) = (first_line, first_row)
             && let Some(id) = screen.joined_rows(records.text(), first_row)
         {
@@ -105,7 +105,7 @@ impl Beginning<'_> {
             },
             decoding,
             preamble: separator_lines + usize::from(first_row == FirstRow::Header),
-            screen: screen.clone(),
+            screen: Arc::clone(&screen),
             duplicated: Arc::default(),
         };
         let waiting = first_line.filter(|_| first_row == FirstRow::Data);
@@ -129,7 +129,7 @@ impl Rows {
         for _ in 0..reading.preamble {
             records.read(&mut record)?;
         }
-        Ok(Self { records, screen: reading.screen.clone(), waiting: None, record })
+        Ok(Self { records, screen: Arc::clone(&reading.screen), waiting: None, record })
     }
 
     /// Goes to the next row and says on which line it begins and what it asks for.
@@ -142,7 +142,7 @@ impl Rows {
             },
         };
         if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
-            return Err(self.records.malformed(line, Fault::JoinedRows { id: id.get() }));
+            return Err(self.malformed(line, Fault::JoinedRows { id: id.get() }));
         }
         Ok(Some((line, self.screen.verdict(&self.record))))
     }
@@ -150,6 +150,11 @@ impl Rows {
     /// The cells of the current row.
     pub(super) fn record(&self) -> &ByteRecord {
         &self.record
+    }
+
+    /// An error about the row that begins on this line.
+    pub(super) fn malformed(&self, line: u64, fault: Fault) -> ReadError {
+        self.records.malformed(line, fault)
     }
 
     pub(super) fn screen(&self) -> &Screen {

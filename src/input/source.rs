@@ -1,18 +1,22 @@
 //! Where the bytes come from: a file that must stay as it is, or a stream that is read once.
 //!
 //! A file is opened once and every pass reads that same handle, so that a file put in its place cannot slip in between
-//! the survey and the run; and it is looked at after every read, so that one that is written to is noticed.
+//! the survey and the run; and it is looked at after every read, so that one that is written to is noticed. By its
+//! [`Fingerprint`] it is known again in a later run.
 
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::fault::ReadError;
-use super::quoted::quoted_path;
+use sha2::{Digest, Sha256};
+
+use super::encoding::Utf8;
+use super::fault::{Fault, ReadError};
 use crate::error::{Cause, Refusal};
+use crate::text::quoted_path;
 
 /// How many bytes are read at once, and how often a file is looked at again: large enough that neither costs anything
 /// measurable, small enough that a change is noticed within a few thousand rows (chosen by us).
@@ -25,7 +29,6 @@ pub(super) const STANDARD_INPUT: &str = "standard input";
 #[derive(Debug)]
 pub struct InputFile {
     file: File,
-    path: PathBuf,
     name: Arc<str>,
     stamp: Stamp,
 }
@@ -71,12 +74,7 @@ impl InputFile {
         }
         let file = File::open(path).map_err(unreadable)?;
         let stamp = Stamp::of(&file).map_err(unreadable)?;
-        Ok(Self { file, path: path.to_owned(), name: shown.into(), stamp })
-    }
-
-    /// The path by which the file was opened.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file, name: shown.into(), stamp })
     }
 
     /// Makes sure that the file is still as it was when it was opened; for use when some time has passed since.
@@ -120,7 +118,7 @@ pub(super) enum Bytes {
 pub(super) enum Trouble {
     Io(io::Error),
     Changed,
-    Undecodable(&'static str),
+    Malformed(Fault),
 }
 
 impl Bytes {
@@ -158,9 +156,7 @@ impl Trouble {
         match self {
             Self::Io(source) => ReadError::Io { input, source },
             Self::Changed => ReadError::Changed { input },
-            Self::Undecodable(encoding) => {
-                ReadError::Malformed { input, line, fault: super::fault::Fault::Undecodable { encoding } }
-            }
+            Self::Malformed(fault) => ReadError::Malformed { input, line, fault },
         }
     }
 }
@@ -171,5 +167,62 @@ impl fmt::Debug for Bytes {
             Self::File { .. } => "Bytes::File",
             Self::Stream(_) => "Bytes::Stream",
         })
+    }
+}
+
+/// By what an input file is known again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// The SHA-256 of all its bytes.
+    pub sha256: [u8; 32],
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// When it was last written to, where the system knows.
+    pub modified: Option<SystemTime>,
+}
+
+impl Fingerprint {
+    /// The SHA-256 as `sha256sum` shows it.
+    pub fn hex(&self) -> String {
+        let digits = self.sha256.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    }
+
+    /// Reads a file from beginning to end, and finds out whether every byte of it is UTF-8.
+    pub(super) fn take(file: &InputFile) -> Result<(Self, Utf8), ReadError> {
+        let mut bytes = file.bytes_from(0)?;
+        let mut hash = Sha256::new();
+        let mut utf8 = Utf8::Whole;
+        let mut buffer = vec![0; CHUNK_BYTES];
+        // The beginning of a character that goes on in the next chunk.
+        let mut kept = 0;
+        loop {
+            let room = buffer.get_mut(kept..).unwrap_or_default();
+            let count = bytes.read(room).map_err(|trouble| trouble.at(file.name(), 1))?;
+            hash.update(room.get(..count).unwrap_or_default());
+            if count == 0 {
+                break;
+            }
+            let filled = kept + count;
+            let incomplete = incomplete_end(buffer.get(..filled).unwrap_or_default());
+            kept = incomplete.filter(|_| utf8 == Utf8::Whole).unwrap_or_else(|| {
+                utf8 = Utf8::Broken;
+                0
+            });
+            buffer.copy_within(filled - kept..filled, 0);
+        }
+        if kept > 0 {
+            utf8 = Utf8::Broken;
+        }
+        let stamp = file.stamp();
+        Ok((Self { sha256: hash.finalize().into(), bytes: stamp.bytes, modified: stamp.modified }, utf8))
+    }
+}
+
+/// How many bytes at the end are the beginning of a character; none where the bytes are not UTF-8.
+fn incomplete_end(bytes: &[u8]) -> Option<usize> {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => Some(0),
+        Err(error) => error.error_len().is_none().then(|| bytes.len() - error.valid_up_to()),
     }
 }

@@ -1,24 +1,35 @@
 //! The survey: one look at the whole input before anything is sent, so that the prompt, the guards, `--dry-run` and the
 //! progress bar know the truth.
+//!
+//! Of a file, [`Census`] also finds the invitations that more than one row asks for. Their IDs are collected in one
+//! list, sorted, and only those are kept that stand in it twice: 8 bytes a row while it lasts, no bad case, and five
+//! times as fast as a hash set.
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::ReadingOptions;
-use super::census::{Census, Counted};
+use super::columns::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::Decoding;
-use super::fingerprint::Fingerprint;
+use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
 use super::reader::RowReader;
-use super::reading::{Beginning, Reading};
-use super::screen::Why;
-use super::source::{CHUNK_BYTES, InputFile};
-use super::tally::Tally;
+use super::reading::{Beginning, Reading, Rows};
+use super::screen::{Verdict, Why};
+use super::source::{CHUNK_BYTES, Fingerprint, InputFile};
 use crate::error::Refusal;
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
 use crate::row::Skip;
+
+/// How many rows are shown of each kind (chosen by us: one screen).
+pub(super) const SHOWN_ROWS: usize = 3;
+
+/// The most IDs for which room is made before they are there (128 MiB, of which only what is used becomes memory).
+/// Chosen by us.
+const MOST_RESERVED_IDS: usize = 16 * 1024 * 1024;
 
 /// What the whole input asks for.
 #[derive(Debug, Clone)]
@@ -56,8 +67,24 @@ pub struct SkippedRows {
     pub reason: String,
     /// How many they are.
     pub rows: u64,
-    /// The first few of them, each with its line.
+    /// The first few of them, each with its line. For the duplicates of a file they are there once
+    /// [`Survey::find_duplicates`] has looked for them.
     pub examples: Vec<(u64, Skip)>,
+}
+
+impl Survey {
+    /// Finds the first few duplicates of a surveyed file, for a person to look at. It takes another look at the file, up
+    /// to the last of them; a run that shows none is spared it.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or has changed.
+    pub fn find_duplicates(&mut self, file: &InputFile) -> Result<(), ReadError> {
+        if let Some(group) = self.skipped.iter_mut().find(|group| group.status == Status::Duplicate) {
+            group.examples = RowReader::again(file, self.reading.clone())?.first_duplicates()?;
+        }
+        Ok(())
+    }
 }
 
 /// Opens a file and surveys it.
@@ -84,8 +111,7 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     let counted = Census::new(reading, &beginning, fingerprint.bytes).take(rows, file.name())?;
     let Counted { reading, mut tally, duplicates } = counted;
     if duplicates > 0 {
-        let examples = RowReader::again(&file, reading.clone())?.first_duplicates()?;
-        tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)), examples);
+        tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
     }
     let survey = tally.survey(reading, Some(fingerprint));
     Ok((file, survey))
@@ -104,4 +130,167 @@ pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOption
         tally.count(line, verdict, reader.rows());
     }
     Ok(tally.survey(reader.reading().clone(), None))
+}
+
+/// A count under way.
+#[derive(Debug)]
+pub(super) struct Census {
+    reading: Reading,
+    ids: Vec<u64>,
+}
+
+/// A count that is finished.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) reading: Reading,
+    pub(super) tally: Tally,
+    /// Rows that ask for an invitation which an earlier row asks for. The tally has them as asking for it.
+    pub(super) duplicates: u64,
+}
+
+impl Census {
+    /// Begins to count a file of `bytes` bytes, of which `beginning` are the first.
+    pub(super) fn new(reading: Reading, beginning: &[u8], bytes: u64) -> Self {
+        let lines = memchr::memchr2_iter(b'\n', b'\r', beginning).count() + 1;
+        let parts = usize::try_from(bytes).unwrap_or(usize::MAX) / beginning.len().max(1) + 1;
+        let expected = parts.saturating_mul(lines).min(MOST_RESERVED_IDS);
+        let mut ids = Vec::new();
+        ids.reserve_exact(expected);
+        Self { reading, ids }
+    }
+
+    /// Counts all rows.
+    pub(super) fn take(mut self, mut rows: Rows, input: &str) -> Result<Counted, Refusal> {
+        let mut tally = Tally::default();
+        let mut suspicion = Suspicion::of(&self.reading);
+        while let Some((line, verdict)) = rows.next()? {
+            if !suspicion.is_settled() {
+                suspicion.look(line, verdict, rows.record());
+                if suspicion.is_settled() {
+                    suspicion.check(input)?;
+                }
+            }
+            if let Verdict::Cancel(id) = verdict {
+                self.collect(id.get());
+            }
+            self.reading.layout.extra_cells |= rows.record().len() > self.reading.layout.columns.len();
+            tally.count(line, verdict, &rows);
+        }
+        suspicion.check(input)?;
+        let (duplicated, duplicates) = duplicated(self.ids);
+        self.reading.duplicated = Arc::new(duplicated);
+        Ok(Counted { reading: self.reading, tally, duplicates })
+    }
+
+    /// Grows by an eighth rather than to the double, for the list is most of the memory.
+    fn collect(&mut self, id: u64) {
+        if self.ids.len() == self.ids.capacity() {
+            self.ids.reserve_exact(self.ids.len() / 8 + 1024);
+        }
+        self.ids.push(id);
+    }
+}
+
+/// The IDs that stand more than once in a list, in order, and how many entries of it are too many.
+fn duplicated(mut ids: Vec<u64>) -> (Vec<u64>, u64) {
+    ids.sort_unstable();
+    let mut found = Vec::new();
+    let mut too_many = 0;
+    for pair in ids.windows(2) {
+        if let [first, second] = pair
+            && first == second
+        {
+            too_many += 1;
+            if found.last() != Some(first) {
+                found.push(*first);
+            }
+        }
+    }
+    (found, too_many)
+}
+
+/// The counts so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    asked: u64,
+    first: Option<InvitationId>,
+    last: Option<InvitationId>,
+    samples: Vec<(u64, InvitationId)>,
+    skipped: Vec<(Why, SkippedRows)>,
+}
+
+impl Tally {
+    /// Counts the current row.
+    pub(super) fn count(&mut self, line: u64, verdict: Verdict, rows: &Rows) {
+        match verdict {
+            Verdict::Cancel(id) => self.count_cancel(line, id),
+            Verdict::Skip(why) => self.count_skip(line, why, rows),
+        }
+    }
+
+    fn count_cancel(&mut self, line: u64, id: InvitationId) {
+        self.asked += 1;
+        self.first = self.first.or(Some(id));
+        self.last = Some(id);
+        if self.samples.len() < SHOWN_ROWS && self.samples.iter().all(|(_, shown)| *shown != id) {
+            self.samples.push((line, id));
+        }
+    }
+
+    fn count_skip(&mut self, line: u64, why: Why, rows: &Rows) {
+        let known = self.skipped.iter_mut().position(|(known, _)| known.is_like(why));
+        let index = known.unwrap_or_else(|| {
+            let reason = rows.screen().summary(why);
+            self.skipped.push((why, SkippedRows { status: why.status(), reason, rows: 0, examples: Vec::new() }));
+            self.skipped.len() - 1
+        });
+        if let Some((_, group)) = self.skipped.get_mut(index) {
+            group.rows += 1;
+            if group.examples.len() < SHOWN_ROWS {
+                group.examples.push((line, rows.screen().skip(why, rows.record())));
+            }
+        }
+    }
+
+    /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.
+    pub(super) fn count_duplicates(&mut self, rows: u64, reason: String) {
+        self.asked -= rows;
+        let group = SkippedRows { status: Status::Duplicate, reason, rows, examples: Vec::new() };
+        self.skipped.push((Why::Duplicate(None), group));
+    }
+
+    /// Sums up.
+    pub(super) fn survey(self, reading: Reading, fingerprint: Option<Fingerprint>) -> Survey {
+        let rows_that_are = |status: Status| {
+            let groups = self.skipped.iter().filter(|(_, group)| group.status == status);
+            groups.map(|(_, group)| group.rows).sum::<u64>()
+        };
+        let (invalid, duplicates) = (rows_that_are(Status::InvalidId), rows_that_are(Status::Duplicate));
+        let filtered = rows_that_are(Status::Filtered);
+        Survey {
+            reading,
+            rows: self.asked + invalid + duplicates + filtered,
+            eligible: self.asked,
+            invalid,
+            duplicates,
+            filtered,
+            first: self.first,
+            last: self.last,
+            samples: self.samples,
+            skipped: self.skipped.into_iter().map(|(_, group)| group).collect(),
+            fingerprint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_stands_three_times_is_two_too_many() {
+        assert_eq!(duplicated(vec![5, 3, 5, 1, 5, 1]), (vec![1, 5], 3));
+        assert_eq!(duplicated(vec![2, 1]), (vec![], 0));
+        assert_eq!(duplicated(vec![]), (vec![], 0));
+    }
 }

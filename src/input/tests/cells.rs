@@ -59,9 +59,11 @@ fn a_row_with_too_many_cells_is_not_sent_where_the_id_may_have_moved() {
     let (_, found) = read(text);
     assert_eq!(
         brief(&found),
-        ["2 invalid_id \" 34\"", "3 5", "4 invalid_id \"6\"", "5 invalid_id \" 2\"", "6 7", "7 9"]
+        ["2 invalid_id \" 34\"", "3 invalid_id \"5\"", "4 invalid_id \"6\"", "5 invalid_id \" 2\"", "6 7", "7 9"]
     );
-    assert!(reason(&found[0]).contains("more cells than the header"));
+    assert!(reason(&found[1]).contains("more cells than the header"));
+    assert_eq!(rows("address,id,note\n12, 34,5,\nHome,6,x\n"), ["2 invalid_id \" 34\"", "3 6"]);
+    assert_eq!(rows("address,id,note\nHome,5,x,\nHome,6,\n"), ["2 5", "3 6"]);
 }
 
 #[test]
@@ -72,6 +74,41 @@ fn a_number_with_thousands_separators_but_without_quotes_is_not_sent_in_part() {
     assert_eq!(rows_with("2,932,950\n2,932,951\n", &given), ["1 invalid_id \"2\"", "2 invalid_id \"2\""]);
     assert_eq!(rows("id,name\n2,932,950\n3,Ann\n4,Bob\n")[0], "2 invalid_id \"2\"");
     assert_eq!(rows("id,score\n2,932\n3,100\n"), ["2 2", "3 3"]);
+}
+
+#[test]
+fn what_spreadsheets_write_around_a_number_does_not_hide_its_thousands_separators() {
+    let texts = [
+        "'2,932,951",
+        "\u{a0}2,932,952",
+        "2,932\u{a0}",
+        "2,932.0",
+        "932,950.00",
+        "2, 932,953",
+        "\u{200b}002,\u{200b}932,954",
+        "\"2\",'932'",
+        "29,32,955.00",
+    ];
+    for text in texts {
+        for (header, filler) in [("testInvitationId", ""), ("id,name", ",x,y")] {
+            let all = format!("{header}\n{text}{filler}\n2932956,\n2932957,\n2932958,\n");
+            let (_, found) = read(&all);
+            assert!(reason(&found[0]).contains("thousands separators"), "{all}");
+            assert_eq!(brief(&found)[1..], ["3 2932956", "4 2932957", "5 2932958"]);
+        }
+        let given = ReadingOptions { id_column: Some("1".to_owned()), delimiter: Some(b','), ..no_header() };
+        assert!(rows_with(text, &given)[0].starts_with("1 invalid_id"), "{text}");
+    }
+    assert_eq!(rows("id,name\n2932950,932 Main St,x\n5,9 Main St,x\n"), ["2 2932950", "3 5"]);
+}
+
+#[test]
+fn two_ids_on_one_line_of_a_single_column_are_not_sent_one_without_the_other() {
+    let text = "testInvitationId\n2932950,2932951\n2932952,\n2932953,done\n2932954,,2932955\n";
+    let (_, found) = read(text);
+    assert_eq!(brief(&found), ["2 invalid_id \"2932950\"", "3 2932952", "4 2932953", "5 invalid_id \"2932954\""]);
+    assert!(reason(&found[0]).contains("give each ID its own row"));
+    assert_eq!(rows("2932949\n2932950,2932951\n"), ["1 2932949", "2 invalid_id \"2932950\""]);
 }
 
 #[test]
@@ -89,8 +126,19 @@ fn a_duplicate_is_found_by_number_and_names_the_first_line() {
         (group.status, group.rows, group.reason.as_str()),
         (Status::Duplicate, 3, "same invitation as an earlier line")
     );
-    assert_eq!(group.examples[1].0, 5);
-    assert_eq!(group.examples[1].1.reason, "same invitation as line 3");
+}
+
+#[test]
+fn examples_of_duplicates_are_looked_for_when_somebody_asks() {
+    let given = given("id,n\n81,a\n082,b\n'081,c\n82.0,d\n081,e\n83,f\n81,g\nx,h\n");
+    let (file, mut survey) = survey_file(&given.path, &options()).unwrap();
+    let before: Vec<_> = survey.skipped.iter().map(|group| (group.status, group.examples.len())).collect();
+    assert_eq!(before, [(Status::InvalidId, 1), (Status::Duplicate, 0)]);
+    survey.find_duplicates(&file).unwrap();
+    let examples = &survey.skipped[1].examples;
+    assert_eq!(examples.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [4, 5, 6]);
+    assert_eq!(examples[1].1.reason, "same invitation as line 3");
+    assert_eq!(RowReader::from_file(file, survey.reading).unwrap().count(), 8);
 }
 
 #[test]

@@ -31,6 +31,31 @@ fn id_alone_counts_only_where_there_is_no_longer_name() {
 }
 
 #[test]
+fn id_alone_does_not_count_where_another_name_speaks_of_invitations() {
+    for (header, found) in [
+        ("id,imocha_invitation_id,name", "column 1 \"id\", column 2 \"imocha_invitation_id\""),
+        ("ID,Invite ID,name", "column 1 \"ID\", column 2 \"Invite ID\""),
+        ("id,testInvitationId (iMocha),name", "column 1 \"id\", column 2 \"testInvitationId (iMocha)\""),
+        ("Invited at,name,Id", "column 1 \"Invited at\", column 3 \"Id\""),
+    ] {
+        let message = refused(format!("{header}\n77,5,6\n"));
+        let expected =
+            format!("more than one column looks like the invitation ID: {found} | say which with --id-column");
+        assert!(message.contains(&expected), "{message}");
+    }
+    assert_eq!(rows_with("ID,Invite ID\n77,5\n", &id_column("invite id")), ["2 5"]);
+}
+
+#[test]
+fn a_name_that_only_resembles_a_usual_one_is_not_guessed_at() {
+    let message = refused("name,Invite ID\nAnn,5\n");
+    assert!(
+        message.contains("no column is named like an invitation ID; the columns are \"name\", \"Invite ID\""),
+        "{message}"
+    );
+}
+
+#[test]
 fn two_candidates_are_refused_and_named() {
     let message = refused("testInvitationId,name,Invitation ID\n5,Ann,6\n");
     assert!(message.contains("column 1 \"testInvitationId\", column 3 \"Invitation ID\""), "{message}");

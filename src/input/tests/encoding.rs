@@ -88,8 +88,24 @@ fn utf_16_without_a_mark_is_refused_with_its_label() {
 fn bytes_that_mean_nothing_are_refused_with_their_line() {
     let message = refused_with(b"id,name\n5,Ann\n6,Jos\xe9\n7,x\n", &encoded_as("utf-8"));
     assert!(message.contains("line 3: bytes that mean nothing in UTF-8"), "{message}");
-    assert!(refused(b"\xef\xbb\xbfid,name\n5,Jos\xe9\n").contains("line 2: bytes that mean nothing in UTF-8"));
-    assert!(refused(b"\xff\xfei\0d\0\n\x005\0\n\0\0").contains("line 3: bytes that mean nothing in UTF-16LE"));
+    assert!(message.ends_with("or name its encoding with --encoding"), "{message}");
+}
+
+#[test]
+fn bytes_that_belie_the_byte_order_mark_are_refused_without_advice_that_it_would_overrule() {
+    let files: [(&[u8], &str); 2] = [
+        (b"\xef\xbb\xbfid,name\n5,Jos\xe9\n", "line 2: bytes that mean nothing in UTF-8, which the byte-order mark"),
+        (b"\xff\xfei\0d\0\n\x005\0\n\0\0", "line 3: bytes that mean nothing in UTF-16LE, which the byte-order mark"),
+    ];
+    for (bytes, sentence) in files {
+        for options in [options(), encoded_as("windows-1252")] {
+            let message = refused_with(bytes, &options);
+            assert!(message.contains(sentence) && message.ends_with("| export the file again as UTF-8"), "{message}");
+            let error = stream_with(bytes, &options)
+                .map_or_else(|refusal| refusal.message, |mut reader| reader.find_map(Result::err).unwrap().to_string());
+            assert!(error.contains(sentence), "{error}");
+        }
+    }
 }
 
 #[test]

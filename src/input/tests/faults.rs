@@ -60,6 +60,9 @@ fn rows_that_a_quote_too_many_joins_are_refused() {
         ("id,name,note\r\n5,\"Ann,x\r\n6,24\",y\r\n", 2, 6),
         ("id,\"name\n5,24\"\n6,x\n", 1, 5),
         ("id,\"name,note\n5,24\",x\n6,x,y\n", 1, 5),
+        ("id,note\n5,\"oops\n6,Bob\"\n", 2, 6),
+        ("note,id\n\"oops,2932950\nBob 24\",2932951\n", 2, 2_932_951),
+        ("id,note\n2932950,\"oops\n2932951,Bob\nthe end\"\n", 2, 2_932_951),
     ];
     for (text, line, id) in joined {
         let message = refused(text);
@@ -78,6 +81,7 @@ fn cells_of_several_lines_are_no_joined_rows() {
         rows("id,address\n5,\"1 Main St\n75001, Paris\"\n6,\"2 Main St\n75001, Paris\nFrance\"\n"),
         ["2 5", "4 6"]
     );
+    assert_eq!(rows("id,address\n2932950,\"1 Main St\n110001, New Delhi\"\n"), ["2 2932950"]);
     assert_eq!(rows("id,\"Score\n(1,2)\"\n5,x\n"), ["3 5"]);
     assert_eq!(rows("id,a,b\n5,\"x\ny\n6\",\"z\n7\"\n6,a,b\n"), ["2 5", "6 6"]);
 }
@@ -130,8 +134,7 @@ fn a_file_put_in_the_place_of_the_surveyed_one_is_not_read() {
 #[test]
 fn the_fingerprint_is_the_sha_256_of_the_bytes() {
     let fingerprint = read("\u{feff}id\n5\n").0.fingerprint.unwrap();
-    let hex = fingerprint.sha256.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    assert_eq!(hex, "b5f7fa3f2a656de858ab82c59fc00e13f9e8191df86f01751f032388a76a4e2b");
+    assert_eq!(fingerprint.hex(), "b5f7fa3f2a656de858ab82c59fc00e13f9e8191df86f01751f032388a76a4e2b");
     assert_eq!(fingerprint.bytes, 8);
     assert!(fingerprint.modified.is_some());
 }

@@ -34,6 +34,35 @@ fn letters_beyond_ascii_are_compared_without_case() {
 }
 
 #[test]
+fn a_filter_decides_about_a_row_with_too_many_cells_only_where_no_move_of_its_cell_matters() {
+    let text = "name,id,status\nDoe,5,x,Pending\nRoe,6,x,Completed\nPoe,7,Pending,pending\nLee,8,Completed,\n";
+    let (_, found) = read_with(text, &filtered(&["status!=completed"])).unwrap();
+    assert_eq!(brief(&found), ["2 5", "3 invalid_id \"6\"", "4 7", "5 invalid_id \"8\""]);
+    assert!(reason(&found[1]).contains("more cells than the header"));
+    assert_eq!(
+        rows_with(text, &filtered(&["status=pending"])),
+        ["2 invalid_id \"5\"", "3 filtered \"6\"", "4 7", "5 filtered \"8\""]
+    );
+}
+
+#[test]
+fn one_filter_that_certainly_fails_leaves_out_a_row_whose_cells_have_moved() {
+    let text = "kind,id,status\nA,5,x,Pending\nB,6,x,Pending\nA,7,Pending\n";
+    assert_eq!(
+        rows_with(text, &filtered(&["status=pending", "kind=A"])),
+        ["2 invalid_id \"5\"", "3 filtered \"6\"", "4 7"]
+    );
+}
+
+#[test]
+fn a_filter_on_the_first_column_cannot_have_moved() {
+    assert_eq!(
+        rows_with("status,id,note\nPending,5,x,y\nDone,6,x,y\n", &filtered(&["status=pending"])),
+        ["2 5", "3 filtered \"6\""]
+    );
+}
+
+#[test]
 fn an_unknown_or_ambiguous_column_is_refused() {
     let message = refused_with(TEXT, &filtered(&["state=x"]));
     assert!(

@@ -13,6 +13,7 @@ mod streams;
 
 use std::fs;
 use std::io::Cursor;
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 

@@ -26,6 +26,25 @@ fn a_stream_is_not_waited_for_to_its_end() {
 }
 
 #[test]
+fn a_stream_is_understood_from_a_header_and_a_row_and_not_from_blank_lines() {
+    let first = |pieces: Vec<&'static str>, options: &ReadingOptions| {
+        let mut reader = RowReader::from_stream(Pieces(pieces.into_iter()), options).unwrap();
+        let row = reader.next().unwrap().unwrap();
+        (reader.layout().columns.clone(), brief(&[row]))
+    };
+    let columns = ["no", "a,b"].map(str::to_owned).to_vec();
+    for pieces in [
+        vec!["\n\r\n\n", "no;a,b\n", "5;x\n"],
+        vec!["\u{feff}\r\n\r\nno;a,b\r\n\r\n", "5;x\r\n"],
+        vec!["\n\nno;a,b\r\n", "\r5;x\r"],
+    ] {
+        let (found, rows) = first(pieces, &id_column("1"));
+        assert_eq!(found, columns);
+        assert!(rows[0].ends_with(" 5"), "{rows:?}");
+    }
+}
+
+#[test]
 fn a_stream_has_room_for_extra_cells_and_knows_duplicates_without_their_first_line() {
     let reader = stream_with("id\n5\n05\n", &options()).unwrap();
     assert!(reader.layout().extra_cells);
@@ -49,6 +68,33 @@ fn a_stream_can_be_surveyed_by_reading_it_to_its_end() {
 fn the_wrong_column_is_found_out_in_the_beginning_of_a_stream() {
     let refusal = stream_with("id\na\nb\n5\n", &options()).unwrap_err();
     assert!(refusal.message.contains("does not hold invitation IDs: 2 of its first 3 cells"), "{refusal}");
+}
+
+#[test]
+fn the_wrong_column_of_a_stream_that_comes_slowly_is_found_out_row_by_row() {
+    let pieces = || Pieces(vec!["id,n\n5,a\n", "x,b\n", "y,c\n6,d\n", "7,e\n"].into_iter());
+    let mut reader = RowReader::from_stream(pieces(), &options()).unwrap();
+    let sent: Vec<Row> = reader.by_ref().map_while(Result::ok).collect();
+    assert_eq!(brief(&sent), ["2 5", "3 invalid_id \"x\""]);
+    assert!(reader.next().is_none());
+    let error = RowReader::from_stream(pieces(), &options()).unwrap().find_map(Result::err).unwrap();
+    let expected = "standard input, line 4: column 1 does not hold invitation IDs: 2 of its first 3 cells are none";
+    assert_eq!(error.to_string(), expected);
+    assert!(error.hint().unwrap().contains("--id-column"));
+    assert_eq!(survey_stream(pieces(), &options()).unwrap_err().message, expected);
+    let insisting = RowReader::from_stream(pieces(), &id_column("id")).unwrap();
+    assert_eq!(insisting.map_while(Result::ok).count(), 5);
+}
+
+#[test]
+fn a_hundred_cells_of_a_stream_settle_that_its_column_is_the_right_one() {
+    for (good, bad, read) in [(100, 200, 300), (30, 200, 60)] {
+        let (good, bad) = ("5\n".repeat(good), "x\n".repeat(bad));
+        let text = format!("id\n{good}");
+        let slowly = Cursor::new(text).chain(Cursor::new(bad));
+        let reader = RowReader::from_stream(slowly, &options()).unwrap();
+        assert_eq!(reader.map_while(Result::ok).count(), read);
+    }
 }
 
 #[test]
