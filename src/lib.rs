@@ -15,10 +15,10 @@
 //! | | [`error`] | [`Refusal`](error::Refusal): why a run did not start |
 //! | | [`verdict`] | [`judge`](verdict::judge): what an answer means |
 //! | | [`backoff`] | how long a row waits before it is tried again |
-//! | | [`text`] | what makes a server's text harmless |
+//! | | [`text`] | what makes a server's text harmless, and how an operator's is quoted |
 //! | | [`exit`] | the exit codes |
 //! | edges | [`input`] | the CSV file: survey, then rows |
-//! | | [`results`] | the results file |
+//! | | [`results`] | the results file, and the journal by which a later run goes on |
 //! | | [`client`] | one attempt over HTTP |
 //! | | [`throttle`] | when the next call may leave |
 //! | | [`shutdown`] | the end before the last row |
@@ -37,9 +37,11 @@
 //! 1. [`input::survey_file`] reads the whole file once: how many rows, which of them duplicates, in which dialect. So
 //!    the question before the run, its guards and its progress know the truth before the first call.
 //! 2. [`input::RowReader`] reads the same bytes again, row by row. A row that is not to be sent ends at once.
-//! 3. A worker of the [`engine`] takes the row, waits for a permit of the [`throttle::Throttle`], makes the call with
-//!    the [`client::Client`], and has the answer judged by [`verdict::judge`].
-//! 4. The recorder of the engine writes the outcome with the [`results::ResultsWriter`], and only then counts it and
+//! 3. The [`results::Journal`] says durably that the row may be sent, with those next to it. So after a crash, a row beyond
+//!    the mark was certainly never sent, and a row within it without a result may have been.
+//! 4. A worker of the [`engine`] takes the row, waits for a permit of the [`throttle::Throttle`], makes the call with
+//!    the [`client::Client`], and has the answer judged by [`verdict::judge`]: the row ends, or is tried again.
+//! 5. The recorder of the engine writes the outcome with the [`results::ResultsWriter`], and only then counts it and
 //!    tells the [`monitor::Monitor`].
 
 pub mod app;

@@ -100,9 +100,11 @@ impl Feed {
     }
 }
 
-/// The error and what caused it.
+/// The error, what caused it, and what to do.
 fn detail(error: &ReadError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+    let cause = std::error::Error::source(error).map(|source| format!(": {source}"));
+    let hint = error.hint().map(|hint| format!("; {hint}"));
+    format!("{error}{}{}", cause.unwrap_or_default(), hint.unwrap_or_default())
 }
 
 /// The end of a row before whose turn the run stopped.
