@@ -26,4 +26,6 @@ mod stops;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod tls;
+mod transport;
 mod walls;
