@@ -1,17 +1,15 @@
 //! Where no connection comes about, over TLS none that is trusted, nothing is sent.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::thread;
-use std::time::Duration;
 
 use rcgen::date_time_ymd;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ALL_VERSIONS, ServerConfig, ServerConnection};
-use socket2::{Domain, Socket, Type};
 
 use super::peer::{End, Peer, Wire, confirm_all, refusing};
 use super::{Run, SHORT, expect_unsent, statuses};
-use crate::tls::{LOOPBACK, STRANGE, TRUSTED, server};
+use crate::tls::{LOOPBACK, TRUSTED, server};
 
 #[test]
 fn where_nobody_listens_nothing_was_sent() {
@@ -36,7 +34,7 @@ fn to_a_server_that_cannot_be_trusted_nothing_was_sent() {
         ("made for another host", TRUSTED.identity(&["elsewhere.example", "127.0.0.2"], |_| {})),
         ("expired", TRUSTED.identity(&LOOPBACK, expired)),
         ("not valid yet", TRUSTED.identity(&LOOPBACK, of_the_future)),
-        ("signed by nobody known", rcgen_self_signed()),
+        ("signed by nobody known", self_signed()),
     ] {
         let peer = Peer::encrypted(server(identity, ALL_VERSIONS), confirm_all);
         let row = Run::of_one_row(&peer.base_url).row();
@@ -47,15 +45,17 @@ fn to_a_server_that_cannot_be_trusted_nothing_was_sent() {
 }
 
 /// A certificate that stands for itself alone.
-fn rcgen_self_signed() -> (rustls::pki_types::CertificateDer<'static>, rustls::pki_types::PrivateKeyDer<'static>) {
+fn self_signed() -> (rustls::pki_types::CertificateDer<'static>, rustls::pki_types::PrivateKeyDer<'static>) {
     let certified = rcgen::generate_simple_self_signed(LOOPBACK.map(str::to_owned)).unwrap();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certified.signing_key.serialize_der());
     (certified.cert.into(), key.into())
 }
 
+/// Elsewhere the system's roots are no file that a test could replace.
+#[cfg(target_os = "linux")]
 #[test]
 fn the_roots_of_the_system_and_of_ca_file_are_trusted_and_no_others() {
-    for (authority, without_the_system) in [(&*TRUSTED, "cancelled"), (&*STRANGE, "unreachable")] {
+    for (authority, without_the_system) in [(&*TRUSTED, "cancelled"), (&*crate::tls::STRANGE, "unreachable")] {
         let peer = Peer::encrypted(authority.server(), confirm_all);
         assert_eq!(statuses(&Run::of_one_row(&peer.base_url).row()), ("cancelled", "200"));
         let elsewhere = [("SSL_CERT_FILE", "trusted.pem")];
@@ -183,35 +183,6 @@ fn a_server_that_never_answers_the_handshake_was_sent_nothing() {
     });
 }
 
-/// A listener whose queue is full and stays full, so that no further connection comes about, and what fills it.
-fn full_listener() -> (SocketAddr, Socket, Vec<TcpStream>) {
-    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap().as_socket().unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
-        waiting.push(stream);
-        assert!(waiting.len() < 100, "the queue is never full");
-    }
-    (address, listener, waiting)
-}
-
-/// Only Linux leaves a client waiting when a queue is full.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_connection_that_never_comes_about_sends_nothing() {
-    let (address, _listener, _waiting) = full_listener();
-    thread::scope(|scope| {
-        for scheme in ["http", "https"] {
-            scope.spawn(move || {
-                let base_url = format!("{scheme}://{address}");
-                expect_unsent(scheme, &Run { timeout: SHORT, ..Run::of_one_row(&base_url) }.row());
-            });
-        }
-    });
-}
-
 /// In clear, the kernel takes the call for a server that never accepts the connection: it may still read it one day.
 #[test]
 fn a_call_that_waits_in_the_kernel_is_in_doubt() {
@@ -220,4 +191,43 @@ fn a_call_that_waits_in_the_kernel_is_in_doubt() {
     let row = Run { timeout: SHORT, ..Run::of_one_row(&base_url) }.row();
     assert_eq!(statuses(&row), ("unconfirmed", ""));
     assert!(row["error"].contains("no answer within 3s"), "{}", row["error"]);
+}
+
+/// Only Linux leaves a client waiting when a listener's queue is full.
+#[cfg(target_os = "linux")]
+mod full_queue {
+    use std::net::{SocketAddr, TcpStream};
+    use std::thread;
+    use std::time::Duration;
+
+    use socket2::{Domain, Socket, Type};
+
+    use crate::transport::{Run, SHORT, expect_unsent};
+
+    /// A listener whose queue is full and stays full, so that no further connection comes about, and what fills it.
+    fn full_listener() -> (SocketAddr, Socket, Vec<TcpStream>) {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
+            waiting.push(stream);
+            assert!(waiting.len() < 100, "the queue is never full");
+        }
+        (address, listener, waiting)
+    }
+
+    #[test]
+    fn a_connection_that_never_comes_about_sends_nothing() {
+        let (address, _listener, _waiting) = full_listener();
+        thread::scope(|scope| {
+            for scheme in ["http", "https"] {
+                scope.spawn(move || {
+                    let base_url = format!("{scheme}://{address}");
+                    expect_unsent(scheme, &Run { timeout: SHORT, ..Run::of_one_row(&base_url) }.row());
+                });
+            }
+        });
+    }
 }
