@@ -32,6 +32,7 @@ pub struct Client {
     http: reqwest::Client,
     base_url: BaseUrl,
     timeout: Duration,
+    connect_timeout: Duration,
 }
 
 impl Client {
@@ -42,6 +43,7 @@ impl Client {
     /// When TLS cannot be set up, usually because the system has no root certificates or an extra one is broken.
     pub fn new(config: &Config, api_key: &ApiKey, extra_roots: Vec<Certificate>) -> Result<Self, Refusal> {
         let timeout = config.timeout.get();
+        let connect_timeout = MAX_CONNECT_TIMEOUT.min(timeout / 2);
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(api_key)?)
@@ -51,7 +53,7 @@ impl Client {
             .http1_only()
             .tls_version_min(tls::Version::TLS_1_2)
             .timeout(timeout)
-            .connect_timeout(MAX_CONNECT_TIMEOUT.min(timeout / 2))
+            .connect_timeout(connect_timeout)
             .pool_max_idle_per_host(config.concurrency.get())
             .pool_idle_timeout(IDLE_TIMEOUT);
         builder = if config.base_url.is_plain() {
@@ -68,7 +70,7 @@ impl Client {
                 )
                 .caused_by(error)
         })?;
-        Ok(Self { http, base_url: config.base_url.clone(), timeout })
+        Ok(Self { http, base_url: config.base_url.clone(), timeout, connect_timeout })
     }
 
     /// Asks once for the cancellation of `id` (source: iMocha's documentation, "Cancel Invitation").
@@ -117,7 +119,10 @@ impl Client {
     fn failure(&self, error: &reqwest::Error) -> Failure {
         let sent = if is_unsent(error) { Sent::No } else { Sent::Maybe };
         let root = root_cause(error);
-        let what = if error.is_connect() {
+        let what = if error.is_connect() && error.is_timeout() {
+            let patience = humantime::format_duration(self.connect_timeout);
+            format!("could not connect to {} within {patience}", self.base_url.host())
+        } else if error.is_connect() {
             format!("could not connect to {}: {root}", self.base_url.host())
         } else if error.is_timeout() {
             format!("no answer within {}", humantime::format_duration(self.timeout))
@@ -162,7 +167,9 @@ fn is_unsent(error: &reqwest::Error) -> bool {
 
 /// The innermost error's text: the outer ones repeat the address and say less.
 fn root_cause(error: &reqwest::Error) -> String {
-    causes(error).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string)
+    let text = causes(error).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string);
+    // rustls ends some of its texts with a link for programmers.
+    text.split(": https://docs.rs").next().map(str::to_owned).unwrap_or(text)
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {

@@ -30,4 +30,6 @@ mod storm;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod tls;
+mod transport;
 mod walls;
