@@ -50,9 +50,8 @@ enum Step<'a> {
 impl Worker {
     /// Takes rows until there are none, and sends on how each ended. No row is begun without a place for its outcome.
     pub(super) async fn work(&self, outcomes: Sender<Outcome>) {
-        while let (Ok(place), Ok(slot)) = (outcomes.reserve().await, self.slots.acquire().await) {
-            // A slot first: a row that is taken counts as one that may have been sent.
-            let Some(eligible) = self.queue.next(&self.shutdown).await else { return };
+        while let Ok(place) = outcomes.reserve().await {
+            let Some((eligible, slot)) = self.queue.next(&self.slots, &self.shutdown).await else { return };
             let mut trial = Trial::new(eligible);
             let tried = AssertUnwindSafe(self.try_row(&mut trial, slot)).catch_unwind().await;
             if tried.is_err() {
@@ -199,30 +198,36 @@ pub(super) struct RowQueue {
 struct Waiting {
     batches: Receiver<Vec<EligibleRow>>,
     batch: std::vec::IntoIter<EligibleRow>,
+    /// The last line of the batch, until the journal says that it may be sent.
+    unreserved: Option<u64>,
     journal: Option<SharedJournal>,
 }
 
 impl RowQueue {
     pub(super) fn new(batches: Receiver<Vec<EligibleRow>>, journal: Option<SharedJournal>) -> Self {
-        Self { waiting: Mutex::new(Waiting { batches, batch: Vec::new().into_iter(), journal }) }
+        let batch = Vec::new().into_iter();
+        Self { waiting: Mutex::new(Waiting { batches, batch, unreserved: None, journal }) }
     }
 
-    /// The next row, or `None` after the last one. Once the run is stopped, rows are no longer reserved: none is sent.
-    async fn next(&self, shutdown: &Shutdown) -> Option<EligibleRow> {
+    /// The next row with a slot for its call, or `None` after the last one. The slot comes when the row is there, so that
+    /// rows that are tried again need not wait for a slow input; and before it is taken, because what is taken counts as
+    /// what may have been sent. Once the run is stopped, rows are no longer reserved: none is sent.
+    async fn next<'a>(&self, slots: &'a Semaphore, shutdown: &Shutdown) -> Option<(EligibleRow, SemaphorePermit<'a>)> {
         let mut waiting = self.waiting.lock().await;
-        loop {
-            if let Some(eligible) = waiting.batch.next() {
-                return Some(eligible);
-            }
+        while waiting.batch.as_slice().is_empty() {
             let batch = waiting.batches.recv().await?;
-            if let (Some(journal), Some(last), None) = (&waiting.journal, batch.last(), shutdown.reason())
-                && let Err(error) = reserve(Arc::clone(journal), last.row.line).await
-            {
+            waiting.unreserved = batch.last().map(|eligible| eligible.row.line);
+            waiting.batch = batch.into_iter();
+        }
+        let slot = slots.acquire().await.ok()?;
+        if let (Some(line), Some(journal), None) = (waiting.unreserved, &waiting.journal, shutdown.reason()) {
+            if let Err(error) = reserve(Arc::clone(journal), line).await {
                 let detail = format!("the journal could not be written: {error}");
                 shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
             }
-            waiting.batch = batch.into_iter();
+            waiting.unreserved = None;
         }
+        Some((waiting.batch.next()?, slot))
     }
 }
 

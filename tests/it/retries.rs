@@ -1,9 +1,11 @@
 //! Tries again, pauses, outages and doubt: whatever the API does, each row says no more than what is known.
 
+use std::io::Write;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::canned::{Answer, Canned};
-use crate::support::{Ended, Place, column};
+use crate::support::{Ended, PATIENCE, Place, column};
 
 fn failed() -> Answer {
     Answer::json("503 Unavailable", "{}")
@@ -202,4 +204,25 @@ fn a_row_that_backs_off_when_the_run_stops_says_how_its_last_call_ended() {
     let first = results.iter().find(|row| row["line"] == "2").unwrap();
     assert_eq!((first["status"].as_str(), first["http_status"].as_str()), ("server_error", "503"));
     assert_eq!(results.len(), 60);
+}
+
+#[test]
+fn a_row_is_tried_again_while_standard_input_is_idle() {
+    let server = Canned::serve(|path, before| if before == 0 { failed() } else { Answer::cancelled(path) });
+    let place = Place::new();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).env("IMOCHA_API_KEY", "key");
+    command.args(["run", "-", "-y", "-o", "out.csv", "--concurrency", "1", "--base-url", &server.base_url]);
+    let mut running = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut input = running.stdin.take().unwrap();
+    input.write_all(b"id\n1\n2\n").unwrap();
+
+    // Nothing more comes, and the input does not end before both have been tried twice.
+    let patience = Instant::now() + PATIENCE;
+    while server.requests() < 4 {
+        assert!(Instant::now() < patience, "a row that backs off waits for the next row of the input");
+        std::thread::yield_now();
+    }
+    drop(input);
+    assert_eq!(running.wait().unwrap().code(), Some(0));
 }
