@@ -20,7 +20,7 @@ pub const TERMINATED: u8 = 143;
 pub fn of_stopped(reason: StopReason) -> u8 {
     match reason {
         StopReason::Interrupted(Signal::Interrupt) => INTERRUPTED,
-        StopReason::Interrupted(Signal::Terminate) => TERMINATED,
+        StopReason::Interrupted(Signal::Terminate | Signal::HangUp) => TERMINATED,
         StopReason::Unauthorized
         | StopReason::Outage
         | StopReason::RateLimited

@@ -131,8 +131,10 @@ pub struct Outcome {
     pub error: String,
     /// From the first call to the last answer; zero when no call was made.
     pub duration: Duration,
-    /// Calls made for this row.
+    /// Calls made for this row, over all its runs.
     pub attempts: u64,
+    /// How many of them this run made.
+    pub calls: u64,
     /// How long each of the answers was in coming. Calls without an answer have none.
     pub latencies: Vec<Duration>,
     /// When the row ended.
@@ -153,6 +155,7 @@ impl Outcome {
             error: error.into(),
             duration: Duration::ZERO,
             attempts: 0,
+            calls: 0,
             latencies: Vec::new(),
             finished_at: Timestamp::now(),
         }
@@ -207,8 +210,10 @@ impl StopReason {
 pub enum Signal {
     /// By Ctrl-C (SIGINT).
     Interrupt,
-    /// By whoever supervises it (SIGTERM), or because its terminal is gone (SIGHUP).
+    /// By whoever supervises it (SIGTERM).
     Terminate,
+    /// Because its terminal is gone (SIGHUP).
+    HangUp,
 }
 
 /// Why a run stopped early, with the particulars.
@@ -247,8 +252,8 @@ impl Summary {
     /// Counts one recorded row.
     pub fn add(&mut self, outcome: &Outcome) {
         *self.rows.entry(outcome.status).or_default() += 1;
-        self.calls += outcome.attempts;
-        self.retries += outcome.attempts.saturating_sub(1);
+        self.calls += outcome.calls;
+        self.retries += outcome.calls.saturating_sub(1);
         for latency in &outcome.latencies {
             self.latency_us.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
         }
@@ -318,7 +323,7 @@ mod tests {
         let intent = Intent::Cancel(InvitationId::MAX);
         let row = Row { line: 2, intent, cells: ByteRecord::new() };
         let attempts = u64::try_from(latencies.len()).unwrap();
-        Outcome { attempts, latencies: latencies.to_vec(), ..Outcome::unsent(row, status, "") }
+        Outcome { attempts, calls: attempts, latencies: latencies.to_vec(), ..Outcome::unsent(row, status, "") }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,13 +20,18 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Stops the run, and says so at once: what is in flight and a slow input can take a while. The first reason counts;
-    /// a later one is left out.
-    pub fn stop(&self, stop: Stop) {
+    /// a later one is left out. Whoever may block can wait until it is said, by the handle.
+    pub fn stop(&self, stop: Stop) -> Option<JoinHandle<()>> {
         let (reason, detail) = (stop.reason.word(), stop.detail.clone());
-        if self.stop.set(stop).is_ok() {
-            tracing::warn!(reason, detail, "stopping: no further call leaves");
-        }
+        let is_first = self.stop.set(stop).is_ok();
         self.token.cancel();
+        // From a thread of its own, for standard error may block, and most callers must not.
+        is_first.then(|| thread::spawn(move || tracing::warn!(reason, detail, "stopping: no further call leaves")))
+    }
+
+    /// Whether the run is stopped: from then on [`stopped`](Self::stopped) does not wait.
+    pub fn is_stopped(&self) -> bool {
+        self.token.is_cancelled()
     }
 
     /// Why the run was stopped, or `None` while it goes on.
@@ -86,6 +92,7 @@ impl Signals {
         let name = match signal {
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
+            Signal::HangUp => "SIGHUP",
         };
         let detail = format!("{name}: what is in flight is finished and recorded; a second signal leaves at once");
         shutdown.stop(Stop { reason: StopReason::Interrupted(signal), detail });
@@ -97,7 +104,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
-            _ = self.hang_up.recv() => Signal::Terminate,
+            _ = self.hang_up.recv() => Signal::HangUp,
         }
     }
 

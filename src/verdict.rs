@@ -109,12 +109,13 @@ pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, earlier: Sent, s
     }
 }
 
-/// A verdict on an attempt after one that may have been sent. Answers that speak of this invitation stand; a refusal may
-/// be our own doing, and what says nothing of the invitation does not lift the doubt.
+/// A verdict on an attempt after one that may have been sent. Answers that settle it for this invitation stand; a refusal
+/// may be our own doing, and what is tried again later does not lift the doubt.
 fn in_doubt(verdict: Verdict) -> Verdict {
     let stands = match verdict.status {
-        Status::Cancelled | Status::NotFound | Status::Forbidden | Status::Unconfirmed | Status::ServerError => true,
+        Status::Cancelled | Status::NotFound | Status::Unconfirmed | Status::ServerError => true,
         Status::NotCancellable
+        | Status::Forbidden
         | Status::Unauthorized
         | Status::RateLimited
         | Status::Unreachable

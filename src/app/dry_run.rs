@@ -11,6 +11,7 @@ use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
 use crate::outcome::{Status, Summary};
+use crate::results::Journal;
 use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, DryRun};
 use crate::verdict::Failure;
@@ -27,12 +28,16 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console:
         survey
     };
     let background = match output.path() {
-        Some(results) => Some(Background::look(args, results, &survey, target)?),
+        Some(results) => {
+            // Opened only where it is there: a dry run leaves nothing behind.
+            let journal = Journal::path_of(results).exists().then(|| Journal::open(results)).transpose()?;
+            Some(Background::look(args, results, journal.as_ref(), &survey, target)?)
+        }
         None => None,
     };
     let cancels = check_survey(args, &survey, background.as_ref())?;
     let key = check_key(target)?;
-    let mut findings = findings(args, &survey);
+    let mut findings = findings(args, &survey, background.as_ref().map_or(0, Background::settled));
     findings.push(("results", output.to_string()));
     findings.push(("key", key));
     let time = target.config.rate.time_for(cancels);
@@ -75,7 +80,7 @@ fn planned(survey: &Survey, done: Summary) -> Summary {
 }
 
 /// How the input was understood, so that a person can see at a glance whether it was understood right.
-fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
+fn findings(args: &RunArgs, survey: &Survey, settled: u64) -> Vec<(&'static str, String)> {
     let reading = &survey.reading;
     let mut findings = vec![("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey)))];
     if let Some(fingerprint) = &survey.fingerprint {
@@ -87,8 +92,13 @@ fn findings(args: &RunArgs, survey: &Survey) -> Vec<(&'static str, String)> {
     if let Some(column) = &reading.id_column {
         findings.push(("ID column", format!("{} ({})", column.number, quoted(&column.name))));
     }
-    for (line, id) in &survey.samples {
-        findings.push(("would send", format!("{id} (line {line})")));
+    if settled > 0 {
+        findings.push(("settled", format!("{} by earlier runs", HumanCount(settled))));
+    } else if let Some(last) = survey.last {
+        let first: Vec<String> = survey.samples.iter().map(|(line, id)| format!("{id} (line {line})")).collect();
+        let are_all = u64::try_from(first.len()).is_ok_and(|count| count == survey.eligible);
+        let rest = if are_all { String::new() } else { format!(", … and last {last}") };
+        findings.push(("would send", first.join(", ") + &rest));
     }
     for skipped in &survey.skipped {
         findings.push(("would skip", format!("{} {}: {}", HumanCount(skipped.rows), skipped.status, skipped.reason)));

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::plan::Target;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
-use crate::input::{Comparison, Survey};
+use crate::input::{Comparison, Fingerprint, Reading, Survey};
 use crate::results::format::Format;
 use crate::results::{History, Identity, Journal, Opening};
 
@@ -14,59 +14,56 @@ use crate::results::{History, Identity, Journal, Opening};
 #[derive(Debug)]
 pub(super) struct Background {
     identity: Identity,
-    /// Open, and so locked, where there is one to go on with.
-    journal: Option<Journal>,
+    opening: Opening,
     pub(super) history: History,
 }
 
 impl Background {
-    /// Looks what earlier runs left beside `results`, where the run is to go on with it.
-    pub(super) fn look(args: &RunArgs, results: &Path, survey: &Survey, target: &Target) -> Result<Self, Refusal> {
-        let identity = identity(args, survey, target);
-        let nothing = |identity| Self { identity, journal: None, history: History::default() };
-        let path = Journal::path_of(results);
-        if !args.resume || !(results.exists() || path.exists()) {
-            return Ok(nothing(identity));
-        }
-        if !path.exists() {
-            return Err(without_journal(results, &path));
-        }
-        let journal = Journal::open(results)?;
-        match journal.past() {
-            Some(past) if past.identity == identity || results.exists() => {
+    /// Looks what earlier runs left beside `results` and in their journal, where this run is to go on with it.
+    pub(super) fn look(
+        args: &RunArgs,
+        results: &Path,
+        journal: Option<&Journal>,
+        survey: &Survey,
+        target: &Target,
+    ) -> Result<Self, Refusal> {
+        let identity = identity(args, &survey.reading, survey.fingerprint.as_ref(), target);
+        let past = journal.and_then(Journal::past);
+        match past {
+            Some(past) if args.resume && (past.identity.is_same_run(&identity) || results.exists()) => {
                 check_identity(&identity, &past.identity, results)?;
                 let format = Format::new(survey.reading.layout.clone());
                 let history = History::read(results, &format, past)?;
-                Ok(Self { identity, journal: Some(journal), history })
+                Ok(Self { identity, opening: Opening::GoOn(history.doubt()), history })
             }
-            // A journal that was left behind when its results were taken away.
-            None if results.exists() => Err(without_journal(results, &path)),
-            Some(_) | None => Ok(Self { journal: Some(journal), ..nothing(identity) }),
+            None if args.resume && results.exists() => Err(without_journal(results)),
+            // A journal whose results were taken away, of another run.
+            Some(_) | None => Ok(Self { identity, opening: Opening::Anew, history: History::default() }),
         }
     }
 
-    /// Opens the journal for this run: from now on a later one can go on with it.
-    pub(super) fn begin(self, results: &Path) -> Result<(Journal, History), Refusal> {
-        let unwritable = |error| {
-            let path = Journal::path_of(results);
-            Refusal::new(Cause::ResultsUnwritable, format!("could not write the journal {path:?}")).caused_by(error)
-        };
-        let goes_on = self.journal.as_ref().and_then(Journal::past).is_some_and(|past| past.identity == self.identity);
-        let opening = if goes_on { Opening::GoOn(self.history.doubt()) } else { Opening::Anew };
-        let mut journal = match self.journal {
-            Some(journal) => journal,
-            None => Journal::open(results)?,
-        };
-        journal.begin(self.identity, opening).map_err(unwritable)?;
-        Ok((journal, self.history))
+    /// The background of a run over standard input: nothing behind it, and nobody can go on with it.
+    pub(super) fn of_stream(args: &RunArgs, reading: &Reading, target: &Target) -> Self {
+        let identity = identity(args, reading, None, target);
+        Self { identity, opening: Opening::Anew, history: History::default() }
+    }
+
+    /// How many invitations earlier runs have settled.
+    pub(super) fn settled(&self) -> u64 {
+        self.history.settled_invitations()
+    }
+
+    /// Opens the run in its journal: from now on a later one can go on with it.
+    pub(super) fn begin(self, journal: &mut Journal) -> Result<History, Refusal> {
+        journal
+            .begin(self.identity, self.opening)
+            .map_err(|error| Refusal::new(Cause::ResultsUnwritable, "could not write the journal").caused_by(error))?;
+        Ok(self.history)
     }
 }
 
-fn identity(args: &RunArgs, survey: &Survey, target: &Target) -> Identity {
-    let reading = &survey.reading;
-    let (bytes, sha256) = survey.fingerprint.as_ref().map_or((0, String::new()), |file| {
-        (file.bytes, file.sha256.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
-    });
+fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, target: &Target) -> Identity {
+    let (bytes, sha256) = fingerprint.map_or((0, String::new()), |file| (file.bytes, file.hex()));
     let filters = args.filters.iter().map(|filter| {
         let comparison = match filter.comparison {
             Comparison::Equal => "=",
@@ -97,9 +94,10 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
         )
         .hint("resume with the file as it was, or begin anew with another --output"));
     }
+    let spoken = |filters: &[String]| if filters.is_empty() { "none".to_owned() } else { filters.join(", ") };
     let differences = [
         ("--base-url", now.base_url != then.base_url, &then.base_url),
-        ("--where", now.filters != then.filters, &then.filters.join(", ")),
+        ("--where", now.filters != then.filters, &spoken(&then.filters)),
         ("--encoding", now.encoding != then.encoding, &then.encoding),
         ("--delimiter", now.delimiter != then.delimiter, &then.delimiter.to_string()),
         ("--no-header", now.header_line != then.header_line, &format!("header line {:?}", then.header_line)),
@@ -108,17 +106,19 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
     match differences.into_iter().find(|(_, differs, _)| *differs) {
         None => Ok(()),
         Some((flag, _, then)) => {
-            let message = format!("{results:?} were begun with another {flag} ({then})");
+            let message = format!("the run that wrote {results:?} was begun with another {flag} ({then})");
             Err(Refusal::new(Cause::OptionsChanged, message)
-                .hint("resume with the same reading of the input, or begin anew with another --output"))
+                .hint("resume with what the run was begun with, or begin anew with another --output"))
         }
     }
 }
 
-fn without_journal(results: &Path, journal: &Path) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("{results:?} cannot be resumed without its journal {journal:?}")).hint(
-        "nobody knows which rows may have been sent; put the journal back, or feed the results to a new run with \
-         --where status=not_attempted and another --output",
+fn without_journal(results: &Path) -> Refusal {
+    let message =
+        format!("{results:?} cannot be resumed: its journal {:?} is missing or empty", Journal::path_of(results));
+    Refusal::new(Cause::ResultsExist, message).hint(
+        "without it nobody knows which rows may have been sent; put it back, or compare the results with the input, and \
+         begin a new run over what is left with another --output",
     )
 }
 
@@ -130,13 +130,24 @@ pub(super) fn command(arguments: &[OsString]) -> String {
     if let Some(limit) = limit {
         let with_value = if words.get(limit).is_some_and(|word| word == "--limit") { 2 } else { 1 };
         words.drain(limit..(limit + with_value).min(words.len()));
-        words.retain(|word| word != "-y" && word != "--yes");
+        words.retain(|word| word != "--yes");
+        words.iter_mut().for_each(without_short_yes);
+        words.retain(|word| word != "-");
     }
     words.retain(|word| word != "--overwrite" && word != "--resume");
     words.insert(0, env!("CARGO_PKG_NAME").to_owned());
     words.push("--resume".to_owned());
     // Only a zero byte cannot be quoted, and no argument has one.
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
+}
+
+/// Takes `-y` out of a cluster of short switches such as `-yq`.
+fn without_short_yes(word: &mut String) {
+    let is_cluster =
+        word.strip_prefix('-').is_some_and(|switches| switches.chars().all(|switch| "nqvy".contains(switch)));
+    if is_cluster && word.len() > 1 {
+        word.retain(|character| character != 'y');
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +161,7 @@ mod tests {
             ("x run a.csv -y --overwrite --rate 1/s", "imocha-cancel run a.csv -y --rate 1/s --resume"),
             ("x run a.csv --resume", "imocha-cancel run a.csv --resume"),
             ("x run a.csv --limit 10 --yes -v", "imocha-cancel run a.csv -v --resume"),
+            ("x run a.csv -yq --limit 2", "imocha-cancel run a.csv -q --resume"),
             ("x run --limit=10 a.csv", "imocha-cancel run a.csv --resume"),
         ] {
             let arguments: Vec<OsString> = began.split(' ').map(OsString::from).collect();

@@ -1,7 +1,7 @@
 //! The command `run`: checks all that can be checked before the first call, asks, and lets the engine go.
 
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
@@ -18,7 +18,8 @@ use crate::error::{Cause, Refusal};
 use crate::input::{Choice, RowReader, Survey};
 use crate::monitor::Monitor;
 use crate::outcome::Summary;
-use crate::results::{Existing, History, ResultsWriter};
+use crate::results::{Existing, History, Journal, ResultsWriter};
+use crate::row::Layout;
 use crate::shutdown::{Shutdown, Signals};
 use crate::text::Scrubber;
 use crate::throttle::Throttle;
@@ -58,11 +59,17 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
         report.summary = dry_run(args, &target, &output, console)?;
         return Ok(Ending::Rehearsed);
     }
+    // The lock comes before the first look, and stays to the end: nobody else can change what this run was told.
+    let mut journal = output.path().map(Journal::open).transpose()?;
+    let output = Output::plan(args)?;
     let input = Input::open(args)?;
     report.input_rows = input.rows();
     let background = match (&input, output.path()) {
-        (Input::File { survey, .. }, Some(results)) => Some(Background::look(args, results, survey, &target)?),
-        (Input::File { .. } | Input::Stream(_), _) => None,
+        (Input::File { survey, .. }, Some(results)) => {
+            Some(Background::look(args, results, journal.as_ref(), survey, &target)?)
+        }
+        (Input::Stream(reader), Some(_results)) => Some(Background::of_stream(args, reader.reading(), &target)),
+        (Input::File { .. } | Input::Stream(_), None) => None,
     };
     let cancels = match &input {
         Input::File { survey, .. } => Some(check_survey(args, survey, background.as_ref())?),
@@ -73,34 +80,60 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     }
     // Before the results are there: what fails from here on leaves a file behind.
     let runtime = super::runtime()?;
+    let is_stream = input.rows().is_none();
     let reader = input.into_reader()?;
-    let layout = reader.layout().clone();
-    let (journal, history) = match (background, output.path()) {
-        (Some(background), Some(results)) => {
-            let (journal, history) = background.begin(results)?;
-            (Some(Arc::new(Mutex::new(journal))), history)
-        }
-        (None, _) | (_, None) => (None, History::default()),
-    };
-    let results = match &output {
-        Output::File(file) if file.existing() == Existing::Resume => ResultsWriter::resume(file, layout)?,
-        Output::File(file) => ResultsWriter::create(file, layout)?,
-        Output::StandardOutput => ResultsWriter::to_standard_output(layout)?,
-    };
+    let (results, history) = begin(&output, background, journal.as_mut(), reader.layout().clone())?;
+    let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
     report.results = output.path().map(ToOwned::to_owned);
     if args.sandbox {
         console.say("against the sandbox: nobody is e-mailed\n");
     }
     report.started_at = Timestamp::now();
     let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
-    let parts = Parts { reader, history, journal: journal.clone(), results, progress: Arc::clone(&progress) };
+    // Rows of a stream are not reserved: nobody can go on with it. Its journal is the lock alone.
+    let reserving = if is_stream { None } else { journal.clone() };
+    let parts = Parts { reader, history, journal: reserving, results, progress: Arc::clone(&progress) };
     let (ending, summary) = send(args, &target, parts, runtime);
     progress.finish();
+    report.lost_rows = progress.has_lost_rows();
+    report.summary = summary;
+    let ending = report.settle(ending);
     if let Some(journal) = journal {
         close(&journal, &ending);
     }
-    report.summary = summary;
     Ok(ending)
+}
+
+/// Makes the results and opens the run in the journal. Where results are replaced, they go first: after a crash in
+/// between, the old journal speaks of no rows that the new results have, and is refused or errs on the side of doubt.
+fn begin(
+    output: &Output,
+    background: Option<Background>,
+    journal: Option<&mut Journal>,
+    layout: Layout,
+) -> Result<(ResultsWriter, History), Refusal> {
+    let file = match output {
+        Output::File(file) => file,
+        Output::StandardOutput => return Ok((ResultsWriter::to_standard_output(layout)?, History::default())),
+    };
+    let open = || match (background, journal) {
+        (Some(background), Some(journal)) => background.begin(journal),
+        (None, _) | (_, None) => Ok(History::default()),
+    };
+    match file.existing() {
+        Existing::Replace => {
+            let results = ResultsWriter::create(file, layout)?;
+            Ok((results, open()?))
+        }
+        Existing::Keep => {
+            let history = open()?;
+            Ok((ResultsWriter::create(file, layout)?, history))
+        }
+        Existing::Resume => {
+            let history = open()?;
+            Ok((ResultsWriter::resume(file, layout)?, history))
+        }
+    }
 }
 
 /// Says in the journal how the run ended. It can be resumed without.
@@ -109,7 +142,10 @@ fn close(journal: &SharedJournal, ending: &Ending) {
         Ending::Stopped(stop) => stop.reason.word(),
         Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
     };
-    if let Err(error) = journal.lock().unwrap_or_else(PoisonError::into_inner).end(how) {
+    // After a second signal a write may still hang; nobody waits for it.
+    if let Ok(mut journal) = journal.try_lock()
+        && let Err(error) = journal.end(how)
+    {
         tracing::warn!(%error, "the journal does not say how the run ended");
     }
 }
@@ -134,7 +170,7 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (End
         batch_rows: target.config.rate.calls_within(RESERVED_TIME),
         results: parts.results,
         client: target.client.clone(),
-        throttle: Throttle::new(target.config.rate, target.config.concurrency.get(), args.max_outage.get()),
+        throttle: Throttle::new(target.config.rate, args.max_outage.get()),
         scrubber: Scrubber::new(target.api_key.clone()),
         concurrency: target.config.concurrency,
         max_attempts: args.max_attempts,
@@ -210,7 +246,7 @@ fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
 
 /// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.
 pub(super) fn check_survey(args: &RunArgs, survey: &Survey, background: Option<&Background>) -> Result<u64, Refusal> {
-    let settled = background.map_or(0, |background| background.history.settled_invitations());
+    let settled = background.map_or(0, Background::settled);
     let left = survey.eligible.saturating_sub(settled);
     let cancels = args.limit.map_or(left, |limit| left.min(limit));
     check_guards(args, survey, cancels)?;
@@ -279,7 +315,7 @@ fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output, can
     if let Some((first, last)) = survey.first.zip(survey.last) {
         let ids = if question.cancels < survey.eligible {
             let (some, all) = (HumanCount(question.cancels), HumanCount(survey.eligible));
-            format!("{some} of {all}, between {first} and {last}")
+            format!("{some} of the {all} between {first} and {last}; --dry-run tells more")
         } else {
             format!("first {first}, last {last}")
         };

@@ -95,7 +95,7 @@ pub async fn run(job: Job) -> Summary {
     let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + rows_under_way);
 
     let done = job.history.summary().clone();
-    let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done);
+    let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done.clone());
     let recording = spawn_blocking(move || recorder.record(outcomes_rx));
 
     let feed = Feed {
@@ -117,7 +117,7 @@ pub async fn run(job: Job) -> Summary {
         scrubber: job.scrubber,
         shutdown: job.shutdown.clone(),
         max_attempts: job.max_attempts,
-        first_answers: FirstAnswers::default(),
+        first_answers: FirstAnswers::after(&done),
     });
     let mut workers = JoinSet::new();
     for _ in 0..rows_under_way {

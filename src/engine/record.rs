@@ -3,9 +3,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout_at;
 
@@ -39,10 +40,20 @@ impl Recorder {
         Self { results, monitor, shutdown, summary, state: State::Writing }
     }
 
-    /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own, with the runtime at hand.
+    /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own.
     pub(super) fn record(mut self, mut outcomes: Receiver<Outcome>) -> Summary {
-        let runtime = Handle::current();
         let mut batch = Vec::with_capacity(QUEUED_OUTCOMES);
+        // A clock of its own: that of the calls is gone when a second signal gives the run up.
+        let runtime = match Builder::new_current_thread().enable_time().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                self.give_up(&error);
+                while outcomes.blocking_recv_many(&mut batch, QUEUED_OUTCOMES) > 0 {
+                    self.keep(&mut batch);
+                }
+                return self.summary;
+            }
+        };
         loop {
             let received = runtime.block_on(async {
                 let next = outcomes.recv_many(&mut batch, QUEUED_OUTCOMES);
@@ -106,7 +117,9 @@ impl Recorder {
     /// No further call may leave: its end could not be written down.
     fn give_up(&mut self, error: &io::Error) {
         let detail = format!("the results could not be written: {error}");
-        self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
+        let said = self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
+        // Before the rows that follow: then whoever finds them on standard error knows what they are.
+        drop(said.map(JoinHandle::join));
         self.state = State::Rescuing(Header::Yes);
     }
 }

@@ -23,7 +23,9 @@ pub(super) struct Trial {
     began: Option<Instant>,
     /// When the call that is in flight began, if one is.
     calling: Option<Instant>,
-    attempts: u64,
+    calls: u64,
+    /// From the first call to the end of the last.
+    duration: Duration,
     latencies: Vec<Duration>,
     /// The verdict on the last call. Should no other follow, it is the row's.
     verdict: Option<Verdict>,
@@ -40,7 +42,8 @@ impl Trial {
             earlier,
             began: None,
             calling: None,
-            attempts: 0,
+            calls: 0,
+            duration: Duration::ZERO,
             latencies: Vec::new(),
             verdict: None,
             failures: Vec::new(),
@@ -57,12 +60,13 @@ impl Trial {
     pub(super) fn calls(&mut self) {
         let now = Instant::now();
         self.began.get_or_insert(now);
-        self.attempts += 1;
+        self.calls += 1;
         self.calling = Some(now);
     }
 
     /// Takes down that the call has ended, and the verdict on it.
     pub(super) fn called(&mut self, verdict: Verdict) {
+        self.duration = self.began.map(|began| began.elapsed()).unwrap_or_default();
         let latency = self.calling.take().map(|calling| calling.elapsed());
         if verdict.http_status.is_some() {
             self.latencies.extend(latency);
@@ -107,8 +111,9 @@ impl Trial {
                 status: verdict.status,
                 http_status: verdict.http_status,
                 error: verdict.error,
-                duration: self.began.map(|began| began.elapsed()).unwrap_or_default(),
-                attempts: self.earlier.attempts + self.attempts,
+                duration: self.duration,
+                attempts: self.earlier.attempts + self.calls,
+                calls: self.calls,
                 latencies: self.latencies,
                 finished_at: Timestamp::now(),
             },

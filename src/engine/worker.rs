@@ -17,7 +17,7 @@ use super::feed::EligibleRow;
 use super::trial::Trial;
 use crate::client::Client;
 use crate::config::MaxAttempts;
-use crate::outcome::{Outcome, Status, Stop, StopReason};
+use crate::outcome::{Outcome, Status, Stop, StopReason, Summary};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
 use crate::throttle::{Advice, Role, Sign, Throttle};
@@ -100,7 +100,7 @@ impl Worker {
         trial.calls();
         let answer = self.client.cancel(trial.id).await;
         let verdict = judge(trial.id, &answer, trial.sent(), &self.scrubber);
-        if let Some(stop) = self.first_answers.note(verdict.status) {
+        if let Some(stop) = self.first_answers.note(verdict.http_status) {
             self.shutdown.stop(stop);
         }
         let next = verdict.next.clone();
@@ -147,19 +147,26 @@ const TELLING_ANSWERS: usize = 50;
 
 /// Looks whether the first answers of a run make sense for it. Answers that speak of the moment only (429, 5xx) do not
 /// count.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct FirstAnswers {
     /// How many there were, all of them 403 or 404; [`TELLING_ANSWERS`] once it is settled, either way.
     strange: AtomicUsize,
 }
 
 impl FirstAnswers {
-    fn note(&self, status: Status) -> Option<Stop> {
+    /// Looks from the first answer on, unless an earlier run had one that made sense.
+    pub(super) fn after(earlier: &Summary) -> Self {
+        let made_sense = earlier.count(Status::Cancelled) + earlier.count(Status::NotCancellable) > 0;
+        Self { strange: AtomicUsize::new(if made_sense { TELLING_ANSWERS } else { 0 }) }
+    }
+
+    fn note(&self, http_status: Option<u16>) -> Option<Stop> {
         if self.strange.load(Ordering::Relaxed) >= TELLING_ANSWERS {
             return None;
         }
-        match status {
-            Status::Forbidden | Status::NotFound => {
+        match http_status {
+            None | Some(429 | 500..=599) => None,
+            Some(403 | 404) => {
                 if self.strange.fetch_add(1, Ordering::Relaxed) + 1 < TELLING_ANSWERS {
                     return None;
                 }
@@ -169,16 +176,7 @@ impl FirstAnswers {
                 );
                 Some(Stop { reason: StopReason::WrongInput, detail })
             }
-            Status::RateLimited | Status::ServerError | Status::Unreachable => None,
-            Status::Cancelled
-            | Status::NotCancellable
-            | Status::Unauthorized
-            | Status::Unconfirmed
-            | Status::UnexpectedResponse
-            | Status::InvalidId
-            | Status::Duplicate
-            | Status::Filtered
-            | Status::NotAttempted => {
+            Some(_) => {
                 self.strange.store(TELLING_ANSWERS, Ordering::Relaxed);
                 None
             }
@@ -220,7 +218,9 @@ impl RowQueue {
             waiting.batch = batch.into_iter();
         }
         let slot = slots.acquire().await.ok()?;
-        if let (Some(line), Some(journal), None) = (waiting.unreserved, &waiting.journal, shutdown.reason()) {
+        if let (Some(line), Some(journal)) = (waiting.unreserved, &waiting.journal)
+            && !shutdown.is_stopped()
+        {
             if let Err(error) = reserve(Arc::clone(journal), line).await {
                 let detail = format!("the journal could not be written: {error}");
                 shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });

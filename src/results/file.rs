@@ -124,7 +124,10 @@ impl ResultsFile {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions().mode());
             // What any new file gets, less what others may not do with the input. The umask takes away from it.
-            let bound = self.input.as_deref().and_then(|input| mode(input).ok()).unwrap_or(0o666);
+            let input = self.input.as_deref().and_then(|input| mode(input).ok()).unwrap_or(0o666);
+            // Results that are gone on with keep what the operator gave them.
+            let present = if self.existing == Existing::Resume { mode(&self.path).unwrap_or(0o666) } else { 0o666 };
+            let bound = input & present;
             builder.permissions(fs::Permissions::from_mode(0o600 | (0o666 & bound)));
         }
         builder.tempfile_in(directory_of(&self.path))

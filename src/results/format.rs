@@ -172,6 +172,7 @@ mod tests {
             error: "HTTP 404: no such invitation".to_owned(),
             duration: Duration::from_micros(41_999),
             attempts: 1,
+            calls: 1,
             latencies: vec![Duration::from_micros(41_999)],
             finished_at: "2026-01-02T03:04:05.0600001Z".parse().unwrap(),
         }

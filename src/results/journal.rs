@@ -52,6 +52,13 @@ pub struct Identity {
     pub filters: Vec<String>,
 }
 
+impl Identity {
+    /// Whether a run goes on with another: whatever the input is called.
+    pub fn is_same_run(&self, other: &Self) -> bool {
+        Self { input: other.input.clone(), ..self.clone() } == *other
+    }
+}
+
 /// What is known of rows that have no result, when a run begins.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Doubt {
@@ -112,6 +119,8 @@ pub struct Journal {
     past: Option<Past>,
     /// Where the last whole line ends.
     length: u64,
+    /// Whether there is nothing in it yet that anybody would miss.
+    is_blank: bool,
 }
 
 impl Journal {
@@ -139,17 +148,31 @@ impl Journal {
             )
             .hint("move it away, or name other results with --output"));
         }
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        {
+            // It can hold the values of `--where`, which may be people's names.
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(0o600);
+        }
+        let mut file = options.open(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(held(&path, &mut file)),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
+        if !same_file::Handle::from_file(file.try_clone().map_err(unusable)?)
+            .and_then(|ours| Ok(ours == same_file::Handle::from_path(&path)?))
+            .map_err(unusable)?
+        {
+            // Whoever held it took it away as we opened it: what we hold is not what the next run will find.
+            return Err(Refusal::new(Cause::Locked, "another run over these results has just ended").hint("try again"));
+        }
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(unusable)?;
         let (past, length) = read(&path, &text)?;
-        Ok(Self { path, file, past, length })
+        Ok(Self { path, file, past, length, is_blank: text.is_empty() })
     }
 
     /// What earlier runs left behind, if there were any.
@@ -171,6 +194,7 @@ impl Journal {
                 Doubt::default()
             }
         };
+        self.is_blank = false;
         // A torn last line goes, too.
         self.file.set_len(self.length)?;
         self.file.seek(SeekFrom::Start(self.length))?;
@@ -178,7 +202,7 @@ impl Journal {
             format: FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity,
-            started_at: jiff::Timestamp::now().to_string(),
+            started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             process: std::process::id(),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
             doubt,
@@ -211,6 +235,15 @@ impl Journal {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         self.file.write_all(&line)
+    }
+}
+
+impl Drop for Journal {
+    /// A journal that was made for a run that did not begin goes again, while the lock still holds.
+    fn drop(&mut self) {
+        if self.is_blank {
+            drop(fs::remove_file(&self.path));
+        }
     }
 }
 
@@ -256,8 +289,8 @@ fn check_format(path: &Path, line: &[u8]) -> Result<(), Refusal> {
 
 fn damaged(path: &Path, line: usize) -> Refusal {
     Refusal::new(Cause::ResultsExist, format!("the journal {path:?} is damaged at its line {line}")).hint(
-        "it cannot be said any more which rows may have been sent; keep the results, and feed them to a new run with \
-         --where status=not_attempted and another --output",
+        "it cannot be said any more which rows may have been sent; compare the results with the input, and begin a new run \
+         over what is left with another --output",
     )
 }
 
@@ -272,7 +305,7 @@ fn held(path: &Path, file: &mut File) -> Refusal {
         None => String::new(),
     };
     Refusal::new(Cause::Locked, format!("another run holds these results{who}"))
-        .hint(format!("wait until it has ended; the lock on {path:?} ends with it"))
+        .hint(format!("wait until it has ended, and leave {path:?} where it is"))
 }
 
 fn run_of(entry: Entry) -> Option<Box<Run>> {

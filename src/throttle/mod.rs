@@ -9,7 +9,9 @@
 mod pace;
 mod weather;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -39,6 +41,8 @@ pub struct Throttle {
     weather: Mutex<Weather>,
     /// Whether the API is down.
     outage: watch::Sender<bool>,
+    /// Calls that have their permit and have not ended.
+    in_flight: AtomicUsize,
 }
 
 /// The present rate.
@@ -53,9 +57,9 @@ struct Speed {
 }
 
 impl Throttle {
-    /// A throttle that keeps to `rate`, for at most `concurrency` calls in flight, and waits no longer than `max_outage`
-    /// for an API that is down or asks for a pause. The first permit is free at once.
-    pub fn new(rate: Rate, concurrency: usize, max_outage: Duration) -> Self {
+    /// A throttle that keeps to `rate`, and waits no longer than `max_outage` for an API that is down or asks for a pause.
+    /// The first permit is free at once.
+    pub fn new(rate: Rate, max_outage: Duration) -> Self {
         let interval = match rate {
             Rate::Unlimited => None,
             Rate::Limited { calls, period } => Some(period / calls.get()),
@@ -64,8 +68,9 @@ impl Throttle {
         Self {
             gate: tokio::sync::Mutex::new(()),
             speed: Mutex::new(Speed { interval, pace, steps: STEPS, answers: 0 }),
-            weather: Mutex::new(Weather::new(concurrency, max_outage)),
+            weather: Mutex::new(Weather::new(max_outage)),
             outage: watch::Sender::new(false),
+            in_flight: AtomicUsize::new(0),
         }
     }
 
@@ -79,6 +84,7 @@ impl Throttle {
         loop {
             self.turn().await;
             if !self.wait_for_fair_weather().await {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
                 return;
             }
         }
@@ -91,37 +97,34 @@ impl Throttle {
     ///
     /// As [`permit`](Self::permit).
     pub async fn probe_permit(&self, wait: Duration) -> Role {
+        let streak = self.streak();
+        let due = async {
+            sleep(wait).await;
+            self.turn().await;
+        };
         tokio::select! {
-            () = sleep(wait) => {
-                self.turn().await;
-                Role::Probe
-            }
             () = end_of(self.outage.subscribe()) => {
                 self.permit().await;
                 Role::Ordinary
             }
+            () = due => {
+                self.in_flight.fetch_add(1, Ordering::Relaxed);
+                Role::Probe(streak)
+            }
         }
     }
 
-    /// Takes note of what a call says about the API, and says what is to be done.
+    /// Takes note of what a call that had a permit says about the API, and says what is to be done.
     pub fn note(&self, sign: Sign, role: Role) -> Advice {
-        let (advice, change) = lock(&self.weather).note(sign, role, Instant::now());
-        match change {
-            Change::None => {}
-            Change::Paused => {
-                tracing::warn!("iMocha answers 429: all calls pause, and then go on at half the rate");
-                lock(&self.speed).halve();
+        let in_flight = self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (advice, changes) = lock(&self.weather).note(sign, role, in_flight, Instant::now());
+        for change in changes {
+            match change {
+                Change::Paused => lock(&self.speed).halve(),
+                Change::OutageBegan => drop(self.outage.send_replace(true)),
+                Change::OutageEnded => drop(self.outage.send_replace(false)),
             }
-            Change::OutageBegan => {
-                tracing::warn!(
-                    "iMocha is not answering: all calls wait, and one row looks now and then whether it is back"
-                );
-                self.outage.send_replace(true);
-            }
-            Change::OutageEnded => {
-                tracing::warn!("iMocha answers again: the calls go on");
-                self.outage.send_replace(false);
-            }
+            say(change);
         }
         if sign == Sign::Answered {
             lock(&self.speed).answered();
@@ -144,9 +147,13 @@ impl Throttle {
     }
 
     async fn turn(&self) {
-        let pace = lock(&self.speed).pace.clone();
-        if let Some(pace) = pace {
+        loop {
+            let Some(pace) = lock(&self.speed).pace.clone() else { return };
             pace.turn().await;
+            // A turn of a pace that was given up meanwhile could fall together with one of the next.
+            if lock(&self.speed).pace.as_ref().is_some_and(|present| Arc::ptr_eq(present, &pace)) {
+                return;
+            }
         }
     }
 
@@ -187,6 +194,18 @@ impl Speed {
         self.answers = 0;
         self.pace = self.interval.map(|interval| Arc::new(Pace::new(interval * STEPS / steps, Start::AfterCall)));
     }
+}
+
+/// Says what changed. From a thread of its own, for standard error may block, and nothing blocks beside the calls.
+fn say(change: Change) {
+    let text = match change {
+        Change::Paused => "iMocha answers 429: all calls pause, and then go on at half the rate",
+        Change::OutageBegan => {
+            "iMocha is not answering: all calls wait, and one row looks now and then whether it is back"
+        }
+        Change::OutageEnded => "iMocha answers again: the calls go on",
+    };
+    thread::spawn(move || tracing::warn!("{text}"));
 }
 
 /// Waits until the API is no longer down. The sender lives in the throttle that is asked, so the wait cannot fail.

@@ -16,6 +16,8 @@ use crate::outcome::{Stop, StopReason};
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait of such a series: an API that is back is noticed within a minute. Chosen by us.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest wait that is told: a server can ask for more years than make sense in a sentence.
+const LONGEST_SAID: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// The fewest failures in a row that are an outage: fewer can be a row that the API stumbles over at each of its
 /// attempts, twice. Chosen by us.
 const OUTAGE_FAILURES: usize = 10;
@@ -36,8 +38,8 @@ pub enum Sign {
 pub enum Role {
     /// A row among others.
     Ordinary,
-    /// The one row that looks whether an outage is over.
-    Probe,
+    /// The one row that looks whether this outage is over.
+    Probe(Streak),
 }
 
 /// What is to be done after a call.
@@ -54,7 +56,6 @@ pub enum Advice {
 /// What change a sign made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    None,
     /// A pause began that was not there, so the calls were too fast.
     Paused,
     OutageBegan,
@@ -68,9 +69,10 @@ pub type Streak = u64;
 #[derive(Debug)]
 pub(super) struct Weather {
     max_outage: Duration,
-    outage_failures: usize,
     streak: Streak,
     failures: usize,
+    /// The most calls that were under way at once while they failed: so many can fail of one cause.
+    most_in_flight: usize,
     /// When the first of them failed.
     failing_since: Option<Instant>,
     /// The wait before the next probe, while there is an outage.
@@ -83,13 +85,13 @@ pub(super) struct Weather {
 }
 
 impl Weather {
-    /// Fair weather, for at most `concurrency` calls in flight and an operator who waits no longer than `max_outage`.
-    pub(super) fn new(concurrency: usize, max_outage: Duration) -> Self {
+    /// Fair weather, for an operator who waits no longer than `max_outage`.
+    pub(super) fn new(max_outage: Duration) -> Self {
         Self {
             max_outage,
-            outage_failures: OUTAGE_FAILURES.max(concurrency),
             streak: 0,
             failures: 0,
+            most_in_flight: 0,
             failing_since: None,
             probe_wait: None,
             outages: Vec::new(),
@@ -99,19 +101,19 @@ impl Weather {
         }
     }
 
-    /// Takes note of one call's end.
-    pub(super) fn note(&mut self, sign: Sign, role: Role, now: Instant) -> (Advice, Change) {
+    /// Takes note of one call's end, when `in_flight` calls were under way with it.
+    pub(super) fn note(&mut self, sign: Sign, role: Role, in_flight: usize, now: Instant) -> (Advice, Vec<Change>) {
         match sign {
-            Sign::Failed => self.failed(role, now),
+            Sign::Failed => self.failed(role, in_flight, now),
             Sign::Answered => {
                 self.limited_since = None;
                 self.limited_wait = FIRST_WAIT;
-                (Advice::GoOn, self.answered())
+                (Advice::GoOn, self.answered().into_iter().collect())
             }
             Sign::Limited(retry_after) => {
                 let ended = self.answered();
                 let (advice, paused) = self.limited(retry_after, now);
-                (advice, if ended == Change::None { paused } else { ended })
+                (advice, ended.into_iter().chain(paused).collect())
             }
         }
     }
@@ -132,26 +134,28 @@ impl Weather {
     }
 
     /// An answer ends a series of failures, and an outage.
-    fn answered(&mut self) -> Change {
+    fn answered(&mut self) -> Option<Change> {
         if self.failures > 0 {
             self.streak += 1;
             self.failures = 0;
+            self.most_in_flight = 0;
             self.failing_since = None;
         }
-        if self.probe_wait.take().is_some() { Change::OutageEnded } else { Change::None }
+        self.probe_wait.take().map(|_wait| Change::OutageEnded)
     }
 
-    fn failed(&mut self, role: Role, now: Instant) -> (Advice, Change) {
+    fn failed(&mut self, role: Role, in_flight: usize, now: Instant) -> (Advice, Vec<Change>) {
         self.failures += 1;
+        self.most_in_flight = self.most_in_flight.max(in_flight);
         let since = *self.failing_since.get_or_insert(now);
         let (wait, change) = match self.probe_wait {
             // Calls that were in flight when the outage began say nothing new.
-            Some(_) if role == Role::Ordinary => return (Advice::GoOn, Change::None),
-            Some(wait) => ((wait * 2).min(LONGEST_WAIT), Change::None),
-            None if self.failures < self.outage_failures => return (Advice::GoOn, Change::None),
+            Some(_) if role != Role::Probe(self.streak) => return (Advice::GoOn, Vec::new()),
+            Some(wait) => ((wait * 2).min(LONGEST_WAIT), Vec::new()),
+            None if self.failures < self.most_in_flight.max(OUTAGE_FAILURES) => return (Advice::GoOn, Vec::new()),
             None => {
                 self.outages.push(self.streak);
-                (FIRST_WAIT, Change::OutageBegan)
+                (FIRST_WAIT, vec![Change::OutageBegan])
             }
         };
         self.probe_wait = Some(wait);
@@ -164,12 +168,12 @@ impl Weather {
         (Advice::Probe(wait.min(left)), change)
     }
 
-    fn limited(&mut self, retry_after: Option<Duration>, now: Instant) -> (Advice, Change) {
+    fn limited(&mut self, retry_after: Option<Duration>, now: Instant) -> (Advice, Option<Change>) {
         let since = *self.limited_since.get_or_insert(now);
         let most = humantime::format_duration(self.max_outage);
-        let stop = |detail| (Advice::Stop(Stop { reason: StopReason::RateLimited, detail }), Change::None);
+        let stop = |detail| (Advice::Stop(Stop { reason: StopReason::RateLimited, detail }), None);
         if let Some(asked) = retry_after.filter(|&asked| asked > self.max_outage) {
-            let asked = humantime::format_duration(asked);
+            let asked = humantime::format_duration(asked.min(LONGEST_SAID));
             return stop(format!("iMocha asked to wait for {asked} (429), longer than --max-outage {most} allows"));
         }
         let is_new = self.paused_until(now).is_none();
@@ -183,6 +187,6 @@ impl Weather {
             self.limited_wait = (self.limited_wait * 2).min(LONGEST_WAIT);
         }
         self.paused_until = self.paused_until.max(Some(now + wait));
-        (Advice::GoOn, if is_new { Change::Paused } else { Change::None })
+        (Advice::GoOn, is_new.then_some(Change::Paused))
     }
 }

@@ -1,6 +1,7 @@
 //! How far a run is: a bar on a terminal, a plain line now and then elsewhere. It shows what the results hold.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -23,6 +24,7 @@ pub struct Progress {
     console: Console,
     /// A lock, because rows are counted by the thread that records them, and lines are said by another.
     counts: Mutex<Counts>,
+    lost_rows: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Progress {
     /// results hold `done` already.
     pub fn start(console: &Console, total: Option<u64>, done: Summary) -> Self {
         let counts = Counts { summary: done, tried: 0, total, started: Instant::now() };
-        let progress = Self { console: console.clone(), counts: Mutex::new(counts) };
+        let progress = Self { console: console.clone(), counts: Mutex::new(counts), lost_rows: AtomicBool::new(false) };
         if progress.console.progress == ProgressStyle::Bar {
             progress.start_bar(total);
         }
@@ -67,6 +69,11 @@ impl Progress {
             }
         });
         Lines { _end: Some(end) }
+    }
+
+    /// Whether rows were printed that the results could not take.
+    pub fn has_lost_rows(&self) -> bool {
+        self.lost_rows.load(Ordering::Relaxed)
     }
 
     /// What has been recorded so far.
@@ -102,7 +109,7 @@ impl Monitor for Progress {
         let mut counts = self.counts();
         for outcome in outcomes {
             counts.summary.add(outcome);
-            counts.tried += u64::from(outcome.attempts > 0);
+            counts.tried += u64::from(outcome.calls > 0);
         }
         if self.console.progress == ProgressStyle::Bar {
             self.console.bar.set_position(counts.tried);
@@ -111,6 +118,7 @@ impl Monitor for Progress {
     }
 
     fn lost(&self, csv: &[u8]) {
+        self.lost_rows.store(true, Ordering::Relaxed);
         self.console.bar.suspend(|| {
             // This was the last place for these rows; there is no other to complain at.
             drop(io::stderr().lock().write_all(csv));

@@ -30,6 +30,8 @@ pub struct Report {
     pub summary: Summary,
     /// How many rows the input has, where that is known.
     pub input_rows: Option<u64>,
+    /// Whether rows that the results could not take were printed instead.
+    pub lost_rows: bool,
     /// The command that goes on with the run, where there is something left to do.
     pub resume_command: Option<String>,
     /// When it began.
@@ -66,6 +68,7 @@ impl Report {
             results: None,
             summary: Summary::new(),
             input_rows: None,
+            lost_rows: false,
             resume_command: None,
             started_at: now,
             finished_at: now,
@@ -80,6 +83,21 @@ impl Report {
             Ending::Rehearsed => exit::DONE,
             Ending::Refused(_) => exit::REFUSED,
         }
+    }
+
+    /// How a run ended that came to this end: when its time was over just as all was done, it is finished.
+    pub fn settle(&self, ending: Ending) -> Ending {
+        let is_whole = self.summary.count(Status::NotAttempted) == 0 && self.unread() == 0;
+        match ending {
+            Ending::Stopped(stop) if stop.reason == StopReason::Deadline && is_whole => Ending::Finished,
+            other => other,
+        }
+    }
+
+    /// How many rows of the input have no result.
+    fn unread(&self) -> u64 {
+        let rows = self.summary.total();
+        self.input_rows.unwrap_or(rows).saturating_sub(rows)
     }
 
     /// Whether a later run can do what this one left undone.
@@ -175,21 +193,10 @@ impl Report {
                 ),
             );
         }
-        let unread = self.input_rows.unwrap_or(rows).saturating_sub(rows);
-        if unread > 0 {
-            let noun = plural(unread, "row");
-            push_line(
-                &mut text,
-                format_args!("{} {noun} of the input were not read, not sent, and have no result", HumanCount(unread)),
-            );
-        }
+        self.push_unread(&mut text);
         if let Some(results) = &self.results {
-            let whole = match &self.ending {
-                Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
-                    " (not whole: the rows that it could not take stand above, as CSV)"
-                }
-                Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "",
-            };
+            let whole =
+                if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
             push_line(&mut text, format_args!("results: {results:?}{whole}"));
         }
         if let Some(command) = &self.resume_command {
@@ -197,6 +204,24 @@ impl Report {
         }
         self.push_doubts(&mut text);
         text
+    }
+
+    /// What became of rows without a result.
+    fn push_unread(&self, text: &mut String) {
+        let unread = self.unread();
+        if unread == 0 {
+            return;
+        }
+        let (count, noun) = (HumanCount(unread), plural(unread, "row"));
+        let why = match &self.ending {
+            Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
+                "were not read, not sent, and have no result"
+            }
+            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => {
+                "have no result: the calls that were in flight were given up, and may have taken effect"
+            }
+        };
+        push_line(text, format_args!("{count} {noun} of the input {why}"));
     }
 
     /// What a person has to look up.

@@ -143,7 +143,7 @@ fn doubt_is_lifted_only_by_an_answer_that_speaks_of_the_invitation() {
         (302, Status::Unconfirmed),
         (400, Status::Unconfirmed),
         (401, Status::Unconfirmed),
-        (403, Status::Forbidden),
+        (403, Status::Unconfirmed),
         (404, Status::NotFound),
         (429, Status::Unconfirmed),
         (500, Status::ServerError),

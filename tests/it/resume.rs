@@ -26,6 +26,12 @@ fn a_first_step_and_the_rest_are_one_run() {
     assert!(!command.contains("--limit") && !command.contains("--yes"), "{command}");
     assert!(place.has("input.results.csv.journal"));
 
+    let dry = place.run(&server, &["--resume", "--dry-run", "--json"]).expect_code(0);
+    assert_eq!((&dry.json()["rows"]["cancelled"], &dry.json()["rows"]["not_attempted"]), (&10.into(), &20.into()));
+    dry.expect_said(&["10 by earlier runs", "20 invitations would be cancelled"]);
+    // It is the same input by whatever name.
+    fs::rename(place.path("input.csv"), place.path("renamed.csv")).unwrap();
+    fs::copy(place.path("renamed.csv"), place.path("input.csv")).unwrap();
     let second = place.run(&server, &["--resume", "--json"]).expect_code(0);
     assert_eq!(statuses(&place), ["cancelled"; 30]);
     assert_eq!(asked_for(&server).len(), 30, "each was sent once");
@@ -47,11 +53,13 @@ fn one_line_for_cron_starts_and_goes_on_until_it_is_done() {
     let first = place.run(&server, &arguments).expect_code(1);
     assert_eq!(first.json()["rows"]["server_error"], 2);
     assert!(first.json()["resume_command"].is_string());
-    place.run(&server, &arguments).expect_code(1);
+    let second = place.run(&server, &arguments).expect_code(1);
+    assert_eq!(second.json()["calls"]["total"], 3, "a summary counts the calls of its own run");
     place.run(&server, &arguments).expect_code(0);
     let results = place.results();
     assert_eq!(column(&results, "status"), ["cancelled"; 5]);
     assert_eq!(column(&results, "attempts"), ["3", "3", "2", "1", "1"], "attempts are counted over all runs");
+    assert_eq!(server.record().arrivals.len(), 10);
 }
 
 #[test]
@@ -95,7 +103,7 @@ fn what_is_not_the_same_run_is_not_resumed() {
     place.write("input.results.csv.journal", journal.replace("\"format\":1", "\"format\":9"));
     refused(&place, &server, &[], "results_exist", &["newer version"]);
     fs::remove_file(place.path("input.results.csv.journal")).unwrap();
-    refused(&place, &server, &[], "results_exist", &["without its journal"]);
+    refused(&place, &server, &[], "results_exist", &["its journal", "missing"]);
     place.write("input.results.csv.journal", journal);
 
     let results = place.read("input.results.csv");
@@ -168,7 +176,7 @@ fn a_run_that_is_killed_again_and_again_loses_no_row_and_tells_no_untruth() {
         let unconfirmed = results.iter().filter(|row| row["status"] == "unconfirmed").count();
         // A tenth of a second at 800 calls a second is a block.
         assert!(unconfirmed <= kills * 80, "seed {seed}, round {round}: {unconfirmed} after {kills} kills");
-        assert!(kills >= 10, "seed {seed}, round {round}: {kills}");
+        assert!(kills >= 3, "seed {seed}, round {round}: {kills}");
     }
 }
 
@@ -225,5 +233,55 @@ fn results_that_were_taken_away_leave_their_doubt_behind() {
     place.run(&server, &["--resume"]).expect_code(1);
     let statuses = statuses(&place);
     assert_eq!(statuses[..3], ["unconfirmed"; 3], "they may have been sent, and were");
-    assert_eq!(statuses[4..], ["cancelled"; 2]);
+    assert_eq!(statuses[3..], ["cancelled"; 3]);
+}
+
+#[test]
+fn doubt_survives_another_name_for_the_input_and_a_403() {
+    let faults = r#"[{"ids": [101, 201], "attempts": 1, "answer": {"status": 500, "applied": true}},
+                     {"ids": 201, "attempts": 2, "answer": {"status": 403}},
+                     {"ids": 101, "attempts": 2, "hang": {}}]"#;
+    let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
+    let place = input(2);
+    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    let absolute = place.path("input.csv");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).env("IMOCHA_API_KEY", server.api_key());
+    command.arg("run").arg(absolute).args(["-y", "--resume", "--base-url", &server.base_url()]);
+    let mut killed = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(server.wait_for_arrivals(4, PATIENCE));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    place.run(&server, &["--resume"]).expect_code(1);
+    assert_eq!(statuses(&place), ["unconfirmed"; 2]);
+}
+
+#[test]
+fn a_run_that_is_refused_leaves_results_and_journal_as_they_were() {
+    let server = sandbox_with(Options { latency: Duration::from_millis(200), ..Options::default() });
+    let place = input(50);
+    let mut first = start(&place, &server, &["--rate", "20/s"]);
+    assert!(server.wait_for_arrivals(2, PATIENCE));
+    let mut stream = place.command(["run", "-", "-y", "--overwrite", "-o", "input.results.csv", "--json"]);
+    stream.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key()).write_stdin("id\n9\n");
+    assert_eq!(Ended::of(&mut stream).expect_code(2).json()["reason"], "locked");
+    first.kill().unwrap();
+    first.wait().unwrap();
+
+    let (results, journal) = (place.read("input.results.csv"), place.read("input.results.csv.journal"));
+    place.run(&server, &[]).expect_code(2);
+    place.run(&server, &["--resume", "--max-cancels", "1"]).expect_code(2);
+    assert_eq!((place.read("input.results.csv"), place.read("input.results.csv.journal")), (results, journal));
+    place.run(&server, &["--resume", "--concurrency", "32"]);
+    crate::storm::check_against_the_record(&server, &place.results(), 50);
+}
+
+#[test]
+fn rows_that_stay_forbidden_do_not_keep_the_others_from_their_turn() {
+    let server = sandbox();
+    let ids: String = (1..=60).map(|number| format!("{number}96\n")).collect();
+    let place = Place::with_input(format!("id\n1\n{ids}2\n"));
+    place.run(&server, &["--limit", "61", "--concurrency", "1"]).expect_code(1);
+    place.run(&server, &["--resume", "--concurrency", "1"]).expect_code(1);
+    assert_eq!(statuses(&place).last().map(String::as_str), Some("cancelled"));
 }

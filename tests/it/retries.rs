@@ -161,6 +161,14 @@ fn fifty_first_answers_of_403_or_404_stop_the_run() {
     assert_eq!((&ended.json()["reason"], server.requests()), (&"wrong_input".into(), 50));
     ended.expect_said(&["all 403 or 404", "ID column"]);
 
+    let lossy = Canned::serve(|path, before| match (path, before) {
+        ("/v3/invitations/7/cancel", 0) => Answer::HangUp,
+        _ => Answer::json("404 Not Found", "{}"),
+    });
+    let place = input(80);
+    let ended = place.run_at(&lossy.base_url, "key", &["--concurrency", "1", "--json"]).expect_code(3);
+    assert_eq!(ended.json()["reason"], "wrong_input", "a lost answer says nothing about the file");
+
     let place = input(49);
     assert_eq!(place.run_at(&server.base_url, "key", &["--json"]).expect_code(1).json()["outcome"], "finished");
 }

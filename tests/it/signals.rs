@@ -1,6 +1,7 @@
 //! Signals: the first ends the run in order, the second at once.
 #![cfg(unix)]
 
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -55,13 +56,21 @@ fn the_first_signal_finishes_what_is_in_flight_and_records_it() {
 fn the_second_signal_leaves_at_once_and_what_was_recorded_stays() {
     let server = sandbox_with(Options { latency: Duration::from_secs(20), ..Options::default() });
     let place = input();
-    let process = start(&place, &server);
+    let mut process = start(&place, &server);
     assert!(server.wait_for_arrivals(4, PATIENCE));
     let begun = std::time::Instant::now();
     send(&process, "-TERM");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(process.stderr.take().unwrap());
+    while !said.contains("stopping") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "the first signal is not heard: {said}");
+    }
     send(&process, "-INT");
+    stderr.read_to_string(&mut said).unwrap();
     let ended = Ended::from(process.wait_with_output().unwrap()).expect_code(143);
     assert!(begun.elapsed() < Duration::from_secs(15), "it waited for the answers");
     assert_eq!(ended.json()["reason"], "interrupted");
+    assert!(!said.contains("panicked") && !said.contains("not sent"), "{said}");
+    assert!(said.contains("may have taken effect"), "{said}");
     assert!(place.read("input.results.csv").starts_with("line,"));
 }

@@ -73,7 +73,7 @@ fn the_question_tells_a_limited_run_from_a_whole_one() {
     let place = Place::with_input("id\n31\n32\n33\n");
     let mut session = on_a_terminal(&place, &server, &["--limit", "2"]);
     let asked = session.exp_string("Type yes to go on:").unwrap();
-    assert!(asked.contains("cancel 2 invitations") && asked.contains("2 of 3, between 31 and 33"), "{asked}");
+    assert!(asked.contains("cancel 2 invitations") && asked.contains("2 of the 3 between 31 and 33"), "{asked}");
     session.send_line("no").unwrap();
     session.exp_eof().unwrap();
 }
