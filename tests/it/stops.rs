@@ -97,3 +97,18 @@ fn an_input_that_changes_during_the_run_stops_it() {
     assert_eq!(place.results().len(), usize::try_from(ended.json()["rows"]["total"].as_u64().unwrap()).unwrap());
     ended.expect_said(&["input.csv", "changed", "rows of the input were not read"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_behind_standard_output_is_found_before_the_first_call() {
+    let server = sandbox();
+    let place = Place::with_input("id\n1\n2\n");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "-o", "-"]);
+    command.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key());
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ended = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    Ended::from(ended).expect_code(2).expect_said(&["could not begin the results", "No space left"]);
+    assert!(server.record().arrivals.is_empty());
+    assert_eq!(place.names(), ["input.csv"]);
+}
