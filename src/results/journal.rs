@@ -162,10 +162,7 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(held(&path, &mut file)),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        if !same_file::Handle::from_file(file.try_clone().map_err(unusable)?)
-            .and_then(|ours| Ok(ours == same_file::Handle::from_path(&path)?))
-            .map_err(unusable)?
-        {
+        if !is_at(&file, &path).map_err(unusable)? {
             // Whoever held it took it away as we opened it: what we hold is not what the next run will find.
             return Err(Refusal::new(Cause::Locked, "another run over these results has just ended").hint("try again"));
         }
@@ -244,6 +241,16 @@ impl Drop for Journal {
         if self.is_blank {
             drop(fs::remove_file(&self.path));
         }
+    }
+}
+
+/// Whether this open file is the one that the path leads to.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = same_file::Handle::from_file(file.try_clone()?)?;
+    match same_file::Handle::from_path(path) {
+        Ok(found) => Ok(found == ours),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -87,7 +87,7 @@ impl Report {
 
     /// How a run ended that came to this end: when its time was over just as all was done, it is finished.
     pub fn settle(&self, ending: Ending) -> Ending {
-        let is_whole = self.summary.count(Status::NotAttempted) == 0 && self.unread() == 0;
+        let is_whole = !self.summary.has_rows_to_try_again() && self.unread() == 0;
         match ending {
             Ending::Stopped(stop) if stop.reason == StopReason::Deadline && is_whole => Ending::Finished,
             other => other,
@@ -218,7 +218,7 @@ impl Report {
                 "were not read, not sent, and have no result"
             }
             Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => {
-                "have no result: the calls that were in flight were given up, and may have taken effect"
+                "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
             }
         };
         push_line(text, format_args!("{count} {noun} of the input {why}"));

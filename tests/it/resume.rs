@@ -285,3 +285,15 @@ fn rows_that_stay_forbidden_do_not_keep_the_others_from_their_turn() {
     place.run(&server, &["--resume", "--concurrency", "1"]).expect_code(1);
     assert_eq!(statuses(&place).last().map(String::as_str), Some("cancelled"));
 }
+
+#[test]
+fn a_run_is_finished_at_its_deadline_only_when_nothing_is_left_to_do() {
+    let faults = r#"[{"attempts": 1, "answer": {"status": 500}}]"#;
+    let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
+    let place = input(5);
+    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    let cut = place.run(&server, &["--resume", "--rate", "1/s", "--max-duration", "1500ms", "--json"]).expect_code(3);
+    assert_eq!((&cut.json()["outcome"], &cut.json()["reason"]), (&"stopped".into(), &"deadline".into()));
+    assert!(statuses(&place).iter().all(|status| ["cancelled", "unconfirmed"].contains(&status.as_str())));
+    place.run(&server, &["--resume"]).expect_code(0);
+}

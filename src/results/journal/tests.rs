@@ -68,6 +68,29 @@ fn other_damage_and_a_newer_version_are_refused_by_name() {
 }
 
 #[test]
+fn a_journal_that_was_taken_away_is_not_the_one_at_its_path() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("out.csv.journal");
+    let held = File::create(&path).unwrap();
+    assert!(is_at(&held, &path).unwrap());
+    fs::remove_file(&path).unwrap();
+    assert!(!is_at(&held, &path).unwrap());
+    fs::write(&path, "").unwrap();
+    assert!(!is_at(&held, &path).unwrap());
+}
+
+#[test]
+fn a_journal_of_a_run_that_did_not_begin_goes_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    drop(Journal::open(&results).unwrap());
+    assert!(!Journal::path_of(&results).exists());
+    written(&results);
+    drop(Journal::open(&results).unwrap());
+    assert!(Journal::path_of(&results).exists());
+}
+
+#[test]
 fn two_runs_cannot_hold_one_journal_and_the_lock_ends_with_the_first() {
     let directory = tempfile::tempdir().unwrap();
     let results = directory.path().join("out.csv");
