@@ -184,12 +184,10 @@ impl Report {
             push_line(
                 &mut text,
                 format_args!(
-                    "{} {}, {:.1} a second; half answered within {} ms, 95 % within {} ms",
+                    "{} {}, {:.1} a second; half answered within {median:.1?}, 95 % within {most:.1?}",
                     HumanCount(calls),
                     plural(calls, "call"),
                     self.calls_per_second(),
-                    median.as_millis(),
-                    most.as_millis(),
                 ),
             );
         }
