@@ -15,6 +15,7 @@ use crate::config::{
 use crate::error::{Cause, Refusal};
 use crate::input::{Filter, parse_delimiter, parse_encoding};
 use crate::sandbox::{ErrorRate, Faults, InvalidOption, Options, RateLimit};
+use crate::text::quoted_path;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -204,7 +205,7 @@ impl SandboxArgs {
     /// Reads the file with the faults, if there is one.
     fn read_faults(&self) -> Result<Faults, Refusal> {
         let Some(path) = &self.faults else { return Ok(Faults::default()) };
-        let unusable = || Refusal::new(Cause::Usage, format!("the faults in {path:?} cannot be used"));
+        let unusable = || Refusal::new(Cause::Usage, format!("the faults in {} cannot be used", quoted_path(path)));
         let text = std::fs::read_to_string(path).map_err(|error| unusable().caused_by(error))?;
         Faults::parse(&text).map_err(|error| unusable().caused_by(error))
     }

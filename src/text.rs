@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
+
 use crate::config::ApiKey;
 
 /// The most characters of a server's text that are kept: enough for a sentence, too few to fill a screen.
@@ -73,6 +76,12 @@ pub fn quoted(text: &str) -> String {
 pub fn quoted_path(path: &Path) -> String {
     let shown: String = path.to_string_lossy().chars().map(harmless).collect();
     format!("\"{shown}\"")
+}
+
+/// A moment as the results and the summary write it: UTC, RFC 3339, to the millisecond.
+pub fn timestamp(moment: Timestamp) -> String {
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    PRINTER.timestamp_to_string(&moment)
 }
 
 /// Control characters, and those that turn the direction of writing, become blanks.

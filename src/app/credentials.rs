@@ -8,6 +8,7 @@ use reqwest::Certificate;
 
 use crate::config::{ApiKey, ConfigError};
 use crate::error::{Cause, Refusal};
+use crate::text::quoted_path;
 
 /// The environment variable that holds the key.
 const KEY_VARIABLE: &str = "IMOCHA_API_KEY";
@@ -44,7 +45,9 @@ pub(super) fn api_key(file: Option<&Path>) -> Result<ApiKey, Refusal> {
 }
 
 fn from_file(path: &Path) -> Result<ApiKey, Refusal> {
-    let unusable = |reason: &str| Refusal::new(Cause::NoKey, format!("the API key in {path:?} cannot be used{reason}"));
+    let unusable = |reason: &str| {
+        Refusal::new(Cause::NoKey, format!("the API key in {} cannot be used{reason}", quoted_path(path)))
+    };
     let hint = "the file should hold the key alone, on one line";
     let bytes = read(path).map_err(|error| unusable("").caused_by(error))?;
     let text = String::from_utf8(bytes).map_err(|_not_text| unusable(": it is not text").hint(hint))?;
@@ -69,7 +72,7 @@ fn warn_if_open_to_all(path: &Path) {
 ///
 /// When it cannot be read, or holds none.
 pub(super) fn root_certificates(path: &Path) -> Result<Vec<Certificate>, Refusal> {
-    let unusable = || Refusal::new(Cause::Usage, format!("the certificates in {path:?} cannot be used"));
+    let unusable = || Refusal::new(Cause::Usage, format!("the certificates in {} cannot be used", quoted_path(path)));
     let bytes = read(path).map_err(|error| unusable().caused_by(error))?;
     let certificates = Certificate::from_pem_bundle(&bytes).map_err(|error| unusable().caused_by(error))?;
     if certificates.is_empty() {

@@ -15,6 +15,7 @@ use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, Survey};
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
+use crate::text::quoted_path;
 use crate::ui::plural;
 
 /// What stands for standard input and standard output on the command line.
@@ -109,8 +110,11 @@ impl Output {
         }
         let path = args.output.clone().unwrap_or_else(|| default_output(&args.input));
         if path == args.input || same_file::is_same_file(&path, &args.input).unwrap_or(false) {
-            return Err(Refusal::new(Cause::Usage, format!("output and input are the same file {path:?}"))
-                .hint("name another file for the results with --output"));
+            return Err(Refusal::new(
+                Cause::Usage,
+                format!("output and input are the same file {}", quoted_path(&path)),
+            )
+            .hint("name another file for the results with --output"));
         }
         let existing = match (args.overwrite, args.resume) {
             (true, _) => Existing::Replace,
@@ -132,7 +136,7 @@ impl Output {
 impl fmt::Display for Output {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path() {
-            Some(path) => write!(formatter, "{path:?}"),
+            Some(path) => formatter.write_str(&quoted_path(path)),
             None => formatter.write_str("standard output"),
         }
     }

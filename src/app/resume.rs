@@ -6,9 +6,10 @@ use std::path::Path;
 use super::plan::Target;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
-use crate::input::{Comparison, Fingerprint, Reading, Survey};
+use crate::input::{Fingerprint, Reading, Survey};
 use crate::results::format::Format;
 use crate::results::{History, Identity, Journal, Opening};
+use crate::text::quoted_path;
 
 /// What this run is, and what earlier runs of it left.
 #[derive(Debug)]
@@ -64,13 +65,6 @@ impl Background {
 
 fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, target: &Target) -> Identity {
     let (bytes, sha256) = fingerprint.map_or((0, String::new()), |file| (file.bytes, file.hex()));
-    let filters = args.filters.iter().map(|filter| {
-        let comparison = match filter.comparison {
-            Comparison::Equal => "=",
-            Comparison::NotEqual => "!=",
-        };
-        format!("{}{comparison}{}", filter.column, filter.value)
-    });
     Identity {
         input: args.input.to_string_lossy().into_owned(),
         bytes,
@@ -81,7 +75,7 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
         delimiter: char::from(reading.layout.delimiter),
         header_line: reading.header_line,
         id_column: reading.id_column.as_ref().map(|column| column.number),
-        filters: filters.collect(),
+        filters: args.filters.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -90,7 +84,12 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
     if (now.bytes, &now.sha256) != (then.bytes, &then.sha256) {
         return Err(Refusal::new(
             Cause::InputChanged,
-            format!("the input {:?} is not the one that {results:?} were begun with ({:?})", now.input, then.input),
+            format!(
+                "the input {} is not the one that {} were begun with ({})",
+                quoted_path(Path::new(&now.input)),
+                quoted_path(results),
+                quoted_path(Path::new(&then.input))
+            ),
         )
         .hint("resume with the file as it was, or begin anew with another --output"));
     }
@@ -106,7 +105,7 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
     match differences.into_iter().find(|(_, differs, _)| *differs) {
         None => Ok(()),
         Some((flag, _, then)) => {
-            let message = format!("the run that wrote {results:?} was begun with another {flag} ({then})");
+            let message = format!("the run that wrote {} was begun with another {flag} ({then})", quoted_path(results));
             Err(Refusal::new(Cause::OptionsChanged, message)
                 .hint("resume with what the run was begun with, or begin anew with another --output"))
         }
@@ -114,8 +113,8 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
 }
 
 fn without_journal(results: &Path) -> Refusal {
-    let message =
-        format!("{results:?} cannot be resumed: its journal {:?} is missing or empty", Journal::path_of(results));
+    let journal = quoted_path(&Journal::path_of(results));
+    let message = format!("{} cannot be resumed: its journal {journal} is missing or empty", quoted_path(results));
     Refusal::new(Cause::ResultsExist, message).hint(
         "without it nobody knows which rows may have been sent; put it back, or compare the results with the input, and \
          begin a new run over what is left with another --output",

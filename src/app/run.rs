@@ -21,7 +21,7 @@ use crate::outcome::Summary;
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::{Shutdown, Signals};
-use crate::text::Scrubber;
+use crate::text::{Scrubber, quoted_path};
 use crate::throttle::Throttle;
 use crate::ui::{Console, Ending, Progress, Question, Report, Results};
 
@@ -125,13 +125,9 @@ fn begin(
             let results = ResultsWriter::create(file, layout)?;
             Ok((results, open()?))
         }
-        Existing::Keep => {
+        Existing::Keep | Existing::Resume => {
             let history = open()?;
             Ok((ResultsWriter::create(file, layout)?, history))
-        }
-        Existing::Resume => {
-            let history = open()?;
-            Ok((ResultsWriter::resume(file, layout)?, history))
         }
     }
 }
@@ -270,8 +266,11 @@ fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Ref
     }
     let Some(most) = args.max_input_age else { return Ok(()) };
     let Some(modified) = survey.fingerprint.as_ref().and_then(|file| file.modified) else {
-        return Err(Refusal::new(Cause::StaleInput, format!("nobody knows how old the input {:?} is", args.input))
-            .hint("leave --max-input-age out, or copy the file to a disk that keeps times"));
+        return Err(Refusal::new(
+            Cause::StaleInput,
+            format!("nobody knows how old the input {} is", quoted_path(&args.input)),
+        )
+        .hint("leave --max-input-age out, or copy the file to a disk that keeps times"));
     };
     // A file from the future, by a clock that is wrong, is new.
     let age = modified.elapsed().unwrap_or_default();
@@ -279,8 +278,8 @@ fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Ref
         return Err(Refusal::new(
             Cause::StaleInput,
             format!(
-                "the input {:?} was last changed {} ago, longer than --max-input-age {} allows",
-                args.input,
+                "the input {} was last changed {} ago, longer than --max-input-age {} allows",
+                quoted_path(&args.input),
                 HumanDuration(age),
                 humantime::format_duration(most),
             ),
@@ -311,7 +310,7 @@ fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output, can
     let Input::File { survey, .. } = input else {
         return question;
     };
-    question.particulars.insert(0, ("input", format!("{:?}, {}", args.input, surveyed(survey))));
+    question.particulars.insert(0, ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))));
     if let Some((first, last)) = survey.first.zip(survey.last) {
         let ids = if question.cancels < survey.eligible {
             let (some, all) = (HumanCount(question.cancels), HumanCount(survey.eligible));

@@ -1,5 +1,6 @@
 //! `--where`: which rows are meant at all.
 
+use std::fmt;
 use std::str::FromStr;
 
 use csv::ByteRecord;
@@ -93,6 +94,13 @@ impl Filter {
     }
 }
 
+impl fmt::Display for Filter {
+    /// As it is given to `--where`.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{}{}", self.column, self.sign(), self.value)
+    }
+}
+
 /// What a filter says about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -132,8 +140,7 @@ impl ResolvedFilter {
 
     /// Why rows are not meant.
     pub(super) fn summary(&self) -> String {
-        let Filter { column, value, .. } = &self.filter;
-        format!("excluded by --where {}", quoted(&format!("{column}{}{value}", self.filter.sign())))
+        format!("excluded by --where {}", quoted(&self.filter.to_string()))
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::error::{Cause, Refusal};
+use crate::text::quoted_path;
 
 /// What to do with a results file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +42,12 @@ impl ResultsFile {
             Ok(found) if found.is_dir() => {
                 return Err(Refusal::new(
                     Cause::Usage,
-                    format!("{} is a directory, not a file for results", show(&path)),
+                    format!("{} is a directory, not a file for results", quoted_path(&path)),
                 )
                 .hint("name a file with --output"));
             }
             Ok(found) if !found.is_file() && !found.is_symlink() => {
-                return Err(Refusal::new(Cause::Usage, format!("{} is not an ordinary file", show(&path)))
+                return Err(Refusal::new(Cause::Usage, format!("{} is not an ordinary file", quoted_path(&path)))
                     .hint("for results on standard output say --output -"));
             }
             Ok(_file) if existing == Existing::Keep => return Err(exists(&path)),
@@ -58,7 +59,7 @@ impl ResultsFile {
         if !directory_of(&planned.path).is_dir() {
             return Err(Refusal::new(
                 Cause::Usage,
-                format!("there is no directory {}", show(directory_of(&planned.path))),
+                format!("there is no directory {}", quoted_path(directory_of(&planned.path))),
             )
             .hint("make it, or name another file with --output"));
         }
@@ -81,25 +82,13 @@ impl ResultsFile {
         &self.path
     }
 
-    /// Makes the file with `header` in it, durably: written beside, synced, and then put in its place in one step.
+    /// Makes the file with `header` in it and whatever `fill` writes behind it, durably: written beside, synced, and then
+    /// put in its place in one step.
     ///
     /// # Errors
     ///
-    /// When another file took the place since the plan was made, and when the disk refuses.
-    pub fn create(&self, header: &[u8]) -> Result<File, Refusal> {
-        self.create_with(header, |_file| Ok(()))
-    }
-
-    /// The same, with whatever `fill` writes behind the header.
-    ///
-    /// # Errors
-    ///
-    /// As [`create`](Self::create), and those of `fill`.
-    pub fn create_with(
-        &self,
-        header: &[u8],
-        fill: impl FnOnce(&mut File) -> Result<(), Refusal>,
-    ) -> Result<File, Refusal> {
+    /// When another file took the place since the plan was made, and when the disk refuses; and those of `fill`.
+    pub fn create(&self, header: &[u8], fill: impl FnOnce(&mut File) -> Result<(), Refusal>) -> Result<File, Refusal> {
         let fail = |error: io::Error| uncreatable(&self.path, error);
         let mut file = self.temporary().map_err(fail)?;
         file.write_all(header).map_err(fail)?;
@@ -148,19 +137,14 @@ pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
 }
 
 fn exists(path: &Path) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("the results file {} is there already", show(path)))
+    Refusal::new(Cause::ResultsExist, format!("the results file {} is there already", quoted_path(path)))
         .hint("go on with it with --resume, keep it and name another with --output, or replace it with --overwrite")
 }
 
 fn uncreatable(path: &Path, error: io::Error) -> Refusal {
-    Refusal::new(Cause::ResultsUnwritable, format!("could not create the results file {}", show(path)))
+    Refusal::new(Cause::ResultsUnwritable, format!("could not create the results file {}", quoted_path(path)))
         .hint("name a file in a directory that you may write to with --output")
         .caused_by(error)
-}
-
-/// A path in quotes, with control characters escaped.
-fn show(path: &Path) -> String {
-    format!("{path:?}")
 }
 
 #[cfg(test)]
@@ -178,7 +162,7 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         assert_eq!(plan(&path, Existing::Keep).unwrap_err().cause, Cause::ResultsExist);
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-        plan(&path, Existing::Replace).unwrap().create(b"header\n").unwrap();
+        plan(&path, Existing::Replace).unwrap().create(b"header\n", |_file| Ok(())).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "header\n");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing is left beside it");
     }
@@ -189,7 +173,7 @@ mod tests {
         let path = directory.path().join("results.csv");
         let planned = plan(&path, Existing::Keep).unwrap();
         fs::write(&path, "precious").unwrap();
-        assert_eq!(planned.create(b"header\n").unwrap_err().cause, Cause::ResultsExist);
+        assert_eq!(planned.create(b"header\n", |_file| Ok(())).unwrap_err().cause, Cause::ResultsExist);
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -209,7 +193,7 @@ mod tests {
         fs::write(&target, "precious").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         assert_eq!(plan(&link, Existing::Keep).unwrap_err().cause, Cause::ResultsExist);
-        plan(&link, Existing::Replace).unwrap().create(b"header\n").unwrap();
+        plan(&link, Existing::Replace).unwrap().create(b"header\n", |_file| Ok(())).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
         assert_eq!(fs::read_to_string(&link).unwrap(), "header\n");
     }
@@ -224,7 +208,7 @@ mod tests {
         fs::write(&input, "").unwrap();
         for (input_mode, most) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644)] {
             fs::set_permissions(&input, fs::Permissions::from_mode(input_mode)).unwrap();
-            plan(&path, Existing::Replace).unwrap().no_wider_than(&input).create(b"").unwrap();
+            plan(&path, Existing::Replace).unwrap().no_wider_than(&input).create(b"", |_file| Ok(())).unwrap();
             let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             assert_eq!((mode & !most, mode & 0o600), (0, 0o600), "{mode:o} for {input_mode:o}");
         }

@@ -4,17 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use csv::{ByteRecord, QuoteStyle, Terminator, Writer, WriterBuilder};
-use jiff::fmt::temporal::DateTimePrinter;
 
 use crate::outcome::Outcome;
 use crate::row::{Layout, column_key};
+use crate::text::timestamp;
 
 /// What a column of the input is called when its name collides with another.
 const PREFIX: &str = "input_";
 /// The column for cells beyond the header's width.
 const EXTRA_COLUMN: &str = "input_extra";
-/// Time stamps are written to the millisecond.
-const TIMESTAMPS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 /// Room for a row of ordinary length, so that building one does not allocate again and again.
 const ROW_BYTES: usize = 256;
 
@@ -122,7 +120,7 @@ impl Format {
         record.push_field(without_formula(&outcome.error).as_bytes());
         record.push_field(number.format(outcome.attempts).as_bytes());
         record.push_field(number.format(outcome.duration.as_millis()).as_bytes());
-        record.push_field(TIMESTAMPS.timestamp_to_string(&outcome.finished_at).as_bytes());
+        record.push_field(timestamp(outcome.finished_at).as_bytes());
         self.push_cells(record, &outcome.row.cells);
     }
 

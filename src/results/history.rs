@@ -13,6 +13,7 @@ use super::format::Format;
 use super::journal::{Doubt, Past};
 use crate::error::{Cause, Refusal};
 use crate::outcome::{Outcome, Status, Summary};
+use crate::text::quoted_path;
 use crate::verdict::Sent;
 
 /// How a row stands before the run.
@@ -233,15 +234,15 @@ fn ends_with(results: &Path, start: u64, bytes: &[u8]) -> io::Result<bool> {
 }
 
 fn unreadable(results: &Path, error: io::Error) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("could not read the results {results:?}")).caused_by(error)
+    Refusal::new(Cause::ResultsExist, format!("could not read the results {}", quoted_path(results))).caused_by(error)
 }
 
 fn foreign(results: &Path) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("the header of {results:?} is not the one of these results"))
+    Refusal::new(Cause::ResultsExist, format!("the header of {} is not the one of these results", quoted_path(results)))
         .hint("name the results of the run that is to be resumed with --output")
 }
 
 fn damaged(results: &Path, byte: u64) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("the results {results:?} are damaged at byte {byte}"))
+    Refusal::new(Cause::ResultsExist, format!("the results {} are damaged at byte {byte}", quoted_path(results)))
         .hint("they were changed since the run; put the file that the run wrote back")
 }

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Cause, Refusal};
+use crate::text::quoted_path;
 
 /// The format that this version writes, and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -139,12 +140,13 @@ impl Journal {
     pub fn open(results: &Path) -> Result<Self, Refusal> {
         let path = Self::path_of(results);
         let unusable = |error: io::Error| {
-            Refusal::new(Cause::ResultsUnwritable, format!("could not open the journal {path:?}")).caused_by(error)
+            Refusal::new(Cause::ResultsUnwritable, format!("could not open the journal {}", quoted_path(&path)))
+                .caused_by(error)
         };
         if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
             return Err(Refusal::new(
                 Cause::ResultsUnwritable,
-                format!("the journal {path:?} is not an ordinary file"),
+                format!("the journal {} is not an ordinary file", quoted_path(&path)),
             )
             .hint("move it away, or name other results with --output"));
         }
@@ -288,14 +290,17 @@ fn check_format(path: &Path, line: &[u8]) -> Result<(), Refusal> {
         .ok()
         .and_then(|entry| entry.get("run")?.get("format")?.as_u64());
     if format.is_some_and(|format| format > u64::from(FORMAT)) {
-        return Err(Refusal::new(Cause::ResultsExist, format!("the journal {path:?} was written by a newer version"))
-            .hint("go on with that version of imocha-cancel"));
+        return Err(Refusal::new(
+            Cause::ResultsExist,
+            format!("the journal {} was written by a newer version", quoted_path(path)),
+        )
+        .hint("go on with that version of imocha-cancel"));
     }
     Ok(())
 }
 
 fn damaged(path: &Path, line: usize) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("the journal {path:?} is damaged at its line {line}")).hint(
+    Refusal::new(Cause::ResultsExist, format!("the journal {} is damaged at its line {line}", quoted_path(path))).hint(
         "it cannot be said any more which rows may have been sent; compare the results with the input, and begin a new run \
          over what is left with another --output",
     )
@@ -312,7 +317,7 @@ fn held(path: &Path, file: &mut File) -> Refusal {
         None => String::new(),
     };
     Refusal::new(Cause::Locked, format!("another run holds these results{who}"))
-        .hint(format!("wait until it has ended, and leave {path:?} where it is"))
+        .hint(format!("wait until it has ended, and leave {} where it is", quoted_path(path)))
 }
 
 fn run_of(entry: Entry) -> Option<Box<Run>> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Cause, Refusal};
 use crate::outcome::Outcome;
-use crate::results::file::ResultsFile;
+use crate::results::file::{Existing, ResultsFile};
 use crate::results::format::Format;
 use crate::results::history::History;
 use crate::row::Layout;
@@ -38,28 +38,19 @@ enum Target {
 }
 
 impl ResultsWriter {
-    /// Creates the results file, header included.
+    /// Creates the results file, header included. Results of an earlier run that this one goes on with are put in order:
+    /// the rows that are done stay, in a file that takes the place of the old one.
     ///
     /// # Errors
     ///
-    /// As [`ResultsFile::create`].
+    /// As [`ResultsFile::create`] and [`History::copy_done`].
     pub fn create(file: &ResultsFile, layout: Layout) -> Result<Self, Refusal> {
         let format = Format::new(layout);
-        let mut file = file.create(&format.header().map_err(|error| unwritable(error.into()))?)?;
-        let length = file.stream_position().map_err(unwritable)?;
-        Ok(Self::new(Target::File { file, length }, format))
-    }
-
-    /// Goes on with the results file of an earlier run: it is put in order, with the rows that are done, before it is
-    /// appended to.
-    ///
-    /// # Errors
-    ///
-    /// As [`ResultsFile::create_with`] and [`History::copy_done`].
-    pub fn resume(file: &ResultsFile, layout: Layout) -> Result<Self, Refusal> {
-        let format = Format::new(layout);
         let header = format.header().map_err(|error| unwritable(error.into()))?;
-        let mut file = file.create_with(&header, |target| History::copy_done(file.path(), &format, target))?;
+        let mut file = file.create(&header, |target| match file.existing() {
+            Existing::Resume => History::copy_done(file.path(), &format, target),
+            Existing::Keep | Existing::Replace => Ok(()),
+        })?;
         let length = file.stream_position().map_err(unwritable)?;
         Ok(Self::new(Target::File { file, length }, format))
     }
@@ -168,7 +159,6 @@ mod tests {
     use super::*;
     use crate::invitation::InvitationId;
     use crate::outcome::Status;
-    use crate::results::file::Existing;
     use crate::row::{Intent, Row};
 
     fn outcome() -> Outcome {

@@ -6,16 +6,13 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
 use jiff::Timestamp;
-use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::{Map, Value, json};
 
 use crate::error::Cause;
 use crate::exit;
 use crate::outcome::{Status, Stop, StopReason, Summary};
+use crate::text::{quoted_path, timestamp};
 use crate::ui::console::push_line;
-
-/// Time stamps are written to the millisecond.
-const TIMESTAMPS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// How a command to run ended, whichever way.
 #[derive(Debug)]
@@ -147,8 +144,8 @@ impl Report {
             "exit_code": self.exit_code(),
             "input": self.input.as_ref().map(|path| path.to_string_lossy()),
             "results": self.results.as_ref().map(|path| path.to_string_lossy()),
-            "started_at": TIMESTAMPS.timestamp_to_string(&self.started_at),
-            "finished_at": TIMESTAMPS.timestamp_to_string(&self.finished_at),
+            "started_at": timestamp(self.started_at),
+            "finished_at": timestamp(self.finished_at),
             "duration_s": round(self.duration().as_secs_f64(), 3),
             "rows": rows,
             "calls": {
@@ -195,7 +192,7 @@ impl Report {
         if let Some(results) = &self.results {
             let whole =
                 if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
-            push_line(&mut text, format_args!("results: {results:?}{whole}"));
+            push_line(&mut text, format_args!("results: {}{whole}", quoted_path(results)));
         }
         if let Some(command) = &self.resume_command {
             push_line(&mut text, format_args!("to go on: {command}"));
