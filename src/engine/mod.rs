@@ -9,6 +9,7 @@
 //! block, so each has a thread; the workers share one more, on which nothing blocks, so that time-outs are true.
 
 mod feed;
+mod queue;
 mod record;
 mod trial;
 mod worker;
@@ -17,12 +18,13 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 
 use self::feed::Feed;
+use self::queue::RowQueue;
 use self::record::Recorder;
-use self::worker::{FirstAnswers, RowQueue, Worker};
+use self::worker::{FirstAnswers, Worker};
 use crate::client::Client;
 use crate::config::{Concurrency, MaxAttempts};
 use crate::input::RowReader;
@@ -35,10 +37,9 @@ use crate::throttle::Throttle;
 
 /// Batches of eligible rows that wait for a worker: one in use and one behind it.
 const QUEUED_BATCHES: usize = 2;
-/// Rows under way for each call that may be in flight: one that calls, and some that back off. It bounds the rows that
-/// back off, and so how much is held of an input that fails row by row.
-const ROWS_PER_SLOT: usize = 4;
-/// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second).
+/// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second). A row
+/// under way has its place reserved, so it also bounds the rows that back off, and how much is held of an input that
+/// fails row by row.
 const QUEUED_OUTCOMES: usize = 512;
 
 /// The journal, which the run writes and its owner closes. A lock, because both hold it.
@@ -90,9 +91,7 @@ pub struct Job {
 /// Where a part of it panicked, after the other parts have ended in order.
 pub async fn run(job: Job) -> Summary {
     let (rows_tx, rows_rx) = mpsc::channel(QUEUED_BATCHES);
-    let rows_under_way = job.concurrency.get() * ROWS_PER_SLOT;
-    // A row under way has its place reserved, so the rest is what may wait.
-    let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + rows_under_way);
+    let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + job.concurrency.get());
 
     let done = job.history.summary().clone();
     let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done.clone());
@@ -110,8 +109,7 @@ pub async fn run(job: Job) -> Summary {
     let feeding = spawn_blocking(move || feed.run(reader));
 
     let worker = Arc::new(Worker {
-        queue: RowQueue::new(rows_rx, job.journal),
-        slots: Semaphore::new(job.concurrency.get()),
+        queue: RowQueue::new(rows_rx, job.journal, outcomes_tx),
         client: job.client,
         throttle: job.throttle,
         scrubber: job.scrubber,
@@ -120,13 +118,13 @@ pub async fn run(job: Job) -> Summary {
         first_answers: FirstAnswers::after(&done),
     });
     let mut workers = JoinSet::new();
-    for _ in 0..rows_under_way {
-        let (worker, outcomes) = (Arc::clone(&worker), outcomes_tx.clone());
-        workers.spawn(async move { worker.work(outcomes).await });
+    for _ in 0..job.concurrency.get() {
+        let worker = Arc::clone(&worker);
+        workers.spawn(async move { worker.work().await });
     }
     let deadline = tokio::spawn(stop_after(job.max_duration, job.shutdown));
     // The recorder ends when the last sender is gone, and the feed when the last receiver is.
-    drop((worker, outcomes_tx));
+    drop(worker);
 
     let mut panicked = Vec::new();
     while let Some(joined) = workers.join_next().await {

@@ -66,8 +66,9 @@ impl Trial {
 
     /// Takes down that the call has ended, and the verdict on it.
     pub(super) fn called(&mut self, verdict: Verdict) {
-        self.duration = self.began.map(|began| began.elapsed()).unwrap_or_default();
-        let latency = self.calling.take().map(|calling| calling.elapsed());
+        let now = Instant::now();
+        self.duration = self.began.map(|began| now - began).unwrap_or_default();
+        let latency = self.calling.take().map(|calling| now - calling);
         if verdict.http_status.is_some() {
             self.latencies.extend(latency);
         }

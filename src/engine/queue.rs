@@ -1,0 +1,144 @@
+//! The rows that wait for a worker: those that come back to be tried again, and then the next of the input, in its order,
+//! and none before the journal says that it may be sent.
+
+use std::io;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::SharedJournal;
+use super::feed::EligibleRow;
+use super::trial::Trial;
+use crate::outcome::{Outcome, Stop, StopReason};
+use crate::shutdown::Shutdown;
+
+/// A row under way: some worker has it, or it backs off.
+#[derive(Debug)]
+pub(super) struct RowUnderWay {
+    pub(super) trial: Trial,
+    /// The place that is kept for its outcome.
+    place: OwnedPermit<Outcome>,
+    /// The way back into the queue, which lives as long as a row may come back.
+    back: UnboundedSender<Self>,
+}
+
+impl RowUnderWay {
+    /// Leaves its worker, and comes back after `wait` or when the run is stopped.
+    pub(super) fn back_off(self, wait: Duration, shutdown: &Shutdown) {
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = shutdown.stopped() => {}
+                () = sleep(wait) => {}
+            }
+            let back = self.back.clone();
+            // The queue is gone only when a part of the run has panicked.
+            drop(back.send(self));
+        });
+    }
+
+    /// Sends on how the row ended, if need be because of this stop.
+    pub(super) fn end(self, stop: Option<&Stop>) {
+        self.place.send(self.trial.end(stop));
+    }
+}
+
+/// Hands rows to the workers.
+#[derive(Debug)]
+pub(super) struct RowQueue {
+    /// A lock and not a channel, because the rows of one batch go to whichever workers are free.
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    returned: UnboundedReceiver<RowUnderWay>,
+    /// `None` when the input has ended.
+    input: Option<Input>,
+}
+
+impl RowQueue {
+    pub(super) fn new(
+        batches: Receiver<Vec<EligibleRow>>,
+        journal: Option<SharedJournal>,
+        outcomes: Sender<Outcome>,
+    ) -> Self {
+        let (back, returned) = unbounded_channel();
+        let batch = Vec::new().into_iter();
+        let input = Some(Input { batches, batch, unreserved: None, journal, outcomes, back });
+        Self { waiting: Mutex::new(Waiting { returned, input }) }
+    }
+
+    /// The next row, or `None` after the last has ended. A row that comes back need not wait for a slow input. Rows are
+    /// only taken by who calls them next, because what is taken counts as what may have been sent.
+    pub(super) async fn next(&self, shutdown: &Shutdown) -> Option<RowUnderWay> {
+        let mut waiting = self.waiting.lock().await;
+        let Waiting { returned, input } = &mut *waiting;
+        if let Some(rows) = input {
+            let place = tokio::select! {
+                biased;
+                Some(row) = returned.recv() => return Some(row),
+                place = rows.place() => place,
+            };
+            if let Some(place) = place {
+                return rows.next(place, shutdown).await;
+            }
+            *input = None;
+        }
+        returned.recv().await
+    }
+}
+
+/// The rows of the input as they come from the feed.
+#[derive(Debug)]
+struct Input {
+    batches: Receiver<Vec<EligibleRow>>,
+    batch: std::vec::IntoIter<EligibleRow>,
+    /// The last line of the batch, until the journal says that it may be sent.
+    unreserved: Option<u64>,
+    journal: Option<SharedJournal>,
+    outcomes: Sender<Outcome>,
+    back: UnboundedSender<RowUnderWay>,
+}
+
+impl Input {
+    /// Waits until there is a row and a place for its outcome; `None` when there are no more.
+    ///
+    /// # Cancel safety
+    ///
+    /// No row is lost when the wait is given up.
+    async fn place(&mut self) -> Option<OwnedPermit<Outcome>> {
+        while self.batch.as_slice().is_empty() {
+            let batch = self.batches.recv().await?;
+            self.unreserved = batch.last().map(|eligible| eligible.row.line);
+            self.batch = batch.into_iter();
+        }
+        self.outcomes.clone().reserve_owned().await.ok()
+    }
+
+    /// Takes the row that [`place`](Self::place) has waited for. Once the run is stopped, rows are no longer reserved: none
+    /// is sent.
+    async fn next(&mut self, place: OwnedPermit<Outcome>, shutdown: &Shutdown) -> Option<RowUnderWay> {
+        if let (Some(line), Some(journal)) = (self.unreserved, &self.journal)
+            && !shutdown.is_stopped()
+        {
+            if let Err(error) = reserve(Arc::clone(journal), line).await {
+                let detail = format!("the journal could not be written: {error}");
+                shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
+            }
+            self.unreserved = None;
+        }
+        let trial = Trial::new(self.batch.next()?);
+        Some(RowUnderWay { trial, place, back: self.back.clone() })
+    }
+}
+
+/// Has the journal say that rows up to `line` may be sent. Beside the calls, for the disk may be slow.
+async fn reserve(journal: SharedJournal, line: u64) -> io::Result<()> {
+    let reserved = spawn_blocking(move || journal.lock().unwrap_or_else(PoisonError::into_inner).reserve(line)).await;
+    reserved.unwrap_or_else(|panicked| Err(io::Error::other(panicked)))
+}
