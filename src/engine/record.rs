@@ -3,8 +3,8 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::Receiver;
@@ -16,6 +16,10 @@ use crate::outcome::{Outcome, Stop, StopReason, Summary};
 use crate::results::ResultsWriter;
 use crate::results::writer::Header;
 use crate::shutdown::Shutdown;
+
+/// How long outcomes gather after some were written, before the next are. Measured: at 50,000 calls a second, waking for
+/// each few costs a tenth of all processor time; a row that comes alone is written at once either way.
+const GATHERING: Duration = Duration::from_millis(1);
 
 /// The one owner of the results and the counts.
 pub(super) struct Recorder {
@@ -64,7 +68,10 @@ impl Recorder {
             });
             match received {
                 Some(0) => break,
-                Some(_rows) => self.keep(&mut batch),
+                Some(_rows) => {
+                    self.keep(&mut batch);
+                    thread::sleep(GATHERING);
+                }
                 None => {}
             }
             if self.sync_due().is_some_and(|due| due <= Instant::now()) {
