@@ -2,6 +2,7 @@
 //! or judge; it only says whether a request that brought no answer can have left this machine.
 
 use std::error::Error;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -19,6 +20,9 @@ use crate::verdict::{self, BodyEnd, Failure, Reply, Sent};
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The header that carries the key (source: iMocha's documentation, "Authentication Mechanism").
 const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+/// Who calls, and in which version.
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
 /// How long an idle connection is kept. A server that closes it just as a call leaves turns a safe call into a doubtful
 /// one, and the shortest usual limit is 5 s (Node's default), so ours is shorter.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
@@ -45,7 +49,7 @@ impl Client {
         let timeout = config.timeout.get();
         let connect_timeout = MAX_CONNECT_TIMEOUT.min(timeout / 2);
         let mut builder = reqwest::Client::builder()
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .default_headers(headers(api_key)?)
             .redirect(Policy::none())
             .referer(false)
@@ -83,7 +87,7 @@ impl Client {
     ///
     /// Not to be given up once it is polled: the request may be on its way.
     pub async fn cancel(&self, id: InvitationId) -> Result<Reply, Failure> {
-        let mut request = Request::new(Method::POST, self.url(&format!("/v3/invitations/{id}/cancel")));
+        let mut request = Request::new(Method::POST, self.url(format_args!("/v3/invitations/{id}/cancel")));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         *request.body_mut() = Some(Body::from("{}"));
         self.send(request).await
@@ -96,16 +100,16 @@ impl Client {
     ///
     /// When no answer came.
     pub async fn list_one_test(&self) -> Result<Reply, Failure> {
-        let mut url = self.url("/v3/tests");
+        let mut url = self.url(format_args!("/v3/tests"));
         url.set_query(Some("pageNo=1&pageSize=1"));
         self.send(Request::new(Method::GET, url)).await
     }
 
     /// The address of `path`, below whatever path the base URL has (a company's gateway may add one).
-    fn url(&self, path: &str) -> Url {
-        let mut url = self.base_url.as_url().clone();
-        let base = url.path().trim_end_matches('/').to_owned();
-        url.set_path(&(base + path));
+    fn url(&self, path: fmt::Arguments<'_>) -> Url {
+        let base = self.base_url.as_url();
+        let mut url = base.clone();
+        url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
         url
     }
 
