@@ -20,6 +20,10 @@ use super::source::{Bytes, CHUNK_BYTES};
 /// closed, and must not fill the memory (chosen by us).
 const LONGEST_ROW_BYTES: usize = 1024 * 1024;
 
+/// What the parser is handed at once. The standard library's buffer clears all its room for each row, so it is no larger
+/// than rows usually are; a longer one is handed over in parts.
+const PARSER_BYTES: usize = 1024;
+
 /// The records of an input, the header and a `sep=` line among them.
 #[derive(Debug)]
 pub(super) struct Records {
@@ -54,11 +58,12 @@ impl Records {
     /// Takes bytes that begin behind the byte-order mark.
     pub(super) fn new(bytes: Bytes, decoding: Decoding, input: &Arc<str>, delimiter: u8) -> Self {
         let scanner = Scanner::new(Text::new(bytes, decoding), Arc::clone(input), delimiter);
-        let parser = ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(OneRow {
-            scanner,
-            given: 0,
-            total: 0,
-        });
+        let parser = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(PARSER_BYTES)
+            .delimiter(delimiter)
+            .from_reader(OneRow { scanner, given: 0, total: 0 });
         Self { parser, way: decoding.way }
     }
 
