@@ -2,7 +2,9 @@
 //! time that is measured is the contender's own. What it is asked is taken to be right: it is no simulation of iMocha.
 //!
 //! - `POST /v3/invitations/{id}/cancel` → `{"testInvitationId":{id},"status":"cancelled"}`
-//! - `GET /calls` → what came since it was asked last: `{"calls":…,"seconds":…,"most_in_a_second":…}`
+//! - `GET /v3/tests` → `{"tests":[],"count":0}`, so that a dry run finds its key good
+//! - anything else → which cancellations came since it was asked last:
+//!   `{"calls":…,"seconds":…,"most_in_a_second":…}`
 //!
 //! It prints its address and serves until it is ended.
 
@@ -66,12 +68,13 @@ fn answer(asked: &[u8], calls: &Calls, answers: &mut Vec<u8>) -> io::Result<Opti
         return Ok(None);
     }
     let path = request.path.unwrap_or_default();
-    let json = match path.strip_prefix("/v3/invitations/").and_then(|path| path.strip_suffix("/cancel")) {
-        Some(id) => {
-            calls.borrow_mut().push(Instant::now());
-            format!(r#"{{"testInvitationId":{id},"status":"cancelled"}}"#)
-        }
-        None => report(&calls.take()),
+    let json = if let Some(id) = path.strip_prefix("/v3/invitations/").and_then(|path| path.strip_suffix("/cancel")) {
+        calls.borrow_mut().push(Instant::now());
+        format!(r#"{{"testInvitationId":{id},"status":"cancelled"}}"#)
+    } else if path.starts_with("/v3/tests") {
+        r#"{"tests":[],"count":0}"#.to_owned()
+    } else {
+        report(&calls.take())
     };
     write!(
         answers,

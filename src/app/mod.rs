@@ -55,11 +55,17 @@ fn wants_json(arguments: &[OsString]) -> bool {
     runs && (arguments.iter().any(|argument| argument == "--json") || from_environment())
 }
 
+/// How many tasks are polled at the most before the sockets are looked at again. A call takes about three, and there are as
+/// many tasks as calls in flight, so all that is ready is done first. Measured at 64 of them: with tokio's 61 a call takes
+/// 1.15 times the processor time, most of it for waking the other end; beyond 256 nothing changes.
+const POLLS_A_LOOK: u32 = 256;
+
 /// The runtime for calls: one thread, on which nothing blocks. A second one would cost half as much processor time again
 /// and bring nothing.
 fn runtime() -> Result<Runtime, Refusal> {
     Builder::new_current_thread()
         .enable_all()
+        .event_interval(POLLS_A_LOOK)
         .build()
         .map_err(|error| Refusal::new(Cause::Usage, "could not start the runtime").caused_by(error))
 }
