@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -22,8 +22,8 @@ pub(super) struct RowUnderWay {
     pub(super) trial: Trial,
     /// The place that is kept for its outcome.
     place: OwnedPermit<Outcome>,
-    /// The way back into the queue, which lives as long as a row may come back.
-    back: UnboundedSender<Self>,
+    /// The way back into the queue, which lives as long as a row may come back. It has room for all that have a place.
+    back: Sender<Self>,
 }
 
 impl RowUnderWay {
@@ -37,7 +37,7 @@ impl RowUnderWay {
             }
             let back = self.back.clone();
             // The queue is gone only when a part of the run has panicked.
-            drop(back.send(self));
+            drop(back.try_send(self));
         });
     }
 
@@ -56,7 +56,7 @@ pub(super) struct RowQueue {
 
 #[derive(Debug)]
 struct Waiting {
-    returned: UnboundedReceiver<RowUnderWay>,
+    returned: Receiver<RowUnderWay>,
     /// `None` when the input has ended.
     input: Option<Input>,
 }
@@ -67,7 +67,7 @@ impl RowQueue {
         journal: Option<SharedJournal>,
         outcomes: Sender<Outcome>,
     ) -> Self {
-        let (back, returned) = unbounded_channel();
+        let (back, returned) = channel(outcomes.max_capacity());
         let batch = Vec::new().into_iter();
         let input = Some(Input { batches, batch, unreserved: None, journal, outcomes, back });
         Self { waiting: Mutex::new(Waiting { returned, input }) }
@@ -102,7 +102,7 @@ struct Input {
     unreserved: Option<u64>,
     journal: Option<SharedJournal>,
     outcomes: Sender<Outcome>,
-    back: UnboundedSender<RowUnderWay>,
+    back: Sender<RowUnderWay>,
 }
 
 impl Input {

@@ -3,12 +3,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 use super::QUEUED_OUTCOMES;
 use crate::monitor::Monitor;
@@ -70,7 +70,7 @@ impl Recorder {
                 Some(0) => break,
                 Some(_rows) => {
                     self.keep(&mut batch);
-                    thread::sleep(GATHERING);
+                    runtime.block_on(sleep(GATHERING));
                 }
                 None => {}
             }

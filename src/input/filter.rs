@@ -63,6 +63,8 @@ pub(super) struct ResolvedFilter {
     index: usize,
     filter: Filter,
     lowercase: String,
+    /// Why rows are not meant.
+    summary: String,
 }
 
 impl Filter {
@@ -83,7 +85,8 @@ impl Filter {
                 return Err(refusal.hint("give the number of the column in place of its name"));
             }
         };
-        Ok(ResolvedFilter { index, filter: self.clone(), lowercase: self.value.to_lowercase() })
+        let summary = format!("excluded by --where {}", quoted(&self.to_string()));
+        Ok(ResolvedFilter { index, filter: self.clone(), lowercase: self.value.to_lowercase(), summary })
     }
 
     fn sign(&self) -> &'static str {
@@ -135,12 +138,12 @@ impl ResolvedFilter {
 
     /// Why a row is not meant, in one line.
     pub(super) fn reason(&self, record: &ByteRecord) -> String {
-        format!("{}: the cell is {}", self.summary(), quoted(cell(record, self.index)))
+        format!("{}: the cell is {}", self.summary, quoted(cell(record, self.index)))
     }
 
     /// Why rows are not meant.
     pub(super) fn summary(&self) -> String {
-        format!("excluded by --where {}", quoted(&self.filter.to_string()))
+        self.summary.clone()
     }
 }
 
