@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::canned::{Answer, Canned};
@@ -212,6 +213,26 @@ fn a_row_that_backs_off_when_the_run_stops_says_how_its_last_call_ended() {
     let first = results.iter().find(|row| row["line"] == "2").unwrap();
     assert_eq!((first["status"].as_str(), first["http_status"].as_str()), ("server_error", "503"));
     assert_eq!(results.len(), 60);
+}
+
+#[test]
+fn a_row_that_backs_off_lets_others_call_and_comes_back_before_them() {
+    // It fails until another row has called, which it would never live to see if it kept the only worker for itself.
+    let other_called = AtomicBool::new(false);
+    let server = Canned::serve(move |path, _before| {
+        if path != "/v3/invitations/1/cancel" {
+            other_called.store(true, Ordering::SeqCst);
+        } else if !other_called.load(Ordering::SeqCst) {
+            return failed();
+        }
+        Answer::cancelled(path)
+    });
+    // The first wait is half a second at the most, and the rows at this rate take a whole one.
+    let place = input(51);
+    place.run_at(&server.base_url, "key", &["--concurrency", "1", "--rate", "50/s"]).expect_code(0);
+    let calls: Vec<String> = server.record().into_iter().map(|(_when, path)| path).collect();
+    let again = calls.iter().rposition(|path| path == "/v3/invitations/1/cancel").unwrap();
+    assert!((1..calls.len() - 1).contains(&again), "{calls:?}");
 }
 
 #[test]
