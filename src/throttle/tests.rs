@@ -41,14 +41,17 @@ fn fail(throttle: &Throttle, times: usize) -> Advice {
 
 #[tokio::test(start_paused = true)]
 async fn no_second_has_more_calls_than_the_rate_and_nearly_as_many_are_made() {
+    // What the way to the server may take from the time between two calls.
+    let to_spare = Duration::from_millis(2);
     for per_second in [1_u32, 3, 5, 10, 20, 21, 100, 333, 1000, 5000, 20_000] {
         let started = Instant::now();
         let given = permits(&throttle(&format!("{per_second}/s")), per_second * 4 + 1).await;
         assert_eq!(given[0], started, "the first call need not wait");
         for second in given.windows(usize::try_from(per_second).unwrap() + 1) {
-            assert!(span(second) >= Duration::from_secs(1), "{per_second}/s: one more in {:?}", span(second));
+            let least = Duration::from_secs(1) + to_spare;
+            assert!(span(second) >= least, "{per_second}/s: one more in {:?}", span(second));
         }
-        assert!(span(&given) < Duration::from_millis(4025), "{per_second}/s: as many as in 4 s in {:?}", span(&given));
+        assert!(span(&given) < Duration::from_millis(4037), "{per_second}/s: as many as in 4 s in {:?}", span(&given));
     }
 }
 
@@ -59,7 +62,7 @@ async fn calls_are_evenly_spaced_over_any_period() {
         let interval = Duration::from_millis(interval_ms);
         for pair in permits(&throttle(rate), 6).await.windows(2) {
             assert!(span(pair) + early >= interval, "{rate}: {:?}", span(pair));
-            assert!(span(pair) < interval + interval / 199 + late, "{rate}: {:?}", span(pair));
+            assert!(span(pair) < interval + interval / 124 + late, "{rate}: {:?}", span(pair));
         }
     }
 }
