@@ -1,0 +1,70 @@
+# What the scripts here share: one build, one server on loopback, and one way to measure a command. To be sourced.
+# shellcheck shell=bash
+
+export LC_ALL=C # a point in decimal numbers, and no rules of a language in sorting
+
+need() {
+  command -v "$1" >/dev/null 2>&1 || { echo "$0: $1 is not installed ($2)" >&2; exit 1; }
+}
+
+# Builds the command and the server, and starts the server. Sets $tool, $url and $work, a directory that goes again.
+begin() {
+  need cargo 'see https://rustup.rs'
+  need curl 'package curl'
+  need /usr/bin/time 'package time'
+  root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
+  cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --example loopback-server
+  target=${CARGO_TARGET_DIR:-$root/target}
+  # shellcheck disable=SC2034 # for those who source this
+  tool=$target/release/imocha-cancel
+  work=$(mktemp -d)
+  "$target/release/examples/loopback-server" >"$work/url" &
+  server=$!
+  trap 'kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
+  while ! [ -s "$work/url" ]; do sleep 0.05; done
+  url=$(cat "$work/url")
+  export IMOCHA_API_KEY=none-is-needed
+}
+
+# calls: how many cancellations the server got since it was asked last, over how many seconds, and the most within one.
+calls() {
+  curl --silent --show-error --write-out '\n' "$url/calls" | tr -c '0-9.\n' ' '
+}
+
+# measure NAME COMMAND...: runs a command, at the most for two minutes, and appends a line to $work/figures:
+# NAME  calls at the server  seconds  seconds of processor time  KiB of the largest process
+measure() {
+  local name=$1 begun status=0
+  shift
+  calls >/dev/null
+  begun=$EPOCHREALTIME
+  /usr/bin/time --quiet -o "$work/time" -f '%U %S %M' timeout 120 "$@" >"$work/out" 2>"$work/err" || status=$?
+  ended=$EPOCHREALTIME
+  if [ "$status" != 0 ]; then
+    echo "$0: $name failed ($status): $(head -c 300 "$work/err")" >&2
+    exit 1
+  fi
+  local user system size count rest
+  read -r user system size <"$work/time"
+  read -r count rest < <(calls)
+  awk -v name="$name" -v count="$count" -v begun="$begun" -v ended="$ended" -v cpu="$user $system" -v size="$size" '
+    BEGIN { split(cpu, time, " "); print name, count, ended - begun, time[1] + time[2], size }' >>"$work/figures"
+}
+
+# rows COUNT: an export of so many rows.
+rows() {
+  awk -v rows="$1" 'BEGIN {
+    print "testInvitationId,name,email,team,status"
+    for (row = 1; row <= rows; row++)
+      printf "%d,Candidate %d,candidate.%d@example.com,team %d,Pending\n", 2900000 + row, row, row, row % 7
+  }'
+}
+
+# Which machine this is, in a line.
+machine() {
+  local model cores
+  model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
+  cores=$(getconf _NPROCESSORS_ONLN)
+  echo "$(date -u +%F), $cores cores ($model), $(uname -sr), $(rustc --version | cut -d' ' -f1,2)"
+}
