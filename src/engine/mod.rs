@@ -1,12 +1,15 @@
-//! The order of things: a row walks from the reader through a worker to the recorder, and nothing turns back.
+//! The order of things: a row walks from the reader through a worker to the recorder, and turns back only to be tried
+//! again.
 //!
 //! ```text
-//! feed (thread) ──eligible rows──▶ workers (tasks) ──outcomes──▶ record (thread)
-//!       └────────rows that are not sent, outcomes at once────────────▲
+//! feed (thread) ──eligible rows──▶ queue ──▶ workers (tasks) ──outcomes──▶ record (thread)
+//!       │                            ▲──backs off──┘                             ▲
+//!       └────────────────rows that are not sent, outcomes at once────────────────┘
 //! ```
 //!
-//! Both channels are bounded, so that a slow disk slows the calls and a slow API slows the reading. Reading and writing
-//! block, so each has a thread; the workers share one more, on which nothing blocks, so that time-outs are true.
+//! There are as many workers as calls may be in flight. All channels are bounded, so that a slow disk slows the calls and a
+//! slow API slows the reading. Reading and writing block, so each has a thread; the workers share one more, on which
+//! nothing blocks, so that time-outs are true.
 
 mod feed;
 mod queue;
