@@ -15,16 +15,30 @@ begin() {
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
   cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --example loopback-server
-  target=${CARGO_TARGET_DIR:-$root/target}
+  target=$(cargo metadata --no-deps --format-version 1 --manifest-path "$root/Cargo.toml" |
+    sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
   # shellcheck disable=SC2034 # for those who source this
   tool=$target/release/imocha-cancel
   work=$(mktemp -d)
+  server=
+  trap end EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
   "$target/release/examples/loopback-server" >"$work/url" &
   server=$!
-  trap 'kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
-  while ! [ -s "$work/url" ]; do sleep 0.05; done
+  while ! [ -s "$work/url" ]; do
+    kill -0 "$server" 2>/dev/null || { echo "$0: the local server did not start" >&2; exit 1; }
+    sleep 0.05
+  done
   url=$(cat "$work/url")
-  export IMOCHA_API_KEY=none-is-needed
+  export IMOCHA_API_KEY=none-is-needed no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+}
+
+# Ends the server and takes $work away, whatever else is asked meanwhile.
+end() {
+  trap '' INT TERM HUP
+  [ -z "$server" ] || kill "$server" 2>/dev/null
+  rm -rf "$work"
 }
 
 # calls: how many cancellations the server got since it was asked last, over how many seconds, and the most within one.
@@ -39,7 +53,8 @@ measure() {
   shift
   calls >/dev/null
   begun=$EPOCHREALTIME
-  /usr/bin/time --quiet -o "$work/time" -f '%U %S %M' timeout 120 "$@" >"$work/out" 2>"$work/err" || status=$?
+  /usr/bin/time --quiet -o "$work/time" -f '%U %S %M' timeout --foreground 120 "$@" </dev/null >"$work/out" \
+    2>"$work/err" || status=$?
   ended=$EPOCHREALTIME
   if [ "$status" != 0 ]; then
     echo "$0: $name failed ($status): $(head -c 300 "$work/err")" >&2
@@ -66,5 +81,6 @@ machine() {
   local model cores
   model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)
   cores=$(getconf _NPROCESSORS_ONLN)
-  echo "$(date -u +%F), $cores cores ($model), $(uname -sr), $(rustc --version | cut -d' ' -f1,2)"
+  echo "$(date -u +%F), $cores cores (${model:-unknown}), Linux $(uname -r | cut -d- -f1)," \
+    "$(rustc --version | cut -d' ' -f1,2)"
 }

@@ -25,7 +25,8 @@ use crate::text::{Scrubber, quoted_path};
 use crate::throttle::Throttle;
 use crate::ui::{Console, Ending, Progress, Question, Report, Results};
 
-/// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash.
+/// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash, besides what backs
+/// off.
 const RESERVED_TIME: Duration = Duration::from_millis(100);
 
 /// Does what `run` was asked by these `arguments`, says what came of it, and gives the exit code.

@@ -49,7 +49,7 @@ const QUEUED_OUTCOMES: usize = 512;
 pub type SharedJournal = Arc<Mutex<Journal>>;
 
 /// The most rows that are handed over and reserved at once: one sync of the disk for so many calls is not felt at 40,000
-/// calls a second, and a crash leaves no more in doubt.
+/// calls a second, and a crash leaves no more in doubt, besides what backs off.
 const MAX_BATCH_ROWS: usize = 1024;
 
 /// One run, with everything that it owns.

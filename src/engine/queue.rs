@@ -36,8 +36,10 @@ impl RowUnderWay {
                 () = sleep(wait) => {}
             }
             let back = self.back.clone();
-            // The queue is gone only when a part of the run has panicked.
-            drop(back.try_send(self));
+            // Only where a part of the run has panicked nobody takes it; it still says how its last call ended.
+            if let Err(untaken) = back.try_send(self) {
+                untaken.into_inner().end(shutdown.reason());
+            }
         });
     }
 
@@ -73,8 +75,9 @@ impl RowQueue {
         Self { waiting: Mutex::new(Waiting { returned, input }) }
     }
 
-    /// The next row, or `None` after the last has ended. A row that comes back need not wait for a slow input. Rows are
-    /// only taken by who calls them next, because what is taken counts as what may have been sent.
+    /// The next row, or `None` after the last has ended. Who holds the lock gets the rows that come back, too, so none of
+    /// them waits for a slow input. A row is taken, and with it its batch reserved, only when a worker is free to call:
+    /// what is reserved counts as what may have been sent.
     pub(super) async fn next(&self, shutdown: &Shutdown) -> Option<RowUnderWay> {
         let mut waiting = self.waiting.lock().await;
         let Waiting { returned, input } = &mut *waiting;
@@ -82,10 +85,10 @@ impl RowQueue {
             let place = tokio::select! {
                 biased;
                 Some(row) = returned.recv() => return Some(row),
-                place = rows.place() => place,
+                place = rows.wait_for_place(shutdown) => place,
             };
             if let Some(place) = place {
-                return rows.next(place, shutdown).await;
+                return rows.take(place, shutdown).await;
             }
             *input = None;
         }
@@ -106,23 +109,28 @@ struct Input {
 }
 
 impl Input {
-    /// Waits until there is a row and a place for its outcome; `None` when there are no more.
+    /// Waits until there is a row and a place for its outcome; `None` when there are no more, or nobody records them.
     ///
     /// # Cancel safety
     ///
     /// No row is lost when the wait is given up.
-    async fn place(&mut self) -> Option<OwnedPermit<Outcome>> {
+    async fn wait_for_place(&mut self, shutdown: &Shutdown) -> Option<OwnedPermit<Outcome>> {
         while self.batch.as_slice().is_empty() {
             let batch = self.batches.recv().await?;
             self.unreserved = batch.last().map(|eligible| eligible.row.line);
             self.batch = batch.into_iter();
         }
-        self.outcomes.clone().reserve_owned().await.ok()
+        let Ok(place) = self.outcomes.clone().reserve_owned().await else {
+            let detail = "this program broke: nobody records how rows end; please report what stands above".to_owned();
+            shutdown.stop(Stop { reason: StopReason::Bug, detail });
+            return None;
+        };
+        Some(place)
     }
 
-    /// Takes the row that [`place`](Self::place) has waited for. Once the run is stopped, rows are no longer reserved: none
+    /// Takes the row that [`wait_for_place`](Self::wait_for_place) has waited for. Once the run is stopped, rows are no longer reserved: none
     /// is sent.
-    async fn next(&mut self, place: OwnedPermit<Outcome>, shutdown: &Shutdown) -> Option<RowUnderWay> {
+    async fn take(&mut self, place: OwnedPermit<Outcome>, shutdown: &Shutdown) -> Option<RowUnderWay> {
         if let (Some(line), Some(journal)) = (self.unreserved, &self.journal)
             && !shutdown.is_stopped()
         {

@@ -115,12 +115,12 @@ impl Worker {
             (Next::End, _) => Step::End,
             (Next::Again(_), Advice::Probe(wait)) => Step::Probe(wait),
             (Next::Again(Setback::Limited(_)), Advice::GoOn) => Step::Call,
-            (Next::Again(Setback::Failed), Advice::GoOn) => self.back_off(trial),
+            (Next::Again(Setback::Failed), Advice::GoOn) => self.after_failure(trial),
         }
     }
 
     /// What a row does after a failure that may be its own: it backs off, if it has an attempt left.
-    fn back_off(&self, trial: &mut Trial) -> Step {
+    fn after_failure(&self, trial: &mut Trial) -> Step {
         if trial.attempts_used(|streak| self.throttle.was_outage(streak)) >= self.max_attempts.get() {
             Step::End
         } else {

@@ -18,8 +18,8 @@ use governor::{Quota, RateLimiter};
 /// busy machine. Measured on two busy cores at 1,000 calls a second: 2 ms of slack lose 9 % of the calls, 5 ms
 /// none but those of the stretch.
 const SLACK: Duration = Duration::from_millis(5);
-/// How much further apart the turns lie, in thousandths: 8 ms in a second cover `SLACK`, and 3 ms by which a call may reach
-/// the server later than another. Measured at 5,000 calls a second on two cores: with 5 ms, some second had 5,008 calls.
+/// How much further apart the turns lie, in thousandths: 8 ms in a second cover `SLACK`, and 3 ms by which a call may take
+/// longer to the server than another. Measured at 5,000 calls a second on two cores: with 5 ms, some second had 5,008 calls.
 const STRETCH_THOUSANDTHS: u32 = 8;
 /// The limiter counts in cells of about this length, so that `SLACK` can be shorter than the time between two calls.
 const CELL: Duration = Duration::from_millis(1);

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::canned::{Answer, Canned};
@@ -109,9 +109,9 @@ fn a_retry_after_longer_than_the_operators_patience_stops_the_run_at_once() {
 
 /// A server that fails its first `failures` calls, whatever the row.
 fn failing_at_first(failures: usize) -> Canned {
-    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let calls = AtomicUsize::new(0);
     Canned::serve(move |path, _before| {
-        let earlier = calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let earlier = calls.fetch_add(1, Ordering::SeqCst);
         if earlier < failures { failed() } else { Answer::cancelled(path) }
     })
 }

@@ -74,3 +74,17 @@ fn the_second_signal_leaves_at_once_and_what_was_recorded_stays() {
     assert!(said.contains("may have taken effect"), "{said}");
     assert!(place.read("input.results.csv").starts_with("line,"));
 }
+
+#[test]
+fn two_signals_at_once_break_nothing() {
+    for _ in 0..8 {
+        let (server, place) = (sandbox_with(Options::default()), input());
+        let process = start(&place, &server);
+        assert!(server.wait_for_arrivals(6, PATIENCE));
+        send(&process, "-INT");
+        send(&process, "-INT");
+        let ended = Ended::from(process.wait_with_output().unwrap()).expect_code(130);
+        assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+        assert_eq!(ended.json()["reason"], "interrupted");
+    }
+}
