@@ -37,8 +37,9 @@ begin() {
 # Ends the server and takes $work away, whatever else is asked meanwhile.
 end() {
   trap '' INT TERM HUP
-  [ -z "$server" ] || kill "$server" 2>/dev/null
-  rm -rf "$work"
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true # it may have been told to end, too
+  # A tool that was told to end as well may still write its last.
+  rm -rf "$work" 2>/dev/null || { sleep 1; rm -rf "$work"; }
 }
 
 # calls: how many cancellations the server got since it was asked last, over how many seconds, and the most within one.
