@@ -50,7 +50,7 @@ calls() {
 # measure NAME COMMAND...: runs a command, at the most for two minutes, and appends a line to $work/figures:
 # NAME  calls at the server  seconds  seconds of processor time  KiB of the largest process
 measure() {
-  local name=$1 begun status=0
+  local name=$1 begun ended status=0
   shift
   calls >/dev/null
   begun=$EPOCHREALTIME

@@ -88,9 +88,7 @@ impl Rate {
             }
         }
     }
-}
 
-impl Rate {
     /// How many calls fit into `time`, at the most; `usize::MAX` without a limit.
     pub fn calls_within(self, time: Duration) -> usize {
         match self {

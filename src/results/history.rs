@@ -34,11 +34,6 @@ pub struct Earlier {
     pub sent: Sent,
 }
 
-impl Earlier {
-    /// Nothing.
-    pub const NOTHING: Self = Self { attempts: 0, sent: Sent::No };
-}
-
 /// What earlier runs did.
 #[derive(Debug, Default)]
 pub struct History {
