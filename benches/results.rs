@@ -21,7 +21,7 @@ use imocha_cancel::invitation::InvitationId;
 use imocha_cancel::outcome::{Outcome, Status};
 use imocha_cancel::results::format::Format;
 use imocha_cancel::results::{Existing, Identity, Journal, Opening, ResultsFile, ResultsWriter};
-use imocha_cancel::row::{Intent, Layout, Row};
+use imocha_cancel::row::{Layout, Row};
 
 /// The allocator of the command.
 #[global_allocator]
@@ -63,7 +63,8 @@ fn outcome(number: u64) -> Result<Outcome, Box<dyn Error>> {
     let cells = [&id.to_string(), name, "juergen.grossmueller@example.com", "Data Analyst", "Pending"];
     let duration = Duration::from_micros(41_999);
     Ok(Outcome {
-        row: Row { line: 2 + number, intent: Intent::Cancel(id), cells: ByteRecord::from(cells.as_slice()) },
+        row: Row { line: 2 + number, cells: ByteRecord::from(cells.as_slice()) },
+        invitation_id: id.to_string(),
         status: Status::Cancelled,
         http_status: Some(200),
         error: String::new(),

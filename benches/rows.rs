@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use criterion::{BatchSize, Criterion, Throughput};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use imocha_cancel::input::{self, InputFile, ReadError, ReadingOptions, RowReader, Survey};
-use imocha_cancel::row::{Intent, Row};
+use imocha_cancel::row::Screened;
 
 /// The allocator of the command.
 #[global_allocator]
@@ -102,10 +102,10 @@ fn check(case: &Case) -> Result<(), Box<dyn Error>> {
     let found = (survey.reading.encoding, survey.reading.layout.delimiter);
     assert_eq!(found, (case.encoding, case.delimiter), "{}", case.name);
 
-    let rows = RowReader::from_file(file, survey.reading)?.collect::<Result<Vec<Row>, _>>()?;
-    let to_cancel = rows.iter().filter(|row| matches!(row.intent, Intent::Cancel(_))).count();
+    let rows = RowReader::from_file(file, survey.reading)?.collect::<Result<Vec<Screened>, _>>()?;
+    let to_cancel = rows.iter().filter(|row| matches!(row, Screened::ToCancel { .. })).count();
     assert_eq!((rows.len(), to_cancel), (usize::try_from(ROWS)?, usize::try_from(case.eligible)?), "{}", case.name);
-    let first_name = rows.first().and_then(|row| row.cells.get(1));
+    let first_name = rows.first().and_then(|row| row.row().cells.get(1));
     assert_eq!(first_name, Some(case.first_name.as_bytes()), "{}", case.name);
     Ok(())
 }

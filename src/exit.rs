@@ -35,5 +35,5 @@ pub fn of_stopped(reason: StopReason) -> u8 {
 
 /// The code of a run in which every row had its turn.
 pub fn of_finished(summary: &Summary) -> u8 {
-    if summary.all_settled() { DONE } else { ROWS_LEFT }
+    if summary.is_well() { DONE } else { ROWS_LEFT }
 }

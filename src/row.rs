@@ -3,41 +3,48 @@
 //! These are the words in which the reader of the input and the writer of the results understand each other without
 //! knowing each other: the rooms meet in the engine.
 
-use std::borrow::Cow;
-
 use csv::ByteRecord;
 
 use crate::invitation::{InvitationId, is_blank};
-use crate::outcome::Status;
+use crate::outcome::{Effect, Status};
 
-/// One row of the input, read and screened: it either asks for a cancellation, or says why it will not be sent.
+/// One row of the input, as it stands there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The line of the input file on which the row begins, from 1 (the header's line, where there is one).
     pub line: u64,
-    /// What the row asks for.
-    pub intent: Intent,
     /// The row's own cells as UTF-8, otherwise untouched.
     pub cells: ByteRecord,
 }
 
-impl Row {
-    /// What stands in the `invitation_id` column: the ID as it is sent, or the cell as it was where it is none.
-    pub fn invitation_id(&self) -> Cow<'_, str> {
-        match &self.intent {
-            Intent::Cancel(id) => id.to_string().into(),
-            Intent::Skip(skip) => skip.invitation_id.as_str().into(),
-        }
-    }
+/// A row of the input, and what it asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Screened {
+    /// An invitation is to be cancelled.
+    ToCancel {
+        /// The row.
+        row: Row,
+        /// The invitation.
+        id: InvitationId,
+        /// Whether the input itself says that an earlier call may have taken effect: results of an earlier run can.
+        effect: Effect,
+    },
+    /// The row is never sent.
+    Skipped {
+        /// The row.
+        row: Row,
+        /// Why.
+        skip: Skip,
+    },
 }
 
-/// What is to be done with a row.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Intent {
-    /// The invitation is to be cancelled.
-    Cancel(InvitationId),
-    /// The row is never sent.
-    Skip(Skip),
+impl Screened {
+    /// The row, whatever it asks for.
+    pub fn row(&self) -> &Row {
+        match self {
+            Self::ToCancel { row, .. } | Self::Skipped { row, .. } => row,
+        }
+    }
 }
 
 /// Why a row is not sent, in the words of its results row.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::invitation::InvitationId;
-use crate::outcome::{Status, Stop, StopReason};
+use crate::outcome::{Effect, Status, Stop, StopReason};
 use crate::text::Scrubber;
 
 /// An answer of the API to one attempt.
@@ -69,7 +69,7 @@ pub struct Verdict {
     /// What comes next.
     pub next: Next,
     /// Whether a call for the row may have taken effect without saying so: this one or an earlier one.
-    pub sent: Sent,
+    pub effect: Effect,
 }
 
 /// What comes after an attempt.
@@ -92,20 +92,20 @@ pub enum Setback {
     Failed,
 }
 
-/// Judges one attempt to cancel `id`, when an earlier one may have been `sent` without an answer. Text from the server
-/// passes through `scrubber`.
+/// Judges one attempt to cancel `id`, when an `earlier` one may have taken effect without saying so. Text from the
+/// server passes through `scrubber`.
 ///
 /// Tried again are 429, 5xx and calls without an answer, and nothing else: only these speak of the moment and not of the
 /// call (source: iMocha's documentation, "Error Code"), and a second cancel changes nothing (source: "Cancel
 /// Invitation").
-pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, earlier: Sent, scrubber: &Scrubber) -> Verdict {
+pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, earlier: Effect, scrubber: &Scrubber) -> Verdict {
     let verdict = match answer {
         Ok(reply) => judge_reply(id, reply, scrubber),
         Err(failure) => judge_failure(failure, scrubber),
     };
     match earlier {
-        Sent::No => verdict,
-        Sent::Maybe => in_doubt(verdict),
+        Effect::None => verdict,
+        Effect::Possible => in_doubt(verdict),
     }
 }
 
@@ -126,11 +126,11 @@ fn in_doubt(verdict: Verdict) -> Verdict {
         | Status::NotAttempted => false,
     };
     if stands {
-        return Verdict { sent: Sent::Maybe, ..verdict };
+        return Verdict { effect: Effect::Possible, ..verdict };
     }
     let error =
         format!("an earlier call may have cancelled it, so look it up in iMocha; the last answer: {}", verdict.error);
-    Verdict { status: Status::Unconfirmed, error, sent: Sent::Maybe, ..verdict }
+    Verdict { status: Status::Unconfirmed, error, effect: Effect::Possible, ..verdict }
 }
 
 fn judge_failure(failure: &Failure, scrubber: &Scrubber) -> Verdict {
@@ -142,7 +142,7 @@ fn judge_failure(failure: &Failure, scrubber: &Scrubber) -> Verdict {
             format!("sent, but without an answer ({what}): it may be cancelled, so look it up in iMocha"),
         ),
     };
-    Verdict { status, http_status: None, error, next: Next::Again(Setback::Failed), sent: failure.sent }
+    Verdict { status, http_status: None, error, next: Next::Again(Setback::Failed), effect: status.effect() }
 }
 
 fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
@@ -158,16 +158,16 @@ fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict 
     };
     let message = server_message(reply, scrubber).unwrap_or_else(|| meaning(status).to_owned());
     let error = format!("HTTP {}: {message}", reply.http_status);
-    let (next, sent) = match status {
+    let next = match status {
         Status::Unauthorized => {
             let detail = format!("iMocha rejected the API key ({error})");
-            (Next::Stop(Stop { reason: StopReason::Unauthorized, detail }), Sent::No)
+            Next::Stop(Stop { reason: StopReason::Unauthorized, detail })
         }
-        Status::RateLimited => (Next::Again(Setback::Limited(reply.retry_after)), Sent::No),
-        Status::ServerError => (Next::Again(Setback::Failed), Sent::Maybe),
-        _ => (Next::End, Sent::No),
+        Status::RateLimited => Next::Again(Setback::Limited(reply.retry_after)),
+        Status::ServerError => Next::Again(Setback::Failed),
+        _ => Next::End,
     };
-    Verdict { status, http_status: Some(reply.http_status), error, next, sent }
+    Verdict { status, http_status: Some(reply.http_status), error, next, effect: status.effect() }
 }
 
 /// How long a `Retry-After` asks to wait, seen at `now`: a number of seconds or a date (source: RFC 9110, section
@@ -207,10 +207,10 @@ fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdic
     let http_status = Some(reply.http_status);
     let Some(doubt) = doubt_about(id, reply, scrubber) else {
         let error = String::new();
-        return Verdict { status: Status::Cancelled, http_status, error, next: Next::End, sent: Sent::No };
+        return Verdict { status: Status::Cancelled, http_status, error, next: Next::End, effect: Effect::None };
     };
     let error = format!("HTTP {}, but {doubt}: it may be cancelled, so look it up in iMocha", reply.http_status);
-    Verdict { status: Status::Unconfirmed, http_status, error, next: Next::End, sent: Sent::Maybe }
+    Verdict { status: Status::Unconfirmed, http_status, error, next: Next::End, effect: Effect::Possible }
 }
 
 /// Why a 2xx does not confirm the cancellation of `id`, or `None` when it does.

@@ -4,11 +4,10 @@ use tokio::sync::mpsc::Sender;
 
 use crate::input::{ReadError, RowReader};
 use crate::invitation::InvitationId;
-use crate::outcome::{Outcome, Status, Stop, StopReason};
+use crate::outcome::{Effect, Outcome, Status, Stop, StopReason};
 use crate::results::{Earlier, History, Standing};
-use crate::row::{Intent, Row};
+use crate::row::{Row, Screened};
 use crate::shutdown::Shutdown;
-use crate::verdict::Sent;
 
 /// A row that is to be sent.
 #[derive(Debug)]
@@ -50,29 +49,30 @@ impl Feed {
         let batch_rows = if reader.is_stream() { 1 } else { self.batch_rows };
         let mut batch = Vec::with_capacity(batch_rows);
         let mut eligible = 0_u64;
-        for row in reader {
-            let row = match row {
-                Ok(row) => row,
+        for screened in reader {
+            let screened = match screened {
+                Ok(screened) => screened,
                 Err(error) => {
                     // The stop comes first: handing over waits for the calls before it.
                     self.stop(&error);
                     return self.hand_over(batch);
                 }
             };
-            let Standing::Open(earlier) = self.history.of(row.line) else { continue };
-            match row.intent {
-                Intent::Skip(ref skip) => {
-                    let (status, reason) = (skip.status, skip.reason.clone());
-                    self.end(Outcome::unsent(row, status, reason))?;
+            let Standing::Open(earlier) = self.history.of(screened.row().line) else { continue };
+            match screened {
+                Screened::Skipped { row, skip } => {
+                    self.end(Outcome::unsent(row, skip.invitation_id, skip.status, skip.reason))?;
                 }
-                Intent::Cancel(id) => {
+                Screened::ToCancel { row, id, effect } => {
+                    let earlier = Earlier { effect: earlier.effect.or(effect), ..earlier };
+                    let eligible_row = EligibleRow { id, row, earlier };
                     eligible += 1;
                     if self.limit.is_some_and(|limit| eligible > limit) {
-                        self.end(not_attempted(row, earlier, "beyond --limit"))?;
+                        self.end(not_attempted(eligible_row, "beyond --limit"))?;
                     } else if let Some(stop) = self.shutdown.reason() {
-                        self.end(stopped_before(row, earlier, Some(stop)))?;
+                        self.end(stopped_before(eligible_row, Some(stop)))?;
                     } else {
-                        batch.push(EligibleRow { id, row, earlier });
+                        batch.push(eligible_row);
                         if batch.len() == batch_rows {
                             self.hand_over(std::mem::replace(&mut batch, Vec::with_capacity(batch_rows)))?;
                         }
@@ -108,19 +108,30 @@ fn detail(error: &ReadError) -> String {
 }
 
 /// The end of a row before whose turn the run stopped.
-pub(super) fn stopped_before(row: Row, earlier: Earlier, stop: Option<&Stop>) -> Outcome {
+pub(super) fn stopped_before(eligible: EligibleRow, stop: Option<&Stop>) -> Outcome {
     let why = stop.map_or("", |stop| stop.detail.as_str());
-    not_attempted(row, earlier, &format!("the run stopped before this row: {why}"))
+    not_attempted(eligible, &format!("the run stopped before this row: {why}"))
 }
 
-/// The end of a row that was not tried in this run. What earlier runs may have done is not forgotten over it.
-fn not_attempted(row: Row, earlier: Earlier, why: &str) -> Outcome {
-    let outcome = match earlier.sent {
-        Sent::No => Outcome::unsent(row, Status::NotAttempted, why),
-        Sent::Maybe => {
-            let error = format!("an earlier run may have cancelled it, so look it up in iMocha; {why}");
-            Outcome::unsent(row, Status::Unconfirmed, error)
+/// The end of a row that this run did not try. One that an earlier run tried keeps the result that it had, and what an
+/// earlier run may have done without a result is not forgotten.
+fn not_attempted(EligibleRow { id, row, earlier }: EligibleRow, why: &str) -> Outcome {
+    let (status, error) = match earlier.effect {
+        Effect::None => (Status::NotAttempted, why.to_owned()),
+        Effect::Possible => {
+            (Status::Unconfirmed, format!("an earlier run may have cancelled it, so look it up in iMocha; {why}"))
         }
     };
-    Outcome { attempts: earlier.attempts, ..outcome }
+    let outcome = Outcome { attempts: earlier.attempts, ..Outcome::unsent(row, id.to_string(), status, error) };
+    match earlier.result {
+        None => outcome,
+        Some(result) => Outcome {
+            status: result.status,
+            http_status: result.http_status,
+            error: result.error,
+            duration: result.duration,
+            finished_at: result.finished_at,
+            ..outcome
+        },
+    }
 }

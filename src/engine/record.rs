@@ -140,7 +140,7 @@ impl Recorder {
 fn log(outcome: &Outcome) {
     tracing::debug!(
         line = outcome.row.line,
-        id = %outcome.row.invitation_id(),
+        id = %outcome.invitation_id,
         status = outcome.status.word(),
         http_status = outcome.http_status,
         attempts = outcome.attempts,

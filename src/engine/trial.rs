@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::feed::{EligibleRow, stopped_before};
 use crate::backoff::Backoff;
 use crate::invitation::InvitationId;
-use crate::outcome::{Outcome, Status, Stop};
+use crate::outcome::{Effect, Outcome, Status, Stop};
 use crate::results::Earlier;
 use crate::row::Row;
 use crate::throttle::Streak;
-use crate::verdict::{Next, Sent, Verdict};
+use crate::verdict::{Next, Verdict};
 
 /// A row from its turn to its outcome.
 #[derive(Debug)]
@@ -51,9 +51,9 @@ impl Trial {
         }
     }
 
-    /// Whether an earlier call may have taken effect.
-    pub(super) fn sent(&self) -> Sent {
-        self.verdict.as_ref().map_or(self.earlier.sent, |verdict| verdict.sent)
+    /// Whether a call that was made so far may have taken effect without saying so.
+    pub(super) fn effect(&self) -> Effect {
+        self.verdict.as_ref().map_or(self.earlier.effect, |verdict| verdict.effect)
     }
 
     /// Takes down that a call begins.
@@ -84,7 +84,7 @@ impl Trial {
                 error: "this program broke after the call was sent: it may be cancelled, so look it up in iMocha"
                     .to_owned(),
                 next: Next::End,
-                sent: Sent::Maybe,
+                effect: Effect::Possible,
             });
         }
     }
@@ -109,6 +109,7 @@ impl Trial {
         match (self.verdict, stop) {
             (Some(verdict), _) => Outcome {
                 row: self.row,
+                invitation_id: self.id.to_string(),
                 status: verdict.status,
                 http_status: verdict.http_status,
                 error: verdict.error,
@@ -118,7 +119,7 @@ impl Trial {
                 latencies: self.latencies,
                 finished_at: Timestamp::now(),
             },
-            (None, stop) => stopped_before(self.row, self.earlier, stop),
+            (None, stop) => stopped_before(EligibleRow { id: self.id, row: self.row, earlier: self.earlier }, stop),
         }
     }
 }

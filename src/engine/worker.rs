@@ -92,7 +92,7 @@ impl Worker {
     async fn call(&self, trial: &mut Trial, role: Role) -> Step {
         trial.calls();
         let answer = self.client.cancel(trial.id).await;
-        let verdict = judge(trial.id, &answer, trial.sent(), &self.scrubber);
+        let verdict = judge(trial.id, &answer, trial.effect(), &self.scrubber);
         if let Some(stop) = self.first_answers.note(verdict.http_status) {
             self.shutdown.stop(stop);
         }

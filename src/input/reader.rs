@@ -14,7 +14,8 @@ use super::screen::{Seen, Verdict, Why};
 use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
 use super::survey::SHOWN_ROWS;
 use crate::error::Refusal;
-use crate::row::{Intent, Layout, Row, Skip};
+use crate::outcome::Effect;
+use crate::row::{Layout, Row, Screened, Skip};
 
 /// Reads the rows of the input in their order.
 ///
@@ -128,20 +129,20 @@ impl RowReader {
         Ok(found)
     }
 
-    fn row(&self, line: u64, verdict: Verdict) -> Row {
+    fn screened(&self, line: u64, verdict: Verdict) -> Screened {
         let record = self.rows.record();
-        let intent = match verdict {
-            Verdict::Cancel(id) => Intent::Cancel(id),
-            Verdict::Skip(why) => Intent::Skip(self.rows.screen().skip(why, record)),
-        };
         let mut cells = csv::ByteRecord::with_capacity(record.as_slice().len(), record.len());
         cells.extend(record);
-        Row { line, intent, cells }
+        let row = Row { line, cells };
+        match verdict {
+            Verdict::Cancel(id) => Screened::ToCancel { row, id, effect: Effect::None },
+            Verdict::Skip(why) => Screened::Skipped { row, skip: self.rows.screen().skip(why, record) },
+        }
     }
 }
 
 impl Iterator for RowReader {
-    type Item = Result<Row, ReadError>;
+    type Item = Result<Screened, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.state == State::Ended {
@@ -151,7 +152,7 @@ impl Iterator for RowReader {
         if !matches!(step, Ok(Some(_))) {
             self.state = State::Ended;
         }
-        step.map(|step| step.map(|(line, verdict)| self.row(line, verdict))).transpose()
+        step.map(|step| step.map(|(line, verdict)| self.screened(line, verdict))).transpose()
     }
 }
 

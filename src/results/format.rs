@@ -111,7 +111,7 @@ impl Format {
         record.clear();
         let mut number = itoa::Buffer::new();
         record.push_field(number.format(outcome.row.line).as_bytes());
-        record.push_field(outcome.row.invitation_id().as_bytes());
+        record.push_field(outcome.invitation_id.as_bytes());
         record.push_field(outcome.status.word().as_bytes());
         match outcome.http_status {
             Some(http_status) => record.push_field(number.format(http_status).as_bytes()),
@@ -148,9 +148,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::invitation::InvitationId;
     use crate::outcome::Status;
-    use crate::row::{Intent, Row, Skip};
+    use crate::row::Row;
 
     fn layout(columns: &[&str]) -> Layout {
         let columns = columns.iter().map(ToString::to_string).collect();
@@ -162,9 +161,9 @@ mod tests {
     }
 
     fn outcome(cells: &[&str]) -> Outcome {
-        let intent = Intent::Cancel(InvitationId::new(81).unwrap());
         Outcome {
-            row: Row { line: 7, intent, cells: ByteRecord::from(cells.to_vec()) },
+            row: Row { line: 7, cells: ByteRecord::from(cells.to_vec()) },
+            invitation_id: "81".to_owned(),
             status: Status::NotFound,
             http_status: Some(404),
             error: "HTTP 404: no such invitation".to_owned(),
@@ -224,9 +223,8 @@ mod tests {
 
     #[test]
     fn a_row_that_was_not_sent_shows_its_cell() {
-        let skip = Skip { status: Status::InvalidId, invitation_id: "-5".to_owned(), reason: "has a sign".to_owned() };
-        let row_read = Row { line: 3, intent: Intent::Skip(skip), cells: ByteRecord::from(vec!["-5"]) };
-        let text = row(layout(&["id"]), Outcome::unsent(row_read, Status::InvalidId, "has a sign"));
+        let row_read = Row { line: 3, cells: ByteRecord::from(vec!["-5"]) };
+        let text = row(layout(&["id"]), Outcome::unsent(row_read, "-5".to_owned(), Status::InvalidId, "has a sign"));
         assert!(text.starts_with("3,-5,invalid_id,,has a sign,0,0,"), "{text}");
     }
 }

@@ -5,19 +5,20 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use fixedbitset::FixedBitSet;
+use jiff::Timestamp;
 
 use super::format::Format;
 use super::journal::{Doubt, Past};
 use crate::error::{Cause, Refusal};
-use crate::outcome::{Outcome, Status, Summary};
+use crate::outcome::{Effect, Outcome, Status, Summary};
 use crate::text::quoted_path;
-use crate::verdict::Sent;
 
 /// How a row stands before the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// The results hold its end.
     Done,
@@ -26,12 +27,29 @@ pub enum Standing {
 }
 
 /// What earlier runs did for a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Earlier {
     /// The calls that they made.
     pub attempts: u64,
-    /// Whether one of them may have taken effect.
-    pub sent: Sent,
+    /// Whether one of them may have taken effect without saying so.
+    pub effect: Effect,
+    /// What their results say of the row, if they tried it.
+    pub result: Option<Box<EarlierResult>>,
+}
+
+/// What the results of an earlier run say of a row that was tried, and is to be tried again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierResult {
+    /// How it ended then.
+    pub status: Status,
+    /// The HTTP status of the last answer, if there was one.
+    pub http_status: Option<u16>,
+    /// The line for a person.
+    pub error: String,
+    /// From the first call to the last answer.
+    pub duration: Duration,
+    /// When it ended.
+    pub finished_at: Timestamp,
 }
 
 /// What earlier runs did.
@@ -78,8 +96,8 @@ impl History {
         if usize::try_from(line).is_ok_and(|line| self.done.contains(line)) {
             return Standing::Done;
         }
-        let unknown = Earlier { attempts: 0, sent: self.sent_without_result(line) };
-        Standing::Open(self.tried.get(&line).copied().unwrap_or(unknown))
+        let without_result = || Earlier { effect: self.effect_without_result(line), ..Earlier::default() };
+        Standing::Open(self.tried.get(&line).cloned().unwrap_or_else(without_result))
     }
 
     /// The counts of the rows that are done.
@@ -89,27 +107,24 @@ impl History {
 
     /// How many invitations are done, of those that were to be cancelled.
     pub fn settled_invitations(&self) -> u64 {
-        [Status::Cancelled, Status::NotCancellable, Status::NotFound]
-            .iter()
-            .map(|&status| self.summary.count(status))
-            .sum()
+        self.summary.settled()
     }
 
     /// What the journal of the next run is to carry on.
     pub fn doubt(&self) -> Doubt {
         let doubt_up_to = self.doubt_up_to.max(self.sent_up_to);
-        let tried = |wanted: Sent| self.tried.iter().filter(move |(_, earlier)| earlier.sent == wanted);
+        let tried = |wanted: Effect| self.tried.iter().filter(move |(_, earlier)| earlier.effect == wanted);
         let unresolved = |line: &u64| matches!(self.of(*line), Standing::Open(_));
         let mut in_doubt: Vec<u64> =
             self.in_doubt.iter().copied().filter(|line| unresolved(line) && !self.tried.contains_key(line)).collect();
-        in_doubt.extend(tried(Sent::Maybe).map(|(line, _)| line));
+        in_doubt.extend(tried(Effect::Possible).map(|(line, _)| line));
         let mut clear: Vec<u64> = self
             .clear
             .iter()
             .copied()
             .filter(|line| *line > self.sent_up_to && unresolved(line) && !self.tried.contains_key(line))
             .collect();
-        clear.extend(tried(Sent::No).map(|(line, _)| line).filter(|line| **line <= doubt_up_to));
+        clear.extend(tried(Effect::None).map(|(line, _)| line).filter(|line| **line <= doubt_up_to));
         in_doubt.sort_unstable();
         clear.sort_unstable();
         Doubt { doubt_up_to, in_doubt, clear }
@@ -136,8 +151,7 @@ impl History {
 
     fn take(&mut self, row: ResultsRow) {
         if row.status.is_tried_again() {
-            let sent = if row.status.is_doubtful() { Sent::Maybe } else { Sent::No };
-            self.tried.insert(row.line, Earlier { attempts: row.attempts, sent });
+            self.tried.insert(row.line, row.into_earlier());
         } else if let Ok(line) = usize::try_from(row.line) {
             self.done.grow(line + 1);
             self.done.insert(line);
@@ -145,18 +159,19 @@ impl History {
         }
     }
 
-    fn sent_without_result(&self, line: u64) -> Sent {
+    fn effect_without_result(&self, line: u64) -> Effect {
         let carried = self.in_doubt.contains(&line) || (line <= self.doubt_up_to && !self.clear.contains(&line));
-        if carried || line <= self.sent_up_to { Sent::Maybe } else { Sent::No }
+        if carried || line <= self.sent_up_to { Effect::Possible } else { Effect::None }
     }
 }
 
 /// What a row of the results says.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct ResultsRow {
     line: u64,
-    status: Status,
     attempts: u64,
+    status: Status,
+    result: EarlierResult,
 }
 
 impl ResultsRow {
@@ -165,12 +180,26 @@ impl ResultsRow {
             let index = Outcome::COLUMNS.iter().position(|&column| column == name)?;
             std::str::from_utf8(record.get(index)?).ok()
         };
-        let status = cell("status")?;
+        let status = Status::from_word(cell("status")?)?;
+        let http_status = cell("http_status")?;
         Some(Self {
             line: cell("line")?.parse().ok()?,
-            status: Status::ALL.into_iter().find(|known| known.word() == status)?,
             attempts: cell("attempts")?.parse().ok()?,
+            status,
+            result: EarlierResult {
+                status,
+                http_status: if http_status.is_empty() { None } else { Some(http_status.parse().ok()?) },
+                error: cell("error")?.to_owned(),
+                duration: Duration::from_millis(cell("duration_ms")?.parse().ok()?),
+                finished_at: cell("finished_at")?.parse().ok()?,
+            },
         })
+    }
+
+    /// What the row means for a run that tries it again. One that no run came to has no result that is worth keeping.
+    fn into_earlier(self) -> Earlier {
+        let result = (self.status != Status::NotAttempted).then(|| Box::new(self.result));
+        Earlier { attempts: self.attempts, effect: self.status.effect(), result }
     }
 }
 

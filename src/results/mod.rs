@@ -13,6 +13,6 @@ pub mod journal;
 pub mod writer;
 
 pub use self::file::{Existing, ResultsFile};
-pub use self::history::{Earlier, History, Standing};
+pub use self::history::{Earlier, EarlierResult, History, Standing};
 pub use self::journal::{Identity, Journal, Opening};
 pub use self::writer::ResultsWriter;

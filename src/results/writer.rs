@@ -157,13 +157,12 @@ mod tests {
     use csv::ByteRecord;
 
     use super::*;
-    use crate::invitation::InvitationId;
     use crate::outcome::Status;
-    use crate::row::{Intent, Row};
+    use crate::row::Row;
 
     fn outcome() -> Outcome {
-        let row = Row { line: 2, intent: Intent::Cancel(InvitationId::MAX), cells: ByteRecord::from(vec!["x"]) };
-        Outcome::unsent(row, Status::NotAttempted, "")
+        let row = Row { line: 2, cells: ByteRecord::from(vec!["x"]) };
+        Outcome::unsent(row, "9".to_owned(), Status::NotAttempted, "")
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl Report {
         };
         let mut rows = Map::new();
         rows.insert("total".to_owned(), self.summary.total().into());
-        rows.extend(Status::ALL.map(|status| (status.word().to_owned(), self.summary.count(status).into())));
+        rows.extend(Status::ALL.iter().map(|&status| (status.word().to_owned(), self.summary.count(status).into())));
         let latency = |quantile: f64| self.summary.latency(quantile).map(|time| round(time.as_secs_f64() * 1000.0, 1));
         json!({
             "tool": env!("CARGO_PKG_NAME"),
@@ -170,7 +170,7 @@ impl Report {
         };
         let (rows, time) = (self.summary.total(), humantime::format_duration(whole_millis(self.duration())));
         push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
-        for status in Status::ALL {
+        for &status in Status::ALL {
             let count = self.summary.count(status);
             if count > 0 {
                 push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));

@@ -9,10 +9,10 @@ fn scrubber() -> Scrubber {
 }
 
 fn reply(http_status: u16, body: &str) -> Verdict {
-    after(Sent::No, http_status, body)
+    after(Effect::None, http_status, body)
 }
 
-fn after(earlier: Sent, http_status: u16, body: &str) -> Verdict {
+fn after(earlier: Effect, http_status: u16, body: &str) -> Verdict {
     let body = body.as_bytes().to_vec();
     let reply = Reply { http_status, body, body_end: BodyEnd::Complete, retry_after: None };
     judge(id(), &Ok(reply), earlier, &scrubber())
@@ -102,7 +102,7 @@ fn a_confirmation_that_was_cut_does_not_confirm() {
     for body_end in [BodyEnd::TooLong, BodyEnd::Lost] {
         let body = br#"{"testInvitationId":2932950,"status":"cancelled"}"#.to_vec();
         let reply = Reply { http_status: 200, body, body_end, retry_after: None };
-        let verdict = judge(id(), &Ok(reply), Sent::No, &scrubber());
+        let verdict = judge(id(), &Ok(reply), Effect::None, &scrubber());
         assert_eq!(verdict.status, Status::Unconfirmed);
     }
 }
@@ -126,7 +126,7 @@ fn the_servers_message_is_shown_in_each_documented_shape() {
 fn only_what_never_left_is_unreachable() {
     let verdict = |sent| {
         let failure = Failure { sent, what: "connection\nreset".to_owned() };
-        judge(id(), &Err(failure), Sent::No, &scrubber())
+        judge(id(), &Err(failure), Effect::None, &scrubber())
     };
     assert_eq!(verdict(Sent::No).status, Status::Unreachable);
     assert_eq!(verdict(Sent::No).error, "not sent: connection reset");
@@ -148,7 +148,7 @@ fn doubt_is_lifted_only_by_an_answer_that_speaks_of_the_invitation() {
         (429, Status::Unconfirmed),
         (500, Status::ServerError),
     ] {
-        let (verdict, fresh) = (after(Sent::Maybe, http_status, confirmed), reply(http_status, confirmed));
+        let (verdict, fresh) = (after(Effect::Possible, http_status, confirmed), reply(http_status, confirmed));
         assert_eq!(verdict.status, status, "{http_status}");
         assert_eq!(verdict.next, fresh.next, "{http_status}: doubt changes no course");
         assert_eq!(verdict.http_status, Some(http_status));
@@ -158,15 +158,15 @@ fn doubt_is_lifted_only_by_an_answer_that_speaks_of_the_invitation() {
         }
     }
     let unreachable = Err(Failure { sent: Sent::No, what: "refused".to_owned() });
-    assert_eq!(judge(id(), &unreachable, Sent::Maybe, &scrubber()).status, Status::Unconfirmed);
-    assert_eq!(judge(id(), &unreachable, Sent::No, &scrubber()).status, Status::Unreachable);
+    assert_eq!(judge(id(), &unreachable, Effect::Possible, &scrubber()).status, Status::Unconfirmed);
+    assert_eq!(judge(id(), &unreachable, Effect::None, &scrubber()).status, Status::Unreachable);
 }
 
 #[test]
 fn doubt_stays_from_attempt_to_attempt() {
-    assert_eq!(reply(500, "").sent, Sent::Maybe);
-    assert_eq!(reply(429, "").sent, Sent::No);
-    assert_eq!(after(Sent::Maybe, 429, "").sent, Sent::Maybe);
+    assert_eq!(reply(500, "").effect, Effect::Possible);
+    assert_eq!(reply(429, "").effect, Effect::None);
+    assert_eq!(after(Effect::Possible, 429, "").effect, Effect::Possible);
 }
 
 #[test]

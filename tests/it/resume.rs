@@ -294,6 +294,29 @@ fn a_run_is_finished_at_its_deadline_only_when_nothing_is_left_to_do() {
     place.run(&server, &["--max-attempts", "1"]).expect_code(1);
     let cut = place.run(&server, &["--resume", "--rate", "1/s", "--max-duration", "1500ms", "--json"]).expect_code(3);
     assert_eq!((&cut.json()["outcome"], &cut.json()["reason"]), (&"stopped".into(), &"deadline".into()));
-    assert!(statuses(&place).iter().all(|status| ["cancelled", "unconfirmed"].contains(&status.as_str())));
+    let statuses = statuses(&place);
+    assert!(statuses.contains(&"cancelled".to_owned()) && statuses.contains(&"server_error".to_owned()));
+    assert!(statuses.iter().all(|status| ["cancelled", "server_error"].contains(&status.as_str())), "{statuses:?}");
     place.run(&server, &["--resume"]).expect_code(0);
+}
+
+#[test]
+fn a_row_that_a_later_run_does_not_reach_keeps_the_result_that_it_had() {
+    let faults = r#"[{"ids": [101, 201, 301], "answer": {"status": 403}}, {"ids": 401, "answer": {"status": 500}}]"#;
+    let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
+    let place = input(5);
+    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    let tried = |place: &Place| -> Vec<_> {
+        let mut rows = place.results();
+        rows.sort_by_key(|row| row["line"].clone());
+        rows.into_iter().skip(1).take(3).collect()
+    };
+    let before = tried(&place);
+    assert_eq!(column(&before, "status"), ["forbidden", "forbidden", "server_error"]);
+
+    place.run(&server, &["--resume", "--limit", "1", "--max-attempts", "1"]).expect_code(1);
+    assert_eq!(tried(&place), before, "beyond the limit nothing is known that was not known before");
+    assert_eq!(column(&place.results(), "attempts"), ["2", "1", "1", "1", "1"]);
+    place.run(&server, &["--resume", "--max-duration", "0s"]);
+    assert_eq!(tried(&place), before, "nor when the run stops before them");
 }

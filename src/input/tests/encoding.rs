@@ -110,7 +110,7 @@ fn bytes_that_belie_the_byte_order_mark_are_refused_without_advice_that_it_would
 
 #[test]
 fn a_stream_is_read_as_windows_1252_row_by_row_where_it_is_not_utf_8() {
-    let found: Vec<Row> =
+    let found: Vec<Screened> =
         stream_with(b"id,name\n5,Jos\xe9\n6,Jos\xc3\xa9\n\xa07,x\n", &options()).unwrap().map(Result::unwrap).collect();
     assert_eq!(brief(&found), ["2 5", "3 6", "4 7"]);
     assert_eq!((cell(&found[0], 1), cell(&found[1], 1)), ("José", "José"));

@@ -127,7 +127,7 @@ fn a_file_put_in_the_place_of_the_surveyed_one_is_not_read() {
     let other = given.directory.path().join("other");
     fs::write(&other, "id\n6\n").unwrap();
     fs::rename(&other, &given.path).unwrap();
-    let read: Vec<Row> = RowReader::from_file(file, survey.reading).unwrap().map(Result::unwrap).collect();
+    let read: Vec<Screened> = RowReader::from_file(file, survey.reading).unwrap().map(Result::unwrap).collect();
     assert_eq!(brief(&read), ["2 5"]);
 }
 

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::error::{Cause, Refusal};
 use crate::outcome::Status;
-use crate::row::{Intent, Row};
+use crate::row::Screened;
 
 /// A file of a test, gone with it.
 struct Given {
@@ -52,14 +52,14 @@ fn filtered(filters: &[&str]) -> ReadingOptions {
 }
 
 /// Surveys and reads a file, and makes sure that the counts of the one are the rows of the other.
-fn read_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<(Survey, Vec<Row>), Refusal> {
+fn read_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<(Survey, Vec<Screened>), Refusal> {
     let given = given(bytes);
     let (file, survey) = survey_file(&given.path, options)?;
-    let rows: Vec<Row> = RowReader::from_file(file, survey.reading.clone()).unwrap().map(Result::unwrap).collect();
+    let rows: Vec<Screened> = RowReader::from_file(file, survey.reading.clone()).unwrap().map(Result::unwrap).collect();
     let count = |status: Option<Status>| {
-        let is = |row: &&Row| match &row.intent {
-            Intent::Cancel(_) => status.is_none(),
-            Intent::Skip(skip) => status == Some(skip.status),
+        let is = |row: &&Screened| match row {
+            Screened::ToCancel { .. } => status.is_none(),
+            Screened::Skipped { skip, .. } => status == Some(skip.status),
         };
         u64::try_from(rows.iter().filter(is).count()).unwrap()
     };
@@ -68,11 +68,11 @@ fn read_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<(Surve
     assert_eq!(survey.invalid, count(Some(Status::InvalidId)));
     assert_eq!(survey.duplicates, count(Some(Status::Duplicate)));
     assert_eq!(survey.filtered, count(Some(Status::Filtered)));
-    assert!(rows.is_sorted_by(|one, next| one.line < next.line));
+    assert!(rows.is_sorted_by(|one, next| one.row().line < next.row().line));
     Ok((survey, rows))
 }
 
-fn read(bytes: impl AsRef<[u8]>) -> (Survey, Vec<Row>) {
+fn read(bytes: impl AsRef<[u8]>) -> (Survey, Vec<Screened>) {
     read_with(bytes, &options()).unwrap()
 }
 
@@ -94,10 +94,10 @@ fn stream_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<RowR
 }
 
 /// A row in short: its line and the ID, or the status and what stands in the ID column of its result.
-fn brief(rows: &[Row]) -> Vec<String> {
-    let brief = |row: &Row| match &row.intent {
-        Intent::Cancel(id) => format!("{} {id}", row.line),
-        Intent::Skip(skip) => format!("{} {} {:?}", row.line, skip.status, skip.invitation_id),
+fn brief(rows: &[Screened]) -> Vec<String> {
+    let brief = |row: &Screened| match row {
+        Screened::ToCancel { row, id, .. } => format!("{} {id}", row.line),
+        Screened::Skipped { row, skip } => format!("{} {} {:?}", row.line, skip.status, skip.invitation_id),
     };
     rows.iter().map(brief).collect()
 }
@@ -105,9 +105,9 @@ fn brief(rows: &[Row]) -> Vec<String> {
 /// Reads a file and returns its rows in short, having made sure that a stream with the same bytes gives the same.
 fn rows_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Vec<String> {
     let (_, rows) = read_with(&bytes, options).unwrap();
-    let stream: Vec<Row> = stream_with(&bytes, options).unwrap().map(Result::unwrap).collect();
+    let stream: Vec<Screened> = stream_with(&bytes, options).unwrap().map(Result::unwrap).collect();
     assert_eq!(brief(&stream), brief(&rows));
-    assert!(stream.iter().zip(&rows).all(|(one, other)| one.cells == other.cells));
+    assert!(stream.iter().zip(&rows).all(|(one, other)| one.row().cells == other.row().cells));
     brief(&rows)
 }
 
@@ -115,13 +115,13 @@ fn rows(bytes: impl AsRef<[u8]>) -> Vec<String> {
     rows_with(bytes, &options())
 }
 
-fn reason(row: &Row) -> &str {
-    match &row.intent {
-        Intent::Cancel(id) => panic!("{id} would be sent"),
-        Intent::Skip(skip) => &skip.reason,
+fn reason(row: &Screened) -> &str {
+    match row {
+        Screened::ToCancel { id, .. } => panic!("{id} would be sent"),
+        Screened::Skipped { skip, .. } => &skip.reason,
     }
 }
 
-fn cell(row: &Row, index: usize) -> &str {
-    std::str::from_utf8(&row.cells[index]).unwrap()
+fn cell(row: &Screened, index: usize) -> &str {
+    std::str::from_utf8(&row.row().cells[index]).unwrap()
 }

@@ -48,7 +48,7 @@ fn a_stream_is_understood_from_a_header_and_a_row_and_not_from_blank_lines() {
 fn a_stream_has_room_for_extra_cells_and_knows_duplicates_without_their_first_line() {
     let reader = stream_with("id\n5\n05\n", &options()).unwrap();
     assert!(reader.layout().extra_cells);
-    let found: Vec<Row> = reader.map(Result::unwrap).collect();
+    let found: Vec<Screened> = reader.map(Result::unwrap).collect();
     assert_eq!(reason(&found[1]), "same invitation as an earlier line");
 }
 
@@ -74,7 +74,7 @@ fn the_wrong_column_is_found_out_in_the_beginning_of_a_stream() {
 fn the_wrong_column_of_a_stream_that_comes_slowly_is_found_out_row_by_row() {
     let pieces = || Pieces(vec!["id,n\n5,a\n", "x,b\n", "y,c\n6,d\n", "7,e\n"].into_iter());
     let mut reader = RowReader::from_stream(pieces(), &options()).unwrap();
-    let sent: Vec<Row> = reader.by_ref().map_while(Result::ok).collect();
+    let sent: Vec<Screened> = reader.by_ref().map_while(Result::ok).collect();
     assert_eq!(brief(&sent), ["2 5", "3 invalid_id \"x\""]);
     assert!(reader.next().is_none());
     let error = RowReader::from_stream(pieces(), &options()).unwrap().find_map(Result::err).unwrap();

@@ -1,0 +1,170 @@
+//! The statuses of a row, and every rule that follows from one: the other rooms ask here.
+
+use std::fmt;
+
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// How a row ended. The words are the contract with the operator's scripts; they are the names in snake case. The order
+/// is the one in which a person wants to read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Status {
+    /// iMocha confirmed the cancellation.
+    Cancelled,
+    /// iMocha refused it (400): usually the invitation is no longer pending.
+    NotCancellable,
+    /// There is no such invitation (404).
+    NotFound,
+    /// The key may not do this (403).
+    Forbidden,
+    /// The key was rejected (401). The run stops.
+    Unauthorized,
+    /// Too many calls, or the quota is used up (429).
+    RateLimited,
+    /// iMocha failed (5xx). It may or may not have cancelled.
+    ServerError,
+    /// No connection could be made on any attempt. Nothing was sent.
+    Unreachable,
+    /// It was sent, and there is no answer that can be trusted. It may be cancelled.
+    Unconfirmed,
+    /// An answer that the API does not document.
+    UnexpectedResponse,
+    /// The cell is not the ID of an invitation. Never sent.
+    InvalidId,
+    /// The same ID stands on an earlier line. Never sent.
+    Duplicate,
+    /// Excluded by the operator's filter. Never sent.
+    Filtered,
+    /// No run came to the row. Not sent.
+    NotAttempted,
+}
+
+/// Whether a call for a row may have taken effect without saying so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Effect {
+    /// Certainly not.
+    #[default]
+    None,
+    /// It may have: the invitation may be cancelled although nobody confirmed it.
+    Possible,
+}
+
+impl Effect {
+    /// What is known of two calls together.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        match self {
+            Self::None => other,
+            Self::Possible => Self::Possible,
+        }
+    }
+}
+
+impl Status {
+    /// Every status, in their order.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The word that stands in the `status` column and in the JSON summary.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+
+    /// The status with this word, if there is one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
+
+    /// Whether a later run tries the row again: nothing is settled about it, or something may have changed.
+    pub const fn is_tried_again(self) -> bool {
+        match self {
+            Self::Cancelled
+            | Self::NotCancellable
+            | Self::NotFound
+            | Self::InvalidId
+            | Self::Duplicate
+            | Self::Filtered => false,
+            Self::Forbidden
+            | Self::Unauthorized
+            | Self::RateLimited
+            | Self::ServerError
+            | Self::Unreachable
+            | Self::Unconfirmed
+            | Self::UnexpectedResponse
+            | Self::NotAttempted => true,
+        }
+    }
+
+    /// Whether iMocha has said for good what becomes of the invitation.
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Cancelled | Self::NotCancellable | Self::NotFound => true,
+            Self::Forbidden
+            | Self::Unauthorized
+            | Self::RateLimited
+            | Self::ServerError
+            | Self::Unreachable
+            | Self::Unconfirmed
+            | Self::UnexpectedResponse
+            | Self::InvalidId
+            | Self::Duplicate
+            | Self::Filtered
+            | Self::NotAttempted => false,
+        }
+    }
+
+    /// Whether a row that ended so may have been cancelled although nobody confirmed it.
+    pub const fn effect(self) -> Effect {
+        match self {
+            Self::ServerError | Self::Unconfirmed | Self::UnexpectedResponse => Effect::Possible,
+            Self::Cancelled
+            | Self::NotCancellable
+            | Self::NotFound
+            | Self::Forbidden
+            | Self::Unauthorized
+            | Self::RateLimited
+            | Self::Unreachable
+            | Self::InvalidId
+            | Self::Duplicate
+            | Self::Filtered
+            | Self::NotAttempted => Effect::None,
+        }
+    }
+
+    /// Whether a person has to look at the row: the invitation is not cancelled with certainty, and was asked for.
+    pub const fn needs_attention(self) -> bool {
+        match self {
+            Self::Cancelled | Self::Duplicate | Self::Filtered => false,
+            Self::NotCancellable
+            | Self::NotFound
+            | Self::Forbidden
+            | Self::Unauthorized
+            | Self::RateLimited
+            | Self::ServerError
+            | Self::Unreachable
+            | Self::Unconfirmed
+            | Self::UnexpectedResponse
+            | Self::InvalidId
+            | Self::NotAttempted => true,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_leads_back_to_its_status() {
+        for &status in Status::ALL {
+            assert_eq!(Status::from_word(status.word()), Some(status));
+        }
+        assert_eq!(Status::UnexpectedResponse.word(), "unexpected_response");
+        assert_eq!(Status::from_word("Cancelled"), None);
+    }
+}

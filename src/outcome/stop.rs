@@ -1,0 +1,64 @@
+//! Why a run ends before its last row.
+
+/// Why a run that had begun ended before its last row was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopReason {
+    /// The API key was rejected.
+    Unauthorized,
+    /// The results could not be written.
+    ResultsUnwritable,
+    /// The API did not answer for longer than the operator would wait.
+    Outage,
+    /// The API asked for fewer calls for longer than the operator would wait.
+    RateLimited,
+    /// The time that the operator gave the run is over.
+    Deadline,
+    /// The first answers say that this is the wrong file or account.
+    WrongInput,
+    /// The operator, or the system, asked the process to end.
+    Interrupted(Signal),
+    /// This program has a bug: one of its parts panicked.
+    Bug,
+    /// The input could not be read any further.
+    Input,
+    /// The input file was changed while it was being read.
+    InputChanged,
+}
+
+impl StopReason {
+    /// The word that the JSON summary gives as `reason`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::ResultsUnwritable => "results_unwritable",
+            Self::Outage => "outage",
+            Self::RateLimited => "rate_limited",
+            Self::Deadline => "deadline",
+            Self::WrongInput => "wrong_input",
+            Self::Interrupted(_) => "interrupted",
+            Self::Bug => "bug",
+            Self::Input => "input",
+            Self::InputChanged => "input_changed",
+        }
+    }
+}
+
+/// How a process is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// By Ctrl-C (SIGINT).
+    Interrupt,
+    /// By whoever supervises it (SIGTERM).
+    Terminate,
+    /// Because its terminal is gone (SIGHUP).
+    HangUp,
+}
+
+/// Why a run stopped early, with the particulars.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// The kind of reason.
+    pub reason: StopReason,
+    /// What happened, as a lowercase sentence without a final period.
+    pub detail: String,
+}

@@ -1,0 +1,145 @@
+//! The counts of a whole run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::{Outcome, Status};
+
+/// What came of a whole run: the counts of its rows and calls.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    rows: BTreeMap<Status, u64>,
+    calls: u64,
+    retries: u64,
+    latency_us: Histogram<u64>,
+}
+
+/// Decimal digits to which a latency is kept.
+const LATENCY_DIGITS: u8 = 3;
+/// The longest latency that is told from a longer one: an hour, in microseconds. No attempt may take more than ten
+/// minutes.
+const MAX_LATENCY_US: u64 = 60 * 60 * 1_000_000;
+
+impl Summary {
+    /// The summary of a run that has recorded nothing yet.
+    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the only error is a number of digits above 5")]
+    pub fn new() -> Self {
+        let latency_us =
+            Histogram::new_with_max(MAX_LATENCY_US, LATENCY_DIGITS).expect("up to five digits are allowed");
+        Self { rows: BTreeMap::new(), calls: 0, retries: 0, latency_us }
+    }
+
+    /// Counts one recorded row.
+    pub fn add(&mut self, outcome: &Outcome) {
+        *self.rows.entry(outcome.status).or_default() += 1;
+        self.calls += outcome.calls;
+        self.retries += outcome.calls.saturating_sub(1);
+        for latency in &outcome.latencies {
+            self.latency_us.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Counts rows for which no call was made.
+    pub fn add_unsent(&mut self, status: Status, rows: u64) {
+        *self.rows.entry(status).or_default() += rows;
+    }
+
+    /// How many rows ended with `status`.
+    pub fn count(&self, status: Status) -> u64 {
+        self.rows.get(&status).copied().unwrap_or(0)
+    }
+
+    /// How many invitations are settled.
+    pub fn settled(&self) -> u64 {
+        self.rows.iter().filter(|(status, _)| status.is_settled()).map(|(_, rows)| rows).sum()
+    }
+
+    /// How many rows ended in any way.
+    pub fn total(&self) -> u64 {
+        self.rows.values().sum()
+    }
+
+    /// How many calls were made.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// How many of the calls were not the first for their row.
+    pub fn retries(&self) -> u64 {
+        self.retries
+    }
+
+    /// The time within which the given share of the answers came, or `None` when none came.
+    ///
+    /// `quantile` lies between 0 and 1; 1 gives the longest.
+    pub fn latency(&self, quantile: f64) -> Option<Duration> {
+        if self.latency_us.is_empty() {
+            return None;
+        }
+        Some(Duration::from_micros(self.latency_us.value_at_quantile(quantile)))
+    }
+
+    /// Whether a later run would try rows again.
+    pub fn has_rows_to_try_again(&self) -> bool {
+        self.rows.iter().any(|(status, &rows)| rows > 0 && status.is_tried_again())
+    }
+
+    /// Whether no row needs anybody's attention.
+    pub fn is_well(&self) -> bool {
+        self.rows.iter().all(|(status, &rows)| rows == 0 || !status.needs_attention())
+    }
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use csv::ByteRecord;
+
+    use super::*;
+    use crate::row::Row;
+
+    fn called(status: Status, latencies: &[Duration]) -> Outcome {
+        let row = Row { line: 2, cells: ByteRecord::new() };
+        let attempts = u64::try_from(latencies.len()).unwrap();
+        Outcome {
+            attempts,
+            calls: attempts,
+            latencies: latencies.to_vec(),
+            ..Outcome::unsent(row, "9".to_owned(), status, "")
+        }
+    }
+
+    #[test]
+    fn latencies_from_microseconds_to_minutes_are_kept() {
+        let mut summary = Summary::new();
+        assert_eq!(summary.latency(1.0), None);
+        let latencies = [Duration::from_micros(40), Duration::from_millis(41), Duration::from_secs(30)];
+        summary.add(&called(Status::Cancelled, &latencies));
+        let near = |quantile, expected: Duration| {
+            let latency = summary.latency(quantile).unwrap();
+            assert!(latency.abs_diff(expected) <= expected / 500, "{latency:?}, not {expected:?}");
+        };
+        near(0.1, Duration::from_micros(40));
+        near(0.5, Duration::from_millis(41));
+        near(1.0, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn counts_add_up_and_tell_whether_anything_is_left_to_do() {
+        let mut summary = Summary::new();
+        summary.add(&called(Status::Cancelled, &[Duration::ZERO; 3]));
+        summary.add_unsent(Status::Duplicate, 2);
+        summary.add_unsent(Status::NotAttempted, 0);
+        assert_eq!((summary.total(), summary.calls(), summary.retries()), (3, 3, 2));
+        assert!(summary.is_well());
+        summary.add_unsent(Status::InvalidId, 1);
+        assert!(!summary.is_well());
+    }
+}
