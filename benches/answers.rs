@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 use imocha_cancel::invitation::InvitationId;
-use imocha_cancel::outcome::{Effect, Status};
+use imocha_cancel::outcome::Status;
+use imocha_cancel::reply::{BodyEnd, Failure, Reply, Sent, retry_after};
 use imocha_cancel::text::Scrubber;
-use imocha_cancel::verdict::{BodyEnd, Failure, Reply, Sent, judge, retry_after};
+use imocha_cancel::verdict::judge;
 
 /// The allocator of the command.
 #[global_allocator]
@@ -53,9 +54,9 @@ fn judging(criterion: &mut Criterion) -> Result<(), Box<dyn Error>> {
     let mut group = criterion.benchmark_group("judge");
     group.throughput(Throughput::Elements(1));
     for (name, answer, status) in answers {
-        assert_eq!(judge(id, &answer, Effect::None, &scrubber).status, status, "{name}");
+        assert_eq!(judge(id, &answer, None, &scrubber).status, status, "{name}");
         group.bench_function(name, |bencher| {
-            bencher.iter(|| judge(id, black_box(&answer), Effect::None, &scrubber));
+            bencher.iter(|| judge(id, black_box(&answer), None, &scrubber));
         });
     }
     group.finish();

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Certificate, Method, Request, Response, retry, tls};
 use url::Url;
@@ -13,7 +13,7 @@ use url::Url;
 use crate::config::{ApiKey, BaseUrl, Config};
 use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
-use crate::verdict::{self, BodyEnd, Failure, Reply, Sent};
+use crate::reply::{BodyEnd, Failure, Reply, Sent, retry_after};
 
 /// The most bytes that are read of an answer. The documented ones have about a hundred; 64 KiB leave room for a
 /// gateway's error page, and a hostile server cannot fill the memory.
@@ -147,8 +147,10 @@ fn headers(api_key: &ApiKey) -> Result<HeaderMap, Refusal> {
 /// Reads the body up to [`MAX_BODY_BYTES`]. The status is an answer even where the body is cut.
 async fn read(mut response: Response) -> Reply {
     let http_status = response.status().as_u16();
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.and_then(|value| verdict::retry_after(value, SystemTime::now()));
+    let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+    // A date is meant by the server's own clock; ours may be wrong.
+    let now = || header(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, now()));
     let mut body = Vec::new();
     let body_end = loop {
         match response.chunk().await {

@@ -13,7 +13,8 @@
 //! | | [`outcome`] | [`Status`](outcome::Status), [`Outcome`](outcome::Outcome): how a row ended; [`Summary`](outcome::Summary): the counts |
 //! | rules | [`config`] | the settings, each checked once; the defaults with their reasons |
 //! | | [`error`] | [`Refusal`](error::Refusal): why a run did not start |
-//! | | [`verdict`] | [`judge`](verdict::judge): what an answer means |
+//! | | [`reply`] | [`Reply`](reply::Reply), [`Failure`](reply::Failure): what one attempt brought |
+//! | | [`verdict`] | [`judge`](verdict::judge): what that means |
 //! | | [`backoff`] | how long a row waits before it is tried again |
 //! | | [`text`] | what makes a server's text harmless, and how an operator's is quoted |
 //! | | [`exit`] | the exit codes |
@@ -56,6 +57,7 @@ pub mod input;
 pub mod invitation;
 pub mod monitor;
 pub mod outcome;
+pub mod reply;
 pub mod results;
 pub mod row;
 pub mod sandbox;

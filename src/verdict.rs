@@ -5,71 +5,68 @@
 //! as a cancellation, and only what certainly never left this machine counts as not sent.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Deserialize;
-use thiserror::Error;
 
 use crate::invitation::InvitationId;
 use crate::outcome::{Effect, Status, Stop, StopReason};
+use crate::reply::{BodyEnd, Failure, Reply, Sent};
 use crate::text::Scrubber;
-
-/// An answer of the API to one attempt.
-#[derive(Debug, Clone)]
-pub struct Reply {
-    /// The HTTP status.
-    pub http_status: u16,
-    /// The body, as far as it was read.
-    pub body: Vec<u8>,
-    /// Whether that is all of the body.
-    pub body_end: BodyEnd,
-    /// How long the server asked to wait, if it did so in a way that can be read.
-    pub retry_after: Option<Duration>,
-}
-
-/// How the reading of an answer's body ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BodyEnd {
-    /// It was read to its end.
-    Complete,
-    /// It was longer than what is read of any answer.
-    TooLong,
-    /// The connection broke, or the time was up, before its end.
-    Lost,
-}
-
-/// An attempt that brought no answer.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{what}")]
-pub struct Failure {
-    /// Whether the request can have reached the API.
-    pub sent: Sent,
-    /// What happened, as a lowercase fragment. It can hold text from outside, and is cleaned before it is shown.
-    pub what: String,
-}
-
-/// Whether a request can have left this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// Certainly not.
-    No,
-    /// It may have, so it may have taken effect.
-    Maybe,
-}
 
 /// How a row stands after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// The status of the row, should this have been its last attempt.
     pub status: Status,
-    /// The HTTP status of the answer, if there was one.
+    /// The HTTP status of the last answer, if there was one.
     pub http_status: Option<u16>,
-    /// One line for a person; empty when the invitation was cancelled.
+    /// One line for a person about the last call that may have left; empty when the invitation was cancelled.
     pub error: String,
+    /// What kept the calls behind that one from leaving, if there were any.
+    pub unsent: Option<String>,
     /// What comes next.
     pub next: Next,
     /// Whether a call for the row may have taken effect without saying so: this one or an earlier one.
     pub effect: Effect,
+}
+
+/// What stands between the two halves of [`Verdict::text`].
+const UNSENT: &str = "; then a call could not be sent: ";
+
+impl Verdict {
+    /// What is known of a row when it is tried again in a later run: the status that its results have, and what they say
+    /// of it.
+    pub fn of_earlier_run(status: Status, http_status: Option<u16>, error: &str) -> Self {
+        // What was not sent then is no news any more.
+        let error = error.split(UNSENT).next().unwrap_or_default().to_owned();
+        Self { status, http_status, error, unsent: None, next: Next::End, effect: status.effect() }
+    }
+
+    /// What is known of a row that has no result, but may have been sent by an earlier run.
+    pub fn in_doubt() -> Self {
+        let error = "an earlier run may have cancelled it, so look it up in iMocha";
+        Self::of_earlier_run(Status::Unconfirmed, None, error)
+    }
+
+    /// What is known of a row whose call was under way when this program broke.
+    pub fn of_broken_program() -> Self {
+        let error = "this program broke after the call was sent: it may be cancelled, so look it up in iMocha";
+        Self::of_earlier_run(Status::Unconfirmed, None, error)
+    }
+
+    /// The one line for a person.
+    pub fn text(&self) -> String {
+        match &self.unsent {
+            None => self.error.clone(),
+            Some(unsent) => format!("{}{UNSENT}{unsent}", self.error),
+        }
+    }
+
+    /// A verdict on a call that brought nothing new.
+    fn new(status: Status, http_status: Option<u16>, error: String, next: Next) -> Self {
+        Self { status, http_status, error, unsent: None, next, effect: status.effect() }
+    }
 }
 
 /// What comes after an attempt.
@@ -86,31 +83,39 @@ pub enum Next {
 /// Why another attempt is worth it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setback {
-    /// The API asked for fewer calls (429), and perhaps for how long.
+    /// The API asked for fewer calls (429, or 503 with a time to wait), and perhaps for how long.
     Limited(Option<Duration>),
-    /// The API failed, or was not there.
+    /// The API failed, or gave no answer.
     Failed,
+    /// No connection could be made.
+    Unreachable,
 }
 
-/// Judges one attempt to cancel `id`, when an `earlier` one may have taken effect without saying so. Text from the
-/// server passes through `scrubber`.
+/// Judges one attempt to cancel `id`, when the row stood as `earlier` says. Text from the server passes through
+/// `scrubber`.
 ///
 /// Tried again are 429, 5xx and calls without an answer, and nothing else: only these speak of the moment and not of the
 /// call (source: iMocha's documentation, "Error Code"), and a second cancel changes nothing (source: "Cancel
 /// Invitation").
-pub fn judge(id: InvitationId, answer: &Result<Reply, Failure>, earlier: Effect, scrubber: &Scrubber) -> Verdict {
+pub fn judge(
+    id: InvitationId,
+    answer: &Result<Reply, Failure>,
+    earlier: Option<&Verdict>,
+    scrubber: &Scrubber,
+) -> Verdict {
     let verdict = match answer {
         Ok(reply) => judge_reply(id, reply, scrubber),
-        Err(failure) => judge_failure(failure, scrubber),
+        Err(Failure { sent: Sent::No, what }) => return judge_unsent(scrubber.harmless(what), earlier),
+        Err(Failure { sent: Sent::Maybe, what }) => judge_lost(&scrubber.harmless(what), earlier),
     };
-    match earlier {
+    match earlier.map_or(Effect::None, |earlier| earlier.effect) {
         Effect::None => verdict,
         Effect::Possible => in_doubt(verdict),
     }
 }
 
-/// A verdict on an attempt after one that may have been sent. Answers that settle it for this invitation stand; a refusal
-/// may be our own doing, and what is tried again later does not lift the doubt.
+/// A verdict on an attempt after one that may have taken effect. Answers that settle it for this invitation stand; a
+/// refusal may be our own doing, and what is tried again later does not lift the doubt.
 fn in_doubt(verdict: Verdict) -> Verdict {
     let stands = match verdict.status {
         Status::Cancelled | Status::NotFound | Status::Unconfirmed | Status::ServerError => true,
@@ -133,16 +138,20 @@ fn in_doubt(verdict: Verdict) -> Verdict {
     Verdict { status: Status::Unconfirmed, error, effect: Effect::Possible, ..verdict }
 }
 
-fn judge_failure(failure: &Failure, scrubber: &Scrubber) -> Verdict {
-    let what = scrubber.harmless(&failure.what);
-    let (status, error) = match failure.sent {
-        Sent::No => (Status::Unreachable, format!("not sent: {what}")),
-        Sent::Maybe => (
-            Status::Unconfirmed,
-            format!("sent, but without an answer ({what}): it may be cancelled, so look it up in iMocha"),
-        ),
-    };
-    Verdict { status, http_status: None, error, next: Next::Again(Setback::Failed), effect: status.effect() }
+/// A call that never left changes nothing of what earlier ones made of the row.
+fn judge_unsent(what: String, earlier: Option<&Verdict>) -> Verdict {
+    let next = Next::Again(Setback::Unreachable);
+    match earlier.filter(|earlier| earlier.status != Status::Unreachable) {
+        Some(earlier) => Verdict { unsent: Some(what), next, ..earlier.clone() },
+        None => Verdict::new(Status::Unreachable, None, format!("not sent: {what}"), next),
+    }
+}
+
+/// A call that may have left, and brought no answer: the last answer is still that of an earlier one.
+fn judge_lost(what: &str, earlier: Option<&Verdict>) -> Verdict {
+    let error = format!("sent, but without an answer ({what}): it may be cancelled, so look it up in iMocha");
+    let http_status = earlier.and_then(|earlier| earlier.http_status);
+    Verdict::new(Status::Unconfirmed, http_status, error, Next::Again(Setback::Failed))
 }
 
 fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
@@ -164,22 +173,14 @@ fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict 
             Next::Stop(Stop { reason: StopReason::Unauthorized, detail })
         }
         Status::RateLimited => Next::Again(Setback::Limited(reply.retry_after)),
+        // Only a busy API says when to come back (source: RFC 9110, section 15.6.4).
+        Status::ServerError if reply.http_status == 503 && reply.retry_after.is_some() => {
+            Next::Again(Setback::Limited(reply.retry_after))
+        }
         Status::ServerError => Next::Again(Setback::Failed),
         _ => Next::End,
     };
-    Verdict { status, http_status: Some(reply.http_status), error, next, effect: status.effect() }
-}
-
-/// How long a `Retry-After` asks to wait, seen at `now`: a number of seconds or a date (source: RFC 9110, section
-/// 10.2.3). `None` for anything else; a date that is over asks for no wait.
-pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than can be counted are still a number: it asks to wait for ever.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or(Duration::ZERO))
+    Verdict::new(status, Some(reply.http_status), error, next)
 }
 
 /// What to tell a person when the server gives no message of its own.
@@ -206,11 +207,10 @@ fn meaning(status: Status) -> &'static str {
 fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
     let http_status = Some(reply.http_status);
     let Some(doubt) = doubt_about(id, reply, scrubber) else {
-        let error = String::new();
-        return Verdict { status: Status::Cancelled, http_status, error, next: Next::End, effect: Effect::None };
+        return Verdict::new(Status::Cancelled, http_status, String::new(), Next::End);
     };
     let error = format!("HTTP {}, but {doubt}: it may be cancelled, so look it up in iMocha", reply.http_status);
-    Verdict { status: Status::Unconfirmed, http_status, error, next: Next::End, effect: Effect::Possible }
+    Verdict::new(Status::Unconfirmed, http_status, error, Next::End)
 }
 
 /// Why a 2xx does not confirm the cancellation of `id`, or `None` when it does.

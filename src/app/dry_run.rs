@@ -11,10 +11,10 @@ use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
 use crate::outcome::{Status, Summary};
+use crate::reply::Failure;
 use crate::results::Journal;
 use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, DryRun};
-use crate::verdict::Failure;
 
 /// Surveys the input, checks the key, and says what a run would do. The summary counts as `not_attempted` what would be
 /// sent.

@@ -29,7 +29,7 @@ use self::queue::RowQueue;
 use self::record::Recorder;
 use self::worker::{FirstAnswers, Worker};
 use crate::client::Client;
-use crate::config::{Concurrency, MaxAttempts};
+use crate::config::Concurrency;
 use crate::input::RowReader;
 use crate::monitor::Monitor;
 use crate::outcome::{Stop, StopReason, Summary};
@@ -74,8 +74,6 @@ pub struct Job {
     pub scrubber: Scrubber,
     /// The most calls in flight.
     pub concurrency: Concurrency,
-    /// How often one row is tried.
-    pub max_attempts: MaxAttempts,
     /// How long calls may start.
     pub max_duration: Option<Duration>,
     /// The most rows to send; the rest is not attempted.
@@ -117,7 +115,6 @@ pub async fn run(job: Job) -> Summary {
         throttle: job.throttle,
         scrubber: job.scrubber,
         shutdown: job.shutdown.clone(),
-        max_attempts: job.max_attempts,
         first_answers: FirstAnswers::after(&done),
     });
     let mut workers = JoinSet::new();

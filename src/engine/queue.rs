@@ -2,13 +2,12 @@
 //! and none before the journal says that it may be sent.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use super::SharedJournal;
 use super::feed::EligibleRow;
@@ -28,12 +27,12 @@ pub(super) struct RowUnderWay {
 
 impl RowUnderWay {
     /// Leaves its worker, and comes back after `wait` or when the run is stopped.
-    pub(super) fn back_off(self, wait: Duration, shutdown: &Shutdown) {
+    pub(super) fn back_off(self, shutdown: &Shutdown, wait: impl Future<Output = ()> + Send + 'static) {
         let shutdown = shutdown.clone();
         tokio::spawn(async move {
             tokio::select! {
                 () = shutdown.stopped() => {}
-                () = sleep(wait) => {}
+                () = wait => {}
             }
             let back = self.back.clone();
             // Only where a part of the run has panicked nobody takes it; it still says how its last call ended.
@@ -49,18 +48,28 @@ impl RowUnderWay {
     }
 }
 
+/// Which rows go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Those that come back to be tried again.
+    ReturnedFirst,
+    /// Those of the input, as long as there are some and places for their outcomes.
+    NewFirst,
+}
+
 /// Hands rows to the workers.
 #[derive(Debug)]
 pub(super) struct RowQueue {
     /// A lock and not a channel, because the rows of one batch go to whichever workers are free.
     waiting: Mutex<Waiting>,
+    has_new_rows: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Waiting {
     returned: Receiver<RowUnderWay>,
     /// `None` when the input has ended.
-    input: Option<Input>,
+    upcoming: Option<Upcoming>,
 }
 
 impl RowQueue {
@@ -71,26 +80,42 @@ impl RowQueue {
     ) -> Self {
         let (back, returned) = channel(outcomes.max_capacity());
         let batch = Vec::new().into_iter();
-        let input = Some(Input { batches, batch, unreserved: None, journal, outcomes, back });
-        Self { waiting: Mutex::new(Waiting { returned, input }) }
+        let upcoming = Some(Upcoming { batches, batch, unreserved: None, journal, outcomes, back });
+        Self { waiting: Mutex::new(Waiting { returned, upcoming }), has_new_rows: AtomicBool::new(true) }
+    }
+
+    /// Whether rows of the input may be left that were not taken yet.
+    pub(super) fn has_new_rows(&self) -> bool {
+        self.has_new_rows.load(Ordering::Relaxed)
     }
 
     /// The next row, or `None` after the last has ended. Who holds the lock gets the rows that come back, too, so none of
     /// them waits for a slow input. A row is taken, and with it its batch reserved, only when a worker is free to call:
     /// what is reserved counts as what may have been sent.
-    pub(super) async fn next(&self, shutdown: &Shutdown) -> Option<RowUnderWay> {
+    pub(super) async fn next(&self, shutdown: &Shutdown, order: Order) -> Option<RowUnderWay> {
         let mut waiting = self.waiting.lock().await;
-        let Waiting { returned, input } = &mut *waiting;
-        if let Some(rows) = input {
-            let place = tokio::select! {
-                biased;
-                Some(row) = returned.recv() => return Some(row),
-                place = rows.wait_for_place(shutdown) => place,
+        let Waiting { returned, upcoming } = &mut *waiting;
+        if let Some(rows) = upcoming {
+            let next = match order {
+                Order::ReturnedFirst => tokio::select! {
+                    biased;
+                    Some(row) = returned.recv() => Err(row),
+                    place = rows.wait_for_place(shutdown) => Ok(place),
+                },
+                Order::NewFirst => tokio::select! {
+                    biased;
+                    place = rows.wait_for_place(shutdown) => Ok(place),
+                    Some(row) = returned.recv() => Err(row),
+                },
             };
-            if let Some(place) = place {
-                return rows.take(place, shutdown).await;
+            match next {
+                Err(row) => return Some(row),
+                Ok(Some(place)) => return rows.take(place, shutdown).await,
+                Ok(None) => {
+                    *upcoming = None;
+                    self.has_new_rows.store(false, Ordering::Relaxed);
+                }
             }
-            *input = None;
         }
         returned.recv().await
     }
@@ -98,7 +123,7 @@ impl RowQueue {
 
 /// The rows of the input as they come from the feed.
 #[derive(Debug)]
-struct Input {
+struct Upcoming {
     batches: Receiver<Vec<EligibleRow>>,
     batch: std::vec::IntoIter<EligibleRow>,
     /// The last line of the batch, until the journal says that it may be sent.
@@ -108,7 +133,7 @@ struct Input {
     back: Sender<RowUnderWay>,
 }
 
-impl Input {
+impl Upcoming {
     /// Waits until there is a row and a place for its outcome; `None` when there are no more, or nobody records them.
     ///
     /// # Cancel safety

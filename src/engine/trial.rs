@@ -7,11 +7,18 @@ use jiff::Timestamp;
 use super::feed::{EligibleRow, stopped_before};
 use crate::backoff::Backoff;
 use crate::invitation::InvitationId;
-use crate::outcome::{Effect, Outcome, Status, Stop};
+use crate::outcome::{Effect, Outcome, Stop};
 use crate::results::Earlier;
 use crate::row::Row;
-use crate::throttle::Streak;
-use crate::verdict::{Next, Verdict};
+use crate::throttle::Troubles;
+use crate::verdict::Verdict;
+
+/// Whether a call brought an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answered {
+    Yes,
+    No,
+}
 
 /// A row from its turn to its outcome.
 #[derive(Debug)]
@@ -27,15 +34,18 @@ pub(super) struct Trial {
     /// From the first call to the end of the last.
     duration: Duration,
     latencies: Vec<Duration>,
-    /// The verdict on the last call. Should no other follow, it is the row's.
-    verdict: Option<Verdict>,
-    /// The series of failures that each failed call belongs to: those that were an outage do not count.
-    failures: Vec<Streak>,
+    /// How the row stands after the last call, or as earlier runs left it. Should no other call follow, it is the row's end.
+    standing: Option<Verdict>,
+    /// What the row has met, as the throttle knows it.
+    pub(super) troubles: Troubles,
     backoff: Option<Backoff>,
 }
 
 impl Trial {
     pub(super) fn new(EligibleRow { id, row, earlier }: EligibleRow) -> Self {
+        let standing = standing_before(&earlier);
+        let troubles =
+            earlier.result.as_ref().map(|result| Troubles::of_earlier_run(result.status)).unwrap_or_default();
         Self {
             id,
             row,
@@ -45,15 +55,20 @@ impl Trial {
             calls: 0,
             duration: Duration::ZERO,
             latencies: Vec::new(),
-            verdict: None,
-            failures: Vec::new(),
+            standing,
+            troubles,
             backoff: None,
         }
     }
 
-    /// Whether a call that was made so far may have taken effect without saying so.
-    pub(super) fn effect(&self) -> Effect {
-        self.verdict.as_ref().map_or(self.earlier.effect, |verdict| verdict.effect)
+    /// How the row stands.
+    pub(super) fn standing(&self) -> Option<&Verdict> {
+        self.standing.as_ref()
+    }
+
+    /// Whether no earlier run has tried the row.
+    pub(super) fn is_untried_before(&self) -> bool {
+        self.earlier.attempts == 0 && self.earlier.result.is_none()
     }
 
     /// Takes down that a call begins.
@@ -64,39 +79,22 @@ impl Trial {
         self.calling = Some(now);
     }
 
-    /// Takes down that the call has ended, and the verdict on it.
-    pub(super) fn called(&mut self, verdict: Verdict) {
+    /// Takes down that the call has ended, and the verdict on it. Only an answer has a latency.
+    pub(super) fn called(&mut self, verdict: Verdict, answered: Answered) {
         let now = Instant::now();
         self.duration = self.began.map(|began| now - began).unwrap_or_default();
         let latency = self.calling.take().map(|calling| now - calling);
-        if verdict.http_status.is_some() {
+        if answered == Answered::Yes {
             self.latencies.extend(latency);
         }
-        self.verdict = Some(verdict);
+        self.standing = Some(verdict);
     }
 
     /// Takes down that this program broke: a call that was in flight may have taken effect.
     pub(super) fn broke(&mut self) {
-        if self.calling.is_some() || self.verdict.is_some() {
-            self.called(Verdict {
-                status: Status::Unconfirmed,
-                http_status: None,
-                error: "this program broke after the call was sent: it may be cancelled, so look it up in iMocha"
-                    .to_owned(),
-                next: Next::End,
-                effect: Effect::Possible,
-            });
+        if self.calls > 0 {
+            self.called(Verdict::of_broken_program(), Answered::No);
         }
-    }
-
-    /// Takes down that the last call failed, in this series of failures.
-    pub(super) fn failed(&mut self, streak: Streak) {
-        self.failures.push(streak);
-    }
-
-    /// How many attempts are used up, when failures of outages do not count.
-    pub(super) fn attempts_used(&self, was_outage: impl Fn(Streak) -> bool) -> usize {
-        self.failures.iter().filter(|&&streak| !was_outage(streak)).count()
     }
 
     /// How long to wait before the next attempt.
@@ -106,20 +104,33 @@ impl Trial {
 
     /// The end of the row as its last call left it. A row that the run did not come to has none: then `stop` says why.
     pub(super) fn end(self, stop: Option<&Stop>) -> Outcome {
-        match (self.verdict, stop) {
-            (Some(verdict), _) => Outcome {
+        match self.standing.filter(|_| self.calls > 0) {
+            Some(standing) => Outcome {
                 row: self.row,
                 invitation_id: self.id.to_string(),
-                status: verdict.status,
-                http_status: verdict.http_status,
-                error: verdict.error,
+                status: standing.status,
+                http_status: standing.http_status,
+                error: standing.text(),
                 duration: self.duration,
                 attempts: self.earlier.attempts + self.calls,
                 calls: self.calls,
                 latencies: self.latencies,
                 finished_at: Timestamp::now(),
             },
-            (None, stop) => stopped_before(EligibleRow { id: self.id, row: self.row, earlier: self.earlier }, stop),
+            None => stopped_before(EligibleRow { id: self.id, row: self.row, earlier: self.earlier }, stop),
         }
+    }
+}
+
+/// How a row stands before its first call in this run: as its results say, and in doubt where only the journal or the input
+/// says that it may have been sent.
+fn standing_before(earlier: &Earlier) -> Option<Verdict> {
+    match (&earlier.result, earlier.effect) {
+        (Some(result), effect) => {
+            let standing = Verdict::of_earlier_run(result.status, result.http_status, &result.error);
+            Some(Verdict { effect: standing.effect.or(effect), ..standing })
+        }
+        (None, Effect::Possible) => Some(Verdict::in_doubt()),
+        (None, Effect::None) => None,
     }
 }

@@ -1,20 +1,24 @@
 //! One row, from its turn to its outcome: permit, call, verdict, and again where that is worth it.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::queue::RowQueue;
-use super::trial::Trial;
+use super::queue::{Order, RowQueue};
+use super::trial::{Answered, Trial};
 use crate::client::Client;
-use crate::config::MaxAttempts;
 use crate::outcome::{Status, Stop, StopReason, Summary};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
-use crate::throttle::{Advice, Role, Sign, Throttle};
+use crate::throttle::{Advice, Role, Sign, Streak, Throttle, Untried};
 use crate::verdict::{Next, Setback, judge};
+
+/// The longest wait of a row that has used up its attempts unless they turn out to have met an outage: so often it
+/// looks by itself whether the API is back. Chosen by us.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// What the workers of a pool share. Each of them is a call of [`work`](Self::work), and makes one call at a time.
 #[derive(Debug)]
@@ -24,29 +28,35 @@ pub(super) struct Worker {
     pub(super) throttle: Throttle,
     pub(super) scrubber: Scrubber,
     pub(super) shutdown: Shutdown,
-    pub(super) max_attempts: MaxAttempts,
     pub(super) first_answers: FirstAnswers,
 }
 
 /// What a row does next.
 enum Step {
-    /// It calls, when it has a permit.
-    Call,
-    /// It probes, after this advice of the throttle.
-    Probe(Duration),
     /// It leaves its worker for so long.
     BackOff(Duration),
+    /// It leaves its worker for so long, or until it is known whose fault this series of failures was.
+    AwaitEnd(Duration, Streak),
     /// It has ended.
     End,
 }
 
 impl Worker {
     /// Takes rows until there are none, and sends on how each ended.
-    pub(super) async fn work(&self) {
-        while let Some(mut row) = self.queue.next(&self.shutdown).await {
+    pub(super) async fn work(self: &Arc<Self>) {
+        // While the API is down, rows that were never tried look whether it is back: a row that is itself to blame would
+        // never find out.
+        let order = || if self.throttle.is_down() { Order::NewFirst } else { Order::ReturnedFirst };
+        while let Some(mut row) = self.queue.next(&self.shutdown, order()).await {
             match AssertUnwindSafe(self.try_row(&mut row.trial)).catch_unwind().await {
-                Ok(Some(wait)) => row.back_off(wait, &self.shutdown),
-                Ok(None) => row.end(self.shutdown.reason()),
+                Ok(Step::BackOff(wait)) => row.back_off(&self.shutdown, tokio::time::sleep(wait)),
+                Ok(Step::AwaitEnd(wait, streak)) => {
+                    let worker = Arc::clone(self);
+                    row.back_off(&self.shutdown, async move {
+                        drop(tokio::time::timeout(wait, worker.throttle.end_of(streak)).await);
+                    });
+                }
+                Ok(Step::End) => row.end(self.shutdown.reason()),
                 Err(_panic) => {
                     // The message is on standard error already. What was in flight must not be lost over it.
                     let detail = "this program broke; please report what stands above".to_owned();
@@ -58,74 +68,54 @@ impl Worker {
         }
     }
 
-    /// Tries a row until it has ended or the run is stopped, or until it has to back off for so long.
-    async fn try_row(&self, trial: &mut Trial) -> Option<Duration> {
-        let mut probe_in = None;
-        loop {
-            let role = tokio::select! {
-                // In this order: once the run is stopped, a permit that is free at the same moment is not used.
-                biased;
-                () = self.shutdown.stopped() => return None,
-                role = self.permit(probe_in) => role,
-            };
-            probe_in = match self.call(trial, role).await {
-                Step::Call => None,
-                Step::Probe(wait) => Some(wait),
-                Step::BackOff(wait) => return Some(wait),
-                Step::End => return None,
-            };
+    /// Makes one call for a row, unless the run is stopped or the row has used up its attempts.
+    async fn try_row(&self, trial: &mut Trial) -> Step {
+        if self.throttle.is_used_up(&trial.troubles) {
+            return Step::End;
         }
-    }
-
-    /// Waits for a permit. The step before the call, so it can be given up.
-    async fn permit(&self, probe_in: Option<Duration>) -> Role {
-        match probe_in {
-            None => {
-                self.throttle.permit().await;
-                Role::Ordinary
-            }
-            Some(wait) => self.throttle.probe_permit(wait).await,
-        }
+        let role = tokio::select! {
+            // In this order: once the run is stopped, a permit that is free at the same moment is not used.
+            biased;
+            () = self.shutdown.stopped() => return Step::End,
+            role = self.throttle.permit() => role,
+        };
+        self.call(trial, role).await
     }
 
     /// Makes one call and decides what comes next.
     async fn call(&self, trial: &mut Trial, role: Role) -> Step {
         trial.calls();
         let answer = self.client.cancel(trial.id).await;
-        let verdict = judge(trial.id, &answer, trial.effect(), &self.scrubber);
-        if let Some(stop) = self.first_answers.note(verdict.http_status) {
+        let verdict = judge(trial.id, &answer, trial.standing(), &self.scrubber);
+        if let Ok(reply) = &answer
+            && trial.is_untried_before()
+            && let Some(stop) = self.first_answers.note(reply.http_status)
+        {
             self.shutdown.stop(stop);
         }
         let next = verdict.next.clone();
-        trial.called(verdict);
+        trial.called(verdict, if answer.is_ok() { Answered::Yes } else { Answered::No });
         let sign = match &next {
             Next::End | Next::Stop(_) => Sign::Answered,
             Next::Again(Setback::Limited(retry_after)) => Sign::Limited(*retry_after),
-            Next::Again(Setback::Failed) => {
-                trial.failed(self.throttle.streak());
-                Sign::Failed
-            }
+            Next::Again(Setback::Failed) => Sign::Failed,
+            Next::Again(Setback::Unreachable) => Sign::Unreachable,
         };
-        let advice = self.throttle.note(sign, role);
+        let advice = self.throttle.note((sign, role), &mut trial.troubles, self.untried());
         match (next, advice) {
             (Next::Stop(stop), _) | (Next::Again(_), Advice::Stop(stop)) => {
                 self.shutdown.stop(stop);
                 Step::End
             }
-            (Next::End, _) => Step::End,
-            (Next::Again(_), Advice::Probe(wait)) => Step::Probe(wait),
-            (Next::Again(Setback::Limited(_)), Advice::GoOn) => Step::Call,
-            (Next::Again(Setback::Failed), Advice::GoOn) => self.after_failure(trial),
+            (Next::End, _) | (Next::Again(_), Advice::GoOn | Advice::End) => Step::End,
+            (Next::Again(_), Advice::BackOff(wait)) => Step::BackOff(trial.next_wait() + wait),
+            (Next::Again(_), Advice::Queue) => Step::BackOff(Duration::ZERO),
+            (Next::Again(_), Advice::AwaitEnd(streak)) => Step::AwaitEnd(trial.next_wait().min(LONGEST_LOOK), streak),
         }
     }
 
-    /// What a row does after a failure that may be its own: it backs off, if it has an attempt left.
-    fn after_failure(&self, trial: &mut Trial) -> Step {
-        if trial.attempts_used(|streak| self.throttle.was_outage(streak)) >= self.max_attempts.get() {
-            Step::End
-        } else {
-            Step::BackOff(trial.next_wait())
-        }
+    fn untried(&self) -> Untried {
+        if self.queue.has_new_rows() { Untried::Left } else { Untried::None }
     }
 }
 
@@ -134,7 +124,7 @@ impl Worker {
 const TELLING_ANSWERS: usize = 50;
 
 /// Looks whether the first answers of a run make sense for it. Answers that speak of the moment only (429, 5xx) do not
-/// count.
+/// count, nor do those for rows that an earlier run has tried: what stopped that run must not stop each one after it.
 #[derive(Debug)]
 pub(super) struct FirstAnswers {
     /// How many there were, all of them 403 or 404; [`TELLING_ANSWERS`] once it is settled, either way.
@@ -148,13 +138,13 @@ impl FirstAnswers {
         Self { strange: AtomicUsize::new(if made_sense { TELLING_ANSWERS } else { 0 }) }
     }
 
-    fn note(&self, http_status: Option<u16>) -> Option<Stop> {
+    fn note(&self, http_status: u16) -> Option<Stop> {
         if self.strange.load(Ordering::Relaxed) >= TELLING_ANSWERS {
             return None;
         }
         match http_status {
-            None | Some(429 | 500..=599) => None,
-            Some(403 | 404) => {
+            429 | 500..=599 => None,
+            403 | 404 => {
                 if self.strange.fetch_add(1, Ordering::Relaxed) + 1 < TELLING_ANSWERS {
                     return None;
                 }
@@ -164,7 +154,7 @@ impl FirstAnswers {
                 );
                 Some(Stop { reason: StopReason::WrongInput, detail })
             }
-            Some(_) => {
+            _ => {
                 self.strange.store(TELLING_ANSWERS, Ordering::Relaxed);
                 None
             }

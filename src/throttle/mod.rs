@@ -3,24 +3,26 @@
 //!
 //! - `pace` keeps the calls to the rate.
 //! - `weather` knows from the answers whether to pause, and whether the API is down.
+//! - `troubles` knows of each row whether the API or the row itself is to blame.
 //!
 //! A 429 also halves the rate, and what is answered after it raises it again, step by step.
 
 mod pace;
+mod troubles;
 mod weather;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use self::pace::{Pace, Start};
-pub use self::weather::{Advice, Role, Sign, Streak};
-use self::weather::{Change, Weather};
-use crate::config::Rate;
+pub use self::troubles::Troubles;
+pub use self::weather::{Advice, Role, Sign, Streak, Untried};
+use self::weather::{Change, MayCall, Weather};
+use crate::config::{MaxAttempts, Rate};
 
 /// How far a rate is halved at the most: to a 32nd.
 const MOST_HALVINGS: u32 = 5;
@@ -28,6 +30,12 @@ const MOST_HALVINGS: u32 = 5;
 const ANSWERS_A_STEP: u32 = 10;
 /// Steps from nothing to the whole rate.
 const STEPS: u32 = 1 << MOST_HALVINGS;
+
+/// A row that was told 429 lets so many turns of the rate pass before it comes back, so that others show whether they are
+/// told the same. Chosen by us: more than the default of calls in flight.
+const TURNS_FOR_OTHERS: u32 = 6;
+/// The longest time for these.
+const LONGEST_STEP_ASIDE: Duration = Duration::from_secs(10);
 
 /// Hands out permits for calls, in the order in which they were asked for.
 #[derive(Debug)]
@@ -39,10 +47,8 @@ pub struct Throttle {
     speed: Mutex<Speed>,
     /// Likewise.
     weather: Mutex<Weather>,
-    /// Whether the API is down.
-    outage: watch::Sender<bool>,
-    /// Calls that have their permit and have not ended.
-    in_flight: AtomicUsize,
+    /// Wakes those who wait for the weather to change.
+    changed: watch::Sender<()>,
 }
 
 /// The present rate.
@@ -57,9 +63,9 @@ struct Speed {
 }
 
 impl Throttle {
-    /// A throttle that keeps to `rate`, and waits no longer than `max_outage` for an API that is down or asks for a pause.
-    /// The first permit is free at once.
-    pub fn new(rate: Rate, max_outage: Duration) -> Self {
+    /// A throttle that keeps to `rate`, waits no longer than `max_outage` for an API that is down or asks for a pause, and
+    /// gives each row `max_attempts`. The first permit is free at once.
+    pub fn new(rate: Rate, max_outage: Duration, max_attempts: MaxAttempts) -> Self {
         let interval = match rate {
             Rate::Unlimited => None,
             Rate::Limited { calls, period } => Some(period / calls.get()),
@@ -68,82 +74,89 @@ impl Throttle {
         Self {
             gate: tokio::sync::Mutex::new(()),
             speed: Mutex::new(Speed { interval, pace, steps: STEPS, answers: 0 }),
-            weather: Mutex::new(Weather::new(max_outage)),
-            outage: watch::Sender::new(false),
-            in_flight: AtomicUsize::new(0),
+            weather: Mutex::new(Weather::new(max_outage, max_attempts.get())),
+            changed: watch::Sender::new(()),
         }
     }
 
-    /// Waits until the next call may leave.
+    /// Waits until the next call may leave, and tells as what it calls: in an outage, one at a time looks whether it is
+    /// over. Whoever has a permit calls, and [`note`](Self::note)s what came of it.
     ///
     /// # Cancel safety
     ///
     /// A caller that gives up the wait loses its place, and at the most one turn is left unused.
-    pub async fn permit(&self) {
+    pub async fn permit(&self) -> Role {
         let _gate = self.gate.lock().await;
         loop {
             self.turn().await;
-            if !self.wait_for_fair_weather().await {
-                self.in_flight.fetch_add(1, Ordering::Relaxed);
-                return;
+            if let MayCall::Now(role) = self.may_call() {
+                return role;
+            }
+            // Before the second look, so that no change is missed between it and the wait.
+            let mut changed = self.changed.subscribe();
+            match self.may_call() {
+                MayCall::Now(role) => return role,
+                MayCall::At(time) => {
+                    tokio::select! {
+                        () = sleep_until(time) => {}
+                        () = change(&mut changed) => {}
+                    }
+                }
+                MayCall::Later => change(&mut changed).await,
             }
         }
     }
 
-    /// Waits until the probe may call, after `wait` and at its turn, and tells as what it calls: where another call was
-    /// answered meanwhile, it is a row among others again.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`permit`](Self::permit).
-    pub async fn probe_permit(&self, wait: Duration) -> Role {
-        let streak = self.streak();
-        let due = async {
-            sleep(wait).await;
-            self.turn().await;
-        };
-        tokio::select! {
-            () = end_of(self.outage.subscribe()) => {
-                self.permit().await;
-                Role::Ordinary
-            }
-            () = due => {
-                self.in_flight.fetch_add(1, Ordering::Relaxed);
-                Role::Probe(streak)
-            }
-        }
+    fn may_call(&self) -> MayCall {
+        lock(&self.weather).may_call(Instant::now())
     }
 
-    /// Takes note of what a call that had a permit says about the API, and says what is to be done.
-    pub fn note(&self, sign: Sign, role: Role) -> Advice {
-        let in_flight = self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        let (advice, changes) = lock(&self.weather).note(sign, role, in_flight, Instant::now());
-        for change in changes {
+    /// Takes note of what a call that had a permit says about the API, and says what is to be done with its row, of
+    /// which `row` knows what it has met so far.
+    pub fn note(&self, (sign, role): (Sign, Role), row: &mut Troubles, untried: Untried) -> Advice {
+        let (advice, changes) = lock(&self.weather).note((sign, role), row, untried, Instant::now());
+        for &change in &changes {
             match change {
                 Change::Paused => lock(&self.speed).halve(),
-                Change::OutageBegan => drop(self.outage.send_replace(true)),
-                Change::OutageEnded => drop(self.outage.send_replace(false)),
+                Change::Absolved => lock(&self.speed).unhalve(),
+                Change::OutageBegan | Change::OutageEnded | Change::OutageCalledOff | Change::SeriesEnded => {}
             }
             say(change);
         }
-        if sign == Sign::Answered {
-            lock(&self.speed).answered();
+        if !changes.is_empty() {
+            self.changed.send_replace(());
         }
-        advice
+        match (sign, advice) {
+            (Sign::Answered, advice) => {
+                lock(&self.speed).answered();
+                advice
+            }
+            (Sign::Limited(_), Advice::BackOff(pause)) => Advice::BackOff(pause + lock(&self.speed).step_aside()),
+            (Sign::Limited(_) | Sign::Failed | Sign::Unreachable, advice) => advice,
+        }
     }
 
-    /// The series of failures that the last failed call belongs to.
-    pub fn streak(&self) -> Streak {
-        lock(&self.weather).streak()
+    /// Whether a row has used up its attempts, as far as is known by now: whose fault its failures were can show itself
+    /// later.
+    pub fn is_used_up(&self, row: &Troubles) -> bool {
+        lock(&self.weather).is_used_up(row)
     }
 
-    /// Whether a series of failures was an outage: then it was not the fault of the rows that met it.
-    pub fn was_outage(&self, streak: Streak) -> bool {
-        lock(&self.weather).was_outage(streak)
+    /// Whether the API is down.
+    pub fn is_down(&self) -> bool {
+        lock(&self.weather).is_down()
     }
 
-    fn is_down(&self) -> bool {
-        *self.outage.borrow()
+    /// Waits until it is known whose fault a series of failures was.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the wait is given up.
+    pub async fn end_of(&self, streak: Streak) {
+        let mut changed = self.changed.subscribe();
+        while lock(&self.weather).is_undecided(streak) {
+            change(&mut changed).await;
+        }
     }
 
     async fn turn(&self) {
@@ -156,27 +169,21 @@ impl Throttle {
             }
         }
     }
-
-    /// Waits for the end of pauses and outages, and tells whether there was anything to wait for.
-    async fn wait_for_fair_weather(&self) -> bool {
-        let mut waited = false;
-        loop {
-            let paused_until = lock(&self.weather).paused_until(Instant::now());
-            if let Some(until) = paused_until {
-                sleep_until(until).await;
-            } else if self.is_down() {
-                end_of(self.outage.subscribe()).await;
-            } else {
-                return waited;
-            }
-            waited = true;
-        }
-    }
 }
 
 impl Speed {
     fn halve(&mut self) {
         self.set(self.steps.div_ceil(2));
+    }
+
+    fn unhalve(&mut self) {
+        self.set((self.steps * 2).min(STEPS));
+    }
+
+    /// How long a row that was told 429 lets others go before it.
+    fn step_aside(&self) -> Duration {
+        let interval = self.interval.unwrap_or_default() * STEPS / self.steps;
+        (interval * TURNS_FOR_OTHERS).min(LONGEST_STEP_ASIDE)
     }
 
     fn answered(&mut self) {
@@ -199,18 +206,21 @@ impl Speed {
 /// Says what changed. From a thread of its own, for standard error may block, and nothing blocks beside the calls.
 fn say(change: Change) {
     let text = match change {
+        Change::SeriesEnded => return,
         Change::Paused => "iMocha answers 429: all calls pause, and then go on at half the rate",
+        Change::Absolved => "iMocha answers 429 to one row alone: the others go on at the rate that they had",
         Change::OutageBegan => {
             "iMocha is not answering: all calls wait, and one row looks now and then whether it is back"
         }
         Change::OutageEnded => "iMocha answers again: the calls go on",
+        Change::OutageCalledOff => "nothing is left but rows that fail: they end as their last call left them",
     };
     thread::spawn(move || tracing::warn!("{text}"));
 }
 
-/// Waits until the API is no longer down. The sender lives in the throttle that is asked, so the wait cannot fail.
-async fn end_of(mut outage: watch::Receiver<bool>) {
-    drop(outage.wait_for(|is_down| !is_down).await);
+/// Waits until something changes. The sender lives in the throttle that is asked, so the wait cannot fail.
+async fn change(changed: &mut watch::Receiver<()>) {
+    drop(changed.changed().await);
 }
 
 /// A lock that was poisoned by a panic still holds sound numbers.

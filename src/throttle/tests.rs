@@ -5,7 +5,7 @@ use super::*;
 const MINUTES: Duration = Duration::from_secs(60);
 
 fn throttle(rate: &str) -> Throttle {
-    Throttle::new(rate.parse().unwrap(), 10 * MINUTES)
+    Throttle::new(rate.parse().unwrap(), 10 * MINUTES, "5".parse().unwrap())
 }
 
 /// When each of `calls` permits is given, with a paused clock that steps by whole milliseconds as the real one does.
@@ -29,14 +29,34 @@ async fn wait_for_permit(throttle: &Throttle) -> Duration {
     started.elapsed()
 }
 
-/// The end of a call that had its permit.
-fn end(throttle: &Throttle, sign: Sign, role: Role) -> Advice {
-    throttle.in_flight.fetch_add(1, Ordering::Relaxed);
-    throttle.note(sign, role)
+fn limited(seconds: u64) -> Sign {
+    Sign::Limited(Some(Duration::from_secs(seconds)))
 }
 
+/// The end of a call for a row that has met these troubles.
+fn end_of_row(throttle: &Throttle, row: &mut Troubles, sign: Sign) -> Advice {
+    end_as(throttle, row, (sign, Role::Ordinary))
+}
+
+fn end_as(throttle: &Throttle, row: &mut Troubles, call: (Sign, Role)) -> Advice {
+    lock(&throttle.weather).call_began();
+    throttle.note(call, row, Untried::Left)
+}
+
+/// The end of a call for a row that has met nothing yet.
+fn end(throttle: &Throttle, sign: Sign) -> Advice {
+    end_of_row(throttle, &mut Troubles::default(), sign)
+}
+
+/// Failures of as many rows.
 fn fail(throttle: &Throttle, times: usize) -> Advice {
-    (0..times).map(|_| end(throttle, Sign::Failed, Role::Ordinary)).last().unwrap()
+    (0..times).map(|_| end(throttle, Sign::Failed)).last().unwrap()
+}
+
+/// A call that looks whether an outage is over, and what it says.
+async fn look(throttle: &Throttle, row: &mut Troubles, sign: Sign, untried: Untried) -> Advice {
+    let role = throttle.permit().await;
+    throttle.note((sign, role), row, untried)
 }
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +114,7 @@ async fn an_unlimited_throttle_never_waits() {
 #[tokio::test(start_paused = true)]
 async fn a_429_silences_all_callers_until_its_retry_after() {
     let throttle = throttle("unlimited");
-    assert_eq!(end(&throttle, Sign::Limited(Some(Duration::from_secs(7))), Role::Ordinary), Advice::GoOn);
+    assert_eq!(end(&throttle, limited(7)), Advice::BackOff(Duration::from_secs(7)));
     let waits = tokio::join!(wait_for_permit(&throttle), wait_for_permit(&throttle), wait_for_permit(&throttle));
     for wait in [waits.0, waits.1, waits.2] {
         assert!(wait >= Duration::from_secs(7) && wait < Duration::from_millis(7010), "{wait:?}");
@@ -107,7 +127,7 @@ async fn a_caller_that_waits_for_its_turn_hears_of_a_pause_that_begins_meanwhile
     throttle.permit().await;
     let (wait, _) = tokio::join!(wait_for_permit(&throttle), async {
         advance(Duration::from_millis(300)).await;
-        end(&throttle, Sign::Limited(Some(Duration::from_secs(30))), Role::Ordinary)
+        end(&throttle, limited(30))
     });
     assert!(wait >= Duration::from_millis(30_300), "{wait:?}");
 }
@@ -115,9 +135,9 @@ async fn a_caller_that_waits_for_its_turn_hears_of_a_pause_that_begins_meanwhile
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_pause_only_moves_later() {
     let throttle = throttle("unlimited");
-    end(&throttle, Sign::Limited(Some(Duration::from_secs(20))), Role::Ordinary);
-    end(&throttle, Sign::Limited(Some(Duration::from_secs(3))), Role::Ordinary);
-    end(&throttle, Sign::Answered, Role::Ordinary);
+    end(&throttle, limited(20));
+    end(&throttle, limited(3));
+    end(&throttle, Sign::Answered);
     assert!(wait_for_permit(&throttle).await >= Duration::from_secs(20));
 }
 
@@ -125,12 +145,12 @@ async fn the_end_of_a_pause_only_moves_later() {
 async fn without_a_usable_retry_after_the_pauses_double() {
     let throttle = throttle("unlimited");
     for (retry_after, expected) in [(None, 1), (None, 2), (Some(Duration::ZERO), 4), (None, 8)] {
-        end(&throttle, Sign::Limited(retry_after), Role::Ordinary);
+        end(&throttle, Sign::Limited(retry_after));
         let wait = wait_for_permit(&throttle).await;
         assert!(wait >= Duration::from_secs(expected) && wait < Duration::from_secs(expected + 1), "{wait:?}");
     }
-    end(&throttle, Sign::Answered, Role::Ordinary);
-    end(&throttle, Sign::Limited(None), Role::Ordinary);
+    end(&throttle, Sign::Answered);
+    end(&throttle, Sign::Limited(None));
     assert!(wait_for_permit(&throttle).await < Duration::from_secs(2), "an answer begins a new series");
 }
 
@@ -138,14 +158,14 @@ async fn without_a_usable_retry_after_the_pauses_double() {
 async fn a_429_halves_the_rate_once_for_each_pause_and_answers_raise_it_again() {
     let throttle = throttle("100/s");
     for _ in 0..8 {
-        end(&throttle, Sign::Limited(Some(Duration::from_secs(1))), Role::Ordinary);
+        end(&throttle, limited(1));
     }
     let ten = |throttle| async move { span(&permits(throttle, 11).await) };
     let halved = ten(&throttle).await;
     assert!(halved > Duration::from_millis(190) && halved < Duration::from_millis(215), "{halved:?}");
     let mut answers = 0;
     while ten(&throttle).await > Duration::from_millis(110) {
-        (0..ANSWERS_A_STEP).for_each(|_| drop(end(&throttle, Sign::Answered, Role::Ordinary)));
+        (0..ANSWERS_A_STEP).for_each(|_| drop(end(&throttle, Sign::Answered)));
         answers += ANSWERS_A_STEP;
         assert!(answers < 1000, "the rate never comes back");
     }
@@ -157,7 +177,7 @@ async fn a_429_halves_the_rate_once_for_each_pause_and_answers_raise_it_again() 
 #[tokio::test(start_paused = true)]
 async fn a_retry_after_beyond_the_operators_patience_stops_the_run_at_once() {
     for seconds in [601, u64::MAX] {
-        let advice = end(&throttle("5/s"), Sign::Limited(Some(Duration::from_secs(seconds))), Role::Ordinary);
+        let advice = end(&throttle("5/s"), limited(seconds));
         assert!(matches!(advice, Advice::Stop(stop) if stop.reason.word() == "rate_limited"));
     }
 }
@@ -167,7 +187,7 @@ async fn a_series_of_429s_beyond_the_operators_patience_stops_the_run() {
     let throttle = throttle("unlimited");
     let started = Instant::now();
     let stop = loop {
-        if let Advice::Stop(stop) = end(&throttle, Sign::Limited(Some(Duration::from_secs(90))), Role::Ordinary) {
+        if let Advice::Stop(stop) = end(&throttle, limited(90)) {
             break stop;
         }
         throttle.permit().await;
@@ -177,53 +197,15 @@ async fn a_series_of_429s_beyond_the_operators_patience_stops_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_failures_in_a_row_are_an_outage_and_an_answer_between_them_begins_anew() {
-    let throttle = throttle("unlimited");
-    assert_eq!(fail(&throttle, 9), Advice::GoOn);
-    end(&throttle, Sign::Answered, Role::Ordinary);
-    assert_eq!(fail(&throttle, 9), Advice::GoOn);
-    assert_eq!(wait_for_permit(&throttle).await, Duration::ZERO);
-    assert_eq!(fail(&throttle, 1), Advice::Probe(Duration::from_secs(1)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_outage_takes_as_many_failures_as_calls_were_in_flight() {
-    let throttle = throttle("unlimited");
-    permits(&throttle, 30).await;
-    for _ in 0..29 {
-        assert_eq!(throttle.note(Sign::Failed, Role::Ordinary), Advice::GoOn);
-    }
-    assert!(matches!(throttle.note(Sign::Failed, Role::Ordinary), Advice::Probe(_)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_probe_of_an_outage_that_is_over_is_no_probe_of_the_next() {
-    let throttle = throttle("unlimited");
-    fail(&throttle, 10);
-    let stale = Role::Probe(throttle.streak());
-    end(&throttle, Sign::Answered, Role::Ordinary);
-    assert!(matches!(fail(&throttle, 10), Advice::Probe(_)));
-    assert_eq!(end(&throttle, Sign::Failed, stale), Advice::GoOn);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_429_that_ends_an_outage_halves_the_rate_too() {
-    let throttle = throttle("10/s");
-    fail(&throttle, 10);
-    end(&throttle, Sign::Limited(Some(Duration::from_secs(1))), Role::Probe(throttle.streak()));
-    assert!(span(&permits(&throttle, 6).await) > Duration::from_millis(950));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_change_of_the_rate_lets_no_two_calls_fall_together() {
     let throttle = throttle("10/s");
-    end(&throttle, Sign::Limited(Some(Duration::from_secs(1))), Role::Ordinary);
+    end(&throttle, limited(1));
     let mut given = vec![Instant::now()];
     for answers in 0..120 {
         // The rate changes while the next caller waits for its turn.
         let (permit, ()) = tokio::join!(permits(&throttle, 1), async {
             advance(Duration::from_millis(answers % 90)).await;
-            end(&throttle, Sign::Answered, Role::Ordinary);
+            end(&throttle, Sign::Answered);
         });
         given.extend(permit);
     }
@@ -232,61 +214,5 @@ async fn a_change_of_the_rate_lets_no_two_calls_fall_together() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn in_an_outage_all_wait_but_the_probe_whose_waits_double() {
-    let throttle = throttle("unlimited");
-    let mut advice = fail(&throttle, 10);
-    let waiting = wait_for_permit(&throttle);
-    let probing = async {
-        let mut waits = Vec::new();
-        while let Advice::Probe(wait) = advice {
-            waits.push(wait.as_secs());
-            assert!(matches!(throttle.probe_permit(wait).await, Role::Probe(_)));
-            // A call that was in flight when the outage began changes nothing.
-            assert_eq!(end(&throttle, Sign::Failed, Role::Ordinary), Advice::GoOn);
-            let sign = if waits.len() < 9 { Sign::Failed } else { Sign::Answered };
-            advice = end(&throttle, sign, Role::Probe(throttle.streak()));
-        }
-        waits
-    };
-    let (waited, waits) = tokio::join!(waiting, probing);
-    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    assert_eq!(waited, Duration::from_secs(243), "the others go on the moment it is over");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_answer_to_a_call_that_was_in_flight_ends_an_outage_too() {
-    let throttle = throttle("unlimited");
-    assert!(matches!(fail(&throttle, 10), Advice::Probe(_)));
-    let (role, _) = tokio::join!(throttle.probe_permit(MINUTES), async {
-        advance(Duration::from_secs(5)).await;
-        end(&throttle, Sign::Answered, Role::Ordinary)
-    });
-    assert_eq!(role, Role::Ordinary, "there is nothing left to probe");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_outage_beyond_the_operators_patience_stops_the_run_after_a_last_probe() {
-    let throttle = throttle("unlimited");
-    let started = Instant::now();
-    let mut advice = fail(&throttle, 10);
-    while let Advice::Probe(wait) = advice {
-        throttle.probe_permit(wait).await;
-        advice = end(&throttle, Sign::Failed, Role::Probe(throttle.streak()));
-    }
-    assert!(matches!(advice, Advice::Stop(stop) if stop.reason.word() == "outage"));
-    assert_eq!(started.elapsed(), 10 * MINUTES);
-}
-
-#[tokio::test(start_paused = true)]
-async fn failures_of_an_outage_are_told_from_others() {
-    let throttle = throttle("unlimited");
-    fail(&throttle, 3);
-    let hiccup = throttle.streak();
-    end(&throttle, Sign::Answered, Role::Ordinary);
-    let outage = throttle.streak();
-    fail(&throttle, 10);
-    assert!(!throttle.was_outage(hiccup) && throttle.was_outage(outage));
-    end(&throttle, Sign::Answered, Role::Probe(throttle.streak()));
-    assert!(throttle.was_outage(outage) && !throttle.was_outage(throttle.streak()));
-}
+mod outages;
+mod rows;

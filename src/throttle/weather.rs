@@ -3,24 +3,35 @@
 //!
 //! - A **429** pauses all calls until its `Retry-After`. The end of the pause only ever moves later: a late success of an
 //!   older call must not lift it. Without a usable `Retry-After` the pauses double from `FIRST_WAIT` to `LONGEST_WAIT`.
-//! - An **outage** begins when so many calls fail in a row, whatever their rows, that it cannot be the rows. Then one row
-//!   probes, after waits that double likewise, and all others wait until anything at all is answered.
+//! - An **outage** begins when so many rows fail in a row that it cannot be the rows. Then one call at a time looks
+//!   whether it is over, each for another row, and all others wait until anything at all is answered.
+//! - **One row's own faults** do neither: see [`Troubles`].
+//!
+//! A *series* of failures ends with the next answer. Until then nobody knows whose fault it is, so a row that has used
+//! up its attempts waits for that end. Was the series an outage, its failures are given back to the rows. It was one if
+//! it was taken for one, or if the answer comes to a row that had failed in it: then that row is well, and the API was not.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::troubles::{Calls, LEAST_OWN_LIMITED, Troubles, Witness};
 use crate::outcome::{Stop, StopReason};
 
 /// The first wait of a series that doubles: short enough that a hiccup costs little. Chosen by us.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait of such a series: an API that is back is noticed within a minute. Chosen by us.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// An API that is down is looked at again after this part of the time that it has been down, so that it is noticed
+/// within a tenth more of that time; in the first ten seconds, each second. Chosen by us.
+const LOOK_PART: u32 = 10;
 /// The longest wait that is told: a server can ask for more years than make sense in a sentence.
 const LONGEST_SAID: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// The fewest failures in a row that are an outage: fewer can be a row that the API stumbles over at each of its
-/// attempts, twice. Chosen by us.
+/// The fewest failures in a row that are an outage: fewer can be two rows that the API stumbles over. Chosen by us.
 const OUTAGE_FAILURES: usize = 10;
+/// How long rows are given that fail while nothing else is answered, unless the operator waits for less. (Source: the
+/// contract.)
+const LEAST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one call says about the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +40,13 @@ pub enum Sign {
     Answered,
     /// It asked for fewer calls (429), for so long if it said how long.
     Limited(Option<Duration>),
-    /// It failed (5xx), or was not there.
+    /// It failed (5xx), or gave no answer.
     Failed,
+    /// No connection could be made.
+    Unreachable,
 }
 
-/// Who made a call.
+/// Who makes a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// A row among others.
@@ -42,13 +55,29 @@ pub enum Role {
     Probe(Streak),
 }
 
-/// What is to be done after a call.
+/// Whether there are rows that were not tried yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untried {
+    /// There may be some.
+    Left,
+    /// All rows of the input have had their turn.
+    None,
+}
+
+/// What is to be done with a row after its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// The row goes on as the verdict on its call says.
+    /// It goes on as the verdict on its call says.
     GoOn,
-    /// The row is the probe: it calls again after this long, and no other calls meanwhile.
-    Probe(Duration),
+    /// It is tried again, after its back-off and this long.
+    BackOff(Duration),
+    /// It is tried again when all others are: the API is down.
+    Queue,
+    /// It has used up its attempts, unless this series of failures turns out to be an outage. It is tried again when
+    /// nothing has been answered until its back-off is over.
+    AwaitEnd(Streak),
+    /// It ends as its last call left it.
+    End,
     /// No further call may leave.
     Stop(Stop),
 }
@@ -58,8 +87,23 @@ pub enum Advice {
 pub(super) enum Change {
     /// A pause began that was not there, so the calls were too fast.
     Paused,
+    /// A pause turns out to have been for the sake of one row.
+    Absolved,
     OutageBegan,
     OutageEnded,
+    /// Nothing is left but rows that fail, and they are given up.
+    OutageCalledOff,
+    /// A series of failures ended that was no outage.
+    SeriesEnded,
+}
+
+/// When a call may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MayCall {
+    Now(Role),
+    At(Instant),
+    /// When something changes.
+    Later,
 }
 
 /// A series of calls that failed one after the other. The number tells it from others.
@@ -69,31 +113,50 @@ pub type Streak = u64;
 #[derive(Debug)]
 pub(super) struct Weather {
     max_outage: Duration,
+    max_attempts: usize,
+    calls: Calls,
+    /// The number of the series that is under way, or that the next failure begins.
     streak: Streak,
-    failures: usize,
-    /// The most calls that were under way at once while they failed: so many can fail of one cause.
-    most_in_flight: usize,
-    /// When the first of them failed.
-    failing_since: Option<Instant>,
-    /// The wait before the next probe, while there is an outage.
-    probe_wait: Option<Duration>,
-    /// The streaks that turned out to be outages.
+    series: Option<Series>,
+    outage: Option<Outage>,
+    /// The series that turned out to be outages.
     outages: Vec<Streak>,
     limited_since: Option<Instant>,
     limited_wait: Duration,
     paused_until: Option<Instant>,
 }
 
+/// A series of failures that is under way.
+#[derive(Debug)]
+struct Series {
+    since: Instant,
+    /// When a row failed for the first time, at last.
+    newest: Instant,
+    /// The failures that speak against the API.
+    failures: usize,
+    /// The most calls that were under way at once while they failed: one cause can make all of them fail.
+    most_in_flight: u64,
+    /// Whether the rows that fail are given up.
+    is_called_off: bool,
+}
+
+/// An outage that is under way.
+#[derive(Debug)]
+struct Outage {
+    next_look: Instant,
+    is_looking: bool,
+}
+
 impl Weather {
-    /// Fair weather, for an operator who waits no longer than `max_outage`.
-    pub(super) fn new(max_outage: Duration) -> Self {
+    /// Fair weather, for an operator who waits no longer than `max_outage` and gives each row `max_attempts`.
+    pub(super) fn new(max_outage: Duration, max_attempts: usize) -> Self {
         Self {
             max_outage,
+            max_attempts,
+            calls: Calls::default(),
             streak: 0,
-            failures: 0,
-            most_in_flight: 0,
-            failing_since: None,
-            probe_wait: None,
+            series: None,
+            outage: None,
             outages: Vec::new(),
             limited_since: None,
             limited_wait: FIRST_WAIT,
@@ -101,82 +164,205 @@ impl Weather {
         }
     }
 
-    /// Takes note of one call's end, when `in_flight` calls were under way with it.
-    pub(super) fn note(&mut self, sign: Sign, role: Role, in_flight: usize, now: Instant) -> (Advice, Vec<Change>) {
+    /// Whether the next call may leave; one that may counts as under way.
+    pub(super) fn may_call(&mut self, now: Instant) -> MayCall {
+        if let Some(until) = self.paused_until.filter(|&until| until > now) {
+            return MayCall::At(until);
+        }
+        let role = match &mut self.outage {
+            None => Role::Ordinary,
+            Some(outage) if outage.is_looking => return MayCall::Later,
+            Some(outage) if outage.next_look > now => return MayCall::At(outage.next_look),
+            Some(outage) => {
+                outage.is_looking = true;
+                Role::Probe(self.streak)
+            }
+        };
+        self.calls.in_flight += 1;
+        MayCall::Now(role)
+    }
+
+    /// Takes note of the end of a call for a row that has met these troubles.
+    pub(super) fn note(
+        &mut self,
+        (sign, role): (Sign, Role),
+        row: &mut Troubles,
+        untried: Untried,
+        now: Instant,
+    ) -> (Advice, Vec<Change>) {
+        let in_flight = self.calls.in_flight;
+        self.calls.in_flight = in_flight.saturating_sub(1);
         match sign {
-            Sign::Failed => self.failed(role, in_flight, now),
+            Sign::Failed | Sign::Unreachable => {
+                let witness = row.failed(self.streak, now);
+                let counts = self.counts(sign, witness);
+                let series = self.series.get_or_insert(Series::begin(now));
+                series.failures += usize::from(counts);
+                series.most_in_flight = series.most_in_flight.max(in_flight);
+                if witness == Witness::New {
+                    series.newest = now;
+                }
+                match self.outage {
+                    None => self.failed(row, now),
+                    Some(_) => self.failed_in_outage((sign, role), untried, now),
+                }
+            }
             Sign::Answered => {
+                self.calls.answered += 1;
                 self.limited_since = None;
                 self.limited_wait = FIRST_WAIT;
-                (Advice::GoOn, self.answered().into_iter().collect())
+                (Advice::GoOn, self.end_series(row).into_iter().collect())
             }
             Sign::Limited(retry_after) => {
-                let ended = self.answered();
-                let (advice, paused) = self.limited(retry_after, now);
-                (advice, ended.into_iter().chain(paused).collect())
+                let ended = self.end_series(row);
+                let (advice, change) = self.limited(retry_after, row, now);
+                (advice, ended.into_iter().chain(change).collect())
             }
         }
     }
 
-    /// When the next call may leave, if not now. An outage has no such time.
-    pub(super) fn paused_until(&self, now: Instant) -> Option<Instant> {
-        self.paused_until.filter(|&until| until > now)
+    /// Takes note that a call is under way.
+    #[cfg(test)]
+    pub(super) fn call_began(&mut self) {
+        self.calls.in_flight += 1;
     }
 
-    /// The series of failures that the last failed call belongs to.
-    pub(super) fn streak(&self) -> Streak {
-        self.streak
+    /// Whether a row has used up its attempts, as far as is known by now.
+    pub(super) fn is_used_up(&self, row: &Troubles) -> bool {
+        let own = row.failures(|streak| streak < self.streak && !self.outages.contains(&streak));
+        own >= self.max_attempts
     }
 
-    /// Whether a series of failures was the API's fault and not the rows'.
-    pub(super) fn was_outage(&self, streak: Streak) -> bool {
-        self.outages.contains(&streak)
+    /// Whether this series of failures is under way, and no outage.
+    pub(super) fn is_undecided(&self, streak: Streak) -> bool {
+        self.streak == streak && self.outage.is_none()
+    }
+
+    /// Whether the API is down.
+    pub(super) fn is_down(&self) -> bool {
+        self.outage.is_some()
+    }
+
+    /// Whether a failure speaks against the API. Where no connection could be made, it never is the row; and as long as
+    /// nothing at all was answered, nothing speaks for the API.
+    fn counts(&self, sign: Sign, witness: Witness) -> bool {
+        match witness {
+            Witness::New => true,
+            Witness::Again => sign == Sign::Unreachable || self.calls.answered == 0,
+            Witness::Suspect => sign == Sign::Unreachable,
+        }
     }
 
     /// An answer ends a series of failures, and an outage.
-    fn answered(&mut self) -> Option<Change> {
-        if self.failures > 0 {
-            self.streak += 1;
-            self.failures = 0;
-            self.most_in_flight = 0;
-            self.failing_since = None;
+    fn end_series(&mut self, answered: &Troubles) -> Option<Change> {
+        let _ended = self.series.take()?;
+        let was_known = self.outages.contains(&self.streak);
+        if answered.failed_in(self.streak) && !was_known {
+            self.outages.push(self.streak);
         }
-        self.probe_wait.take().map(|_wait| Change::OutageEnded)
+        self.streak += 1;
+        Some(self.outage.take().map_or(Change::SeriesEnded, |_outage| Change::OutageEnded))
     }
 
-    fn failed(&mut self, role: Role, in_flight: usize, now: Instant) -> (Advice, Vec<Change>) {
-        self.failures += 1;
-        self.most_in_flight = self.most_in_flight.max(in_flight);
-        let since = *self.failing_since.get_or_insert(now);
-        let (wait, change) = match self.probe_wait {
-            // Calls that were in flight when the outage began say nothing new.
-            Some(_) if role != Role::Probe(self.streak) => return (Advice::GoOn, Vec::new()),
-            Some(wait) => ((wait * 2).min(LONGEST_WAIT), Vec::new()),
-            None if self.failures < self.most_in_flight.max(OUTAGE_FAILURES) => return (Advice::GoOn, Vec::new()),
-            None => {
-                self.outages.push(self.streak);
-                (FIRST_WAIT, vec![Change::OutageBegan])
-            }
+    /// A failure while the API is not known to be down.
+    fn failed(&mut self, row: &Troubles, now: Instant) -> (Advice, Vec<Change>) {
+        let Some(series) = &self.series else { return (Advice::GoOn, Vec::new()) };
+        if series.is_called_off {
+            return (Advice::End, Vec::new());
+        }
+        let in_flight = usize::try_from(series.most_in_flight).unwrap_or(usize::MAX);
+        if series.failures >= in_flight.max(OUTAGE_FAILURES) {
+            self.outages.push(self.streak);
+            return (self.look_again(now), vec![Change::OutageBegan]);
+        }
+        let tried = row.failures(|streak| streak == self.streak || !self.outages.contains(&streak));
+        let advice = if tried < self.max_attempts {
+            Advice::BackOff(Duration::ZERO)
+        } else if self.is_used_up(row) || row.failing_for(now) >= self.patience() {
+            Advice::End
+        } else {
+            Advice::AwaitEnd(self.streak)
         };
-        self.probe_wait = Some(wait);
+        (advice, Vec::new())
+    }
+
+    fn failed_in_outage(
+        &mut self,
+        (sign, role): (Sign, Role),
+        untried: Untried,
+        now: Instant,
+    ) -> (Advice, Vec<Change>) {
+        if role != Role::Probe(self.streak) {
+            // A call that was in flight when the outage began says nothing new.
+            return (Advice::Queue, Vec::new());
+        }
+        if sign == Sign::Failed && untried == Untried::None && self.is_hopeless(now) {
+            self.outage = None;
+            self.outages.retain(|&outage| outage != self.streak);
+            if let Some(series) = &mut self.series {
+                series.is_called_off = true;
+            }
+            return (Advice::End, vec![Change::OutageCalledOff]);
+        }
+        (self.look_again(now), Vec::new())
+    }
+
+    /// Whether the rows that are left fail, as it seems, on their own account: the API has answered others, and for long
+    /// enough it has answered nobody, whichever of them called.
+    fn is_hopeless(&self, now: Instant) -> bool {
+        let newest = self.series.as_ref().map(|series| series.newest);
+        self.calls.answered > 0 && newest.is_some_and(|newest| now.saturating_duration_since(newest) >= self.patience())
+    }
+
+    /// Lets the next row look whether the API is back, or nobody any more.
+    fn look_again(&mut self, now: Instant) -> Advice {
+        let since = self.series.as_ref().map_or(now, |series| series.since);
         let left = (since + self.max_outage).saturating_duration_since(now);
         if left.is_zero() {
             let waited = humantime::format_duration(self.max_outage);
             let detail = format!("iMocha did not answer for {waited} (--max-outage)");
-            return (Advice::Stop(Stop { reason: StopReason::Outage, detail }), change);
+            return Advice::Stop(Stop { reason: StopReason::Outage, detail });
         }
-        (Advice::Probe(wait.min(left)), change)
+        let wait = (now.saturating_duration_since(since) / LOOK_PART).clamp(FIRST_WAIT, LONGEST_WAIT);
+        self.outage = Some(Outage { next_look: now + wait.min(left), is_looking: false });
+        Advice::Queue
     }
 
-    fn limited(&mut self, retry_after: Option<Duration>, now: Instant) -> (Advice, Option<Change>) {
+    fn patience(&self) -> Duration {
+        LEAST_PATIENCE.min(self.max_outage)
+    }
+
+    fn limited(&mut self, retry_after: Option<Duration>, row: &mut Troubles, now: Instant) -> (Advice, Option<Change>) {
+        let is_own = row.limited(self.calls);
+        self.calls.limited += 1;
+        if is_own { self.limited_alone(retry_after, row) } else { self.limited_with_all(retry_after, row, now) }
+    }
+
+    /// A 429 that only this row is told neither pauses nor slows the others.
+    fn limited_alone(&self, retry_after: Option<Duration>, row: &mut Troubles) -> (Advice, Option<Change>) {
+        let wait = retry_after.unwrap_or_default();
+        let is_used_up = row.own_limited() >= self.max_attempts.max(LEAST_OWN_LIMITED);
+        let advice = if is_used_up || wait > self.max_outage { Advice::End } else { Advice::BackOff(wait) };
+        let has_slowed_others = std::mem::take(&mut row.has_slowed_others);
+        (advice, has_slowed_others.then_some(Change::Absolved))
+    }
+
+    fn limited_with_all(
+        &mut self,
+        retry_after: Option<Duration>,
+        row: &mut Troubles,
+        now: Instant,
+    ) -> (Advice, Option<Change>) {
         let since = *self.limited_since.get_or_insert(now);
         let most = humantime::format_duration(self.max_outage);
         let stop = |detail| (Advice::Stop(Stop { reason: StopReason::RateLimited, detail }), None);
         if let Some(asked) = retry_after.filter(|&asked| asked > self.max_outage) {
             let asked = humantime::format_duration(asked.min(LONGEST_SAID));
-            return stop(format!("iMocha asked to wait for {asked} (429), longer than --max-outage {most} allows"));
+            return stop(format!(
+                "iMocha asked to wait for {asked} (429 or 503), longer than --max-outage {most} allows"
+            ));
         }
-        let is_new = self.paused_until(now).is_none();
+        let is_new = self.paused_until.is_none_or(|until| until <= now);
         if is_new && now.saturating_duration_since(since) >= self.max_outage {
             return stop(format!(
                 "iMocha answered 429 for {most} (--max-outage), perhaps because the quota is used up"
@@ -186,7 +372,15 @@ impl Weather {
         if is_new {
             self.limited_wait = (self.limited_wait * 2).min(LONGEST_WAIT);
         }
-        self.paused_until = self.paused_until.max(Some(now + wait));
-        (Advice::GoOn, is_new.then_some(Change::Paused))
+        let until = self.paused_until.map_or(now + wait, |until| until.max(now + wait));
+        self.paused_until = Some(until);
+        row.has_slowed_others |= is_new;
+        (Advice::BackOff(until.saturating_duration_since(now)), is_new.then_some(Change::Paused))
+    }
+}
+
+impl Series {
+    fn begin(now: Instant) -> Self {
+        Self { since: now, newest: now, failures: 0, most_in_flight: 0, is_called_off: false }
     }
 }

@@ -1,5 +1,10 @@
 use super::*;
 
+/// What stands behind a call that may have taken effect.
+fn doubt() -> Verdict {
+    Verdict::of_earlier_run(Status::ServerError, Some(500), "HTTP 500: oops")
+}
+
 fn id() -> InvitationId {
     InvitationId::new(2_932_950).unwrap()
 }
@@ -9,10 +14,10 @@ fn scrubber() -> Scrubber {
 }
 
 fn reply(http_status: u16, body: &str) -> Verdict {
-    after(Effect::None, http_status, body)
+    after(None, http_status, body)
 }
 
-fn after(earlier: Effect, http_status: u16, body: &str) -> Verdict {
+fn after(earlier: Option<&Verdict>, http_status: u16, body: &str) -> Verdict {
     let body = body.as_bytes().to_vec();
     let reply = Reply { http_status, body, body_end: BodyEnd::Complete, retry_after: None };
     judge(id(), &Ok(reply), earlier, &scrubber())
@@ -102,7 +107,7 @@ fn a_confirmation_that_was_cut_does_not_confirm() {
     for body_end in [BodyEnd::TooLong, BodyEnd::Lost] {
         let body = br#"{"testInvitationId":2932950,"status":"cancelled"}"#.to_vec();
         let reply = Reply { http_status: 200, body, body_end, retry_after: None };
-        let verdict = judge(id(), &Ok(reply), Effect::None, &scrubber());
+        let verdict = judge(id(), &Ok(reply), None, &scrubber());
         assert_eq!(verdict.status, Status::Unconfirmed);
     }
 }
@@ -126,7 +131,7 @@ fn the_servers_message_is_shown_in_each_documented_shape() {
 fn only_what_never_left_is_unreachable() {
     let verdict = |sent| {
         let failure = Failure { sent, what: "connection\nreset".to_owned() };
-        judge(id(), &Err(failure), Effect::None, &scrubber())
+        judge(id(), &Err(failure), None, &scrubber())
     };
     assert_eq!(verdict(Sent::No).status, Status::Unreachable);
     assert_eq!(verdict(Sent::No).error, "not sent: connection reset");
@@ -148,7 +153,7 @@ fn doubt_is_lifted_only_by_an_answer_that_speaks_of_the_invitation() {
         (429, Status::Unconfirmed),
         (500, Status::ServerError),
     ] {
-        let (verdict, fresh) = (after(Effect::Possible, http_status, confirmed), reply(http_status, confirmed));
+        let (verdict, fresh) = (after(Some(&doubt()), http_status, confirmed), reply(http_status, confirmed));
         assert_eq!(verdict.status, status, "{http_status}");
         assert_eq!(verdict.next, fresh.next, "{http_status}: doubt changes no course");
         assert_eq!(verdict.http_status, Some(http_status));
@@ -157,35 +162,57 @@ fn doubt_is_lifted_only_by_an_answer_that_speaks_of_the_invitation() {
             assert!(verdict.error.ends_with(&fresh.error), "{}", verdict.error);
         }
     }
-    let unreachable = Err(Failure { sent: Sent::No, what: "refused".to_owned() });
-    assert_eq!(judge(id(), &unreachable, Effect::Possible, &scrubber()).status, Status::Unconfirmed);
-    assert_eq!(judge(id(), &unreachable, Effect::None, &scrubber()).status, Status::Unreachable);
+}
+
+fn unsent() -> Result<Reply, Failure> {
+    Err(Failure { sent: Sent::No, what: "refused".to_owned() })
+}
+
+#[test]
+fn a_call_that_never_left_changes_nothing_of_what_earlier_ones_made_of_the_row() {
+    assert_eq!(judge(id(), &unsent(), None, &scrubber()).status, Status::Unreachable);
+    for http_status in [403, 429, 500, 302] {
+        let before = reply(http_status, "");
+        let mut after = judge(id(), &unsent(), Some(&before), &scrubber());
+        assert_eq!(after.text(), format!("{}; then a call could not be sent: refused", before.error));
+        assert_eq!(after.next, Next::Again(Setback::Unreachable));
+        // Nor do more of them, in this run and in a later one.
+        after = judge(id(), &unsent(), Some(&after), &scrubber());
+        let later = Verdict::of_earlier_run(after.status, after.http_status, &after.text());
+        after = judge(id(), &unsent(), Some(&later), &scrubber());
+        assert_eq!(after.text(), format!("{}; then a call could not be sent: refused", before.error));
+        let stands = |verdict: &Verdict| (verdict.status, verdict.http_status, verdict.effect);
+        assert_eq!(stands(&after), stands(&before), "{http_status}");
+    }
+    let nobody_knows = judge(id(), &unsent(), Some(&Verdict::in_doubt()), &scrubber());
+    assert_eq!((nobody_knows.status, nobody_knows.effect), (Status::Unconfirmed, Effect::Possible));
+}
+
+#[test]
+fn the_http_status_is_that_of_the_last_answer_also_behind_a_lost_call() {
+    let lost = Err(Failure { sent: Sent::Maybe, what: "reset".to_owned() });
+    let verdict = judge(id(), &lost, Some(&reply(429, "")), &scrubber());
+    assert_eq!((verdict.status, verdict.http_status), (Status::Unconfirmed, Some(429)));
+    assert_eq!(judge(id(), &lost, Some(&verdict), &scrubber()).http_status, Some(429));
+    assert_eq!(judge(id(), &lost, None, &scrubber()).http_status, None);
+}
+
+#[test]
+fn a_503_that_says_when_to_come_back_is_a_429_by_another_name_and_leaves_doubt() {
+    let busy = |http_status, retry_after| {
+        let reply = Reply { http_status, body: Vec::new(), body_end: BodyEnd::Complete, retry_after };
+        judge(id(), &Ok(reply), None, &scrubber())
+    };
+    let wait = Some(Duration::from_secs(7));
+    assert_eq!(busy(503, wait).next, Next::Again(Setback::Limited(wait)));
+    assert_eq!((busy(503, wait).status, busy(503, wait).effect), (Status::ServerError, Effect::Possible));
+    assert_eq!(busy(503, None).next, Next::Again(Setback::Failed));
+    assert_eq!(busy(500, wait).next, Next::Again(Setback::Failed));
 }
 
 #[test]
 fn doubt_stays_from_attempt_to_attempt() {
     assert_eq!(reply(500, "").effect, Effect::Possible);
     assert_eq!(reply(429, "").effect, Effect::None);
-    assert_eq!(after(Effect::Possible, 429, "").effect, Effect::Possible);
-}
-
-#[test]
-fn retry_after_is_seconds_or_a_date_or_nothing() {
-    let now = httpdate::parse_http_date("Tue, 20 Jan 2026 02:00:00 GMT").unwrap();
-    for (value, seconds) in [
-        ("0", Some(0)),
-        (" 120 ", Some(120)),
-        ("Tue, 20 Jan 2026 02:00:30 GMT", Some(30)),
-        ("Tuesday, 20-Jan-26 02:00:30 GMT", Some(30)),
-        ("Tue, 20 Jan 2026 01:00:00 GMT", Some(0)),
-        ("99999999999999999999999", Some(u64::MAX)),
-        ("-1", None),
-        ("+1", None),
-        ("1.5", None),
-        ("", None),
-        ("soon", None),
-        ("2026-01-20T02:00:30Z", None),
-    ] {
-        assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value}");
-    }
+    assert_eq!(after(Some(&doubt()), 429, "").effect, Effect::Possible);
 }

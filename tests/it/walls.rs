@@ -7,7 +7,7 @@ use crate::support::repository;
 /// The floors, from the bottom: a room may name the rooms of the floors below its own, and only those.
 const FLOORS: [&[&str]; 5] = [
     &["invitation", "row", "outcome"],
-    &["config", "backoff", "error", "verdict", "text", "exit"],
+    &["config", "backoff", "error", "reply", "verdict", "text", "exit"],
     &["input", "results", "client", "throttle", "shutdown", "monitor"],
     &["engine"],
     &["cli", "ui", "app"],
@@ -96,6 +96,6 @@ fn a_breach_is_seen() {
     assert!(breach("engine/mod.rs", "use crate::sandbox::Sandbox;"));
     assert!(breach("sandbox/api.rs", "use crate::row::Row;"));
     assert!(breach("config.rs", "use tokio::time::Instant;"));
-    assert!(breach("client.rs", "use crate::{throttle::Throttle, verdict::Reply};"));
-    assert!(!breach("client.rs", "use crate::verdict::Reply;\nuse reqwest::Client;"));
+    assert!(breach("client.rs", "use crate::{throttle::Throttle, reply::Reply};"));
+    assert!(!breach("client.rs", "use crate::reply::Reply;\nuse reqwest::Client;"));
 }

@@ -1,0 +1,175 @@
+//! What one row has met so far, by which its own faults are told from those of the API.
+//!
+//! The one question behind all of this: would another row have fared better? Calls of other rows that were answered
+//! since say yes, and calls that met the same say no.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::weather::Streak;
+use crate::outcome::Status;
+
+/// For each call of other rows that was told 429, so many have to have been answered before a row is told 429 on its own
+/// account. Chosen by us: where the API limits everybody, more than a fifth of the calls are told so.
+const ANSWERED_FOR_ONE_LIMITED: u64 = 4;
+/// So many 429s on its own account end a row at the earliest, however few attempts it has: one of them may be chance.
+pub(super) const LEAST_OWN_LIMITED: usize = 5;
+
+/// What one row has met so far.
+#[derive(Debug, Default)]
+pub struct Troubles {
+    /// The series of failures that each failed call belongs to.
+    failures: Vec<Streak>,
+    /// When the first of the last series was.
+    failing_since: Option<Instant>,
+    /// Whether it failed before others were answered, in this run or an earlier one.
+    is_suspect: bool,
+    /// What was known of all calls when it was told 429 for the last time.
+    limited: Option<Calls>,
+    /// How often it was told 429 on its own account, in earlier runs once at the most.
+    own_limited: usize,
+    /// Whether its 429 made all others pause, and that has not been made good.
+    pub(super) has_slowed_others: bool,
+}
+
+/// What has come of all calls so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Calls {
+    pub(super) answered: u64,
+    pub(super) limited: u64,
+    /// Calls that have not ended.
+    pub(super) in_flight: u64,
+}
+
+/// What a failure says about the API, by what the row met before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Witness {
+    /// It is the first of the row: it speaks against the API as well as against the row.
+    New,
+    /// The row has failed in this very series before.
+    Again,
+    /// The row has failed before others were answered: it speaks against the row.
+    Suspect,
+}
+
+impl Troubles {
+    /// Those of a row that ended with this status in an earlier run.
+    pub fn of_earlier_run(status: Status) -> Self {
+        let own_limited = usize::from(status == Status::RateLimited);
+        let is_suspect = match status {
+            Status::ServerError | Status::Unconfirmed | Status::UnexpectedResponse => true,
+            Status::Cancelled
+            | Status::NotCancellable
+            | Status::NotFound
+            | Status::Forbidden
+            | Status::Unauthorized
+            | Status::RateLimited
+            | Status::Unreachable
+            | Status::InvalidId
+            | Status::Duplicate
+            | Status::Filtered
+            | Status::NotAttempted => false,
+        };
+        Self { is_suspect, own_limited, ..Self::default() }
+    }
+
+    /// Takes down a failure in this series, and says what it is worth.
+    pub(super) fn failed(&mut self, streak: Streak, now: Instant) -> Witness {
+        let is_again = self.failed_in(streak);
+        if !is_again {
+            self.is_suspect |= !self.failures.is_empty();
+            self.failing_since = Some(now);
+        }
+        self.failures.push(streak);
+        match (self.is_suspect, is_again) {
+            (true, _) => Witness::Suspect,
+            (false, true) => Witness::Again,
+            (false, false) => Witness::New,
+        }
+    }
+
+    /// Whether the row has failed in this series.
+    pub(super) fn failed_in(&self, streak: Streak) -> bool {
+        self.failures.last() == Some(&streak)
+    }
+
+    /// How long the row has failed in its last series.
+    pub(super) fn failing_for(&self, now: Instant) -> Duration {
+        self.failing_since.map(|since| now.saturating_duration_since(since)).unwrap_or_default()
+    }
+
+    /// How many of its failures `count`.
+    pub(super) fn failures(&self, counts: impl Fn(Streak) -> bool) -> usize {
+        self.failures.iter().filter(|&&streak| counts(streak)).count()
+    }
+
+    /// How often it was told 429 on its own account.
+    pub(super) fn own_limited(&self) -> usize {
+        self.own_limited
+    }
+
+    /// Takes down a 429, and says whether it is the row's own: since its last one others were answered, and hardly any
+    /// was told the same; or it was so before, and nobody has called since.
+    ///
+    /// Calls that were in flight at its last 429 say nothing, for they may have left before it.
+    pub(super) fn limited(&mut self, calls: Calls) -> bool {
+        let since = |of: fn(&Calls) -> u64| self.limited.map_or(0, |then| of(&calls) - of(&then));
+        let before = self.limited.map_or(0, |then| then.in_flight);
+        let (answered, others) = (since(|calls| calls.answered).saturating_sub(before), since(|calls| calls.limited));
+        let was_own = self.own_limited > 0;
+        let is_own = answered > 0 && answered >= others * ANSWERED_FOR_ONE_LIMITED || was_own && others == 0;
+        // Its own 429 is not one of the others'.
+        self.limited = Some(Calls { limited: calls.limited + 1, ..calls });
+        self.own_limited += usize::from(is_own);
+        is_own
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calls(answered: u64, limited: u64) -> Calls {
+        Calls { answered, limited, in_flight: 0 }
+    }
+
+    #[test]
+    fn a_429_is_a_rows_own_when_others_are_answered_and_hardly_any_is_told_the_same() {
+        for (answered, limited, is_own) in [(0, 0, false), (1, 0, true), (3, 1, false), (4, 1, true), (40, 11, false)] {
+            let mut row = Troubles::default();
+            assert!(!row.limited(calls(100, 10)), "nobody can tell from the first");
+            assert_eq!(row.limited(calls(100 + answered, 11 + limited)), is_own, "{answered} to {limited}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_alone_behind_its_own_429_stays_on_its_own_account() {
+        let mut row = Troubles::default();
+        row.limited(calls(0, 0));
+        assert!(row.limited(calls(9, 1)));
+        assert!(row.limited(calls(9, 2)), "nobody has called since");
+        assert!(!row.limited(calls(9, 4)), "somebody was told the same");
+        assert!(Troubles::of_earlier_run(Status::RateLimited).limited(calls(0, 0)));
+    }
+
+    #[test]
+    fn calls_that_were_in_flight_at_a_429_say_nothing_about_it() {
+        let mut row = Troubles::default();
+        row.limited(Calls { in_flight: 3, ..calls(0, 0) });
+        assert!(!row.limited(calls(3, 1)));
+        let mut row = Troubles::default();
+        row.limited(Calls { in_flight: 3, ..calls(0, 0) });
+        assert!(row.limited(calls(4, 1)));
+    }
+
+    #[test]
+    fn a_failure_is_worth_most_the_first_time_and_least_behind_answers_for_others() {
+        let now = Instant::now();
+        let mut row = Troubles::default();
+        let worth = [1, 1, 2, 2].map(|streak| row.failed(streak, now));
+        assert_eq!(worth, [Witness::New, Witness::Again, Witness::Suspect, Witness::Suspect]);
+        assert_eq!(Troubles::of_earlier_run(Status::ServerError).failed(1, now), Witness::Suspect);
+        assert_eq!(Troubles::of_earlier_run(Status::Unreachable).failed(1, now), Witness::New);
+    }
+}
