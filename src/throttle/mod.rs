@@ -123,7 +123,8 @@ impl Throttle {
             }
             say(change);
         }
-        if !changes.is_empty() {
+        // Whoever waits for the end of a look at an outage looks next.
+        if !changes.is_empty() || role != Role::Ordinary {
             self.changed.send_replace(());
         }
         match (sign, advice) {

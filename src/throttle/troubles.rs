@@ -47,10 +47,10 @@ pub(super) struct Calls {
 pub(super) enum Witness {
     /// It is the first of the row: it speaks against the API as well as against the row.
     New,
-    /// The row has failed in this very series before.
-    Again,
     /// The row has failed before others were answered: it speaks against the row.
     Suspect,
+    /// The row has failed in this very series before: nothing new.
+    Again,
 }
 
 impl Troubles {
@@ -82,9 +82,9 @@ impl Troubles {
             self.failing_since = Some(now);
         }
         self.failures.push(streak);
-        match (self.is_suspect, is_again) {
-            (true, _) => Witness::Suspect,
-            (false, true) => Witness::Again,
+        match (is_again, self.is_suspect) {
+            (true, _) => Witness::Again,
+            (false, true) => Witness::Suspect,
             (false, false) => Witness::New,
         }
     }
@@ -168,7 +168,7 @@ mod tests {
         let now = Instant::now();
         let mut row = Troubles::default();
         let worth = [1, 1, 2, 2].map(|streak| row.failed(streak, now));
-        assert_eq!(worth, [Witness::New, Witness::Again, Witness::Suspect, Witness::Suspect]);
+        assert_eq!(worth, [Witness::New, Witness::Again, Witness::Suspect, Witness::Again]);
         assert_eq!(Troubles::of_earlier_run(Status::ServerError).failed(1, now), Witness::Suspect);
         assert_eq!(Troubles::of_earlier_run(Status::Unreachable).failed(1, now), Witness::New);
     }

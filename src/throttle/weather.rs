@@ -195,7 +195,12 @@ impl Weather {
         match sign {
             Sign::Failed | Sign::Unreachable => {
                 let witness = row.failed(self.streak, now);
-                let counts = self.counts(sign, witness);
+                let counts = match witness {
+                    Witness::New => true,
+                    // That no connection could be made never is the row's fault.
+                    Witness::Suspect => sign == Sign::Unreachable,
+                    Witness::Again => false,
+                };
                 let series = self.series.get_or_insert(Series::begin(now));
                 series.failures += usize::from(counts);
                 series.most_in_flight = series.most_in_flight.max(in_flight);
@@ -241,16 +246,6 @@ impl Weather {
     /// Whether the API is down.
     pub(super) fn is_down(&self) -> bool {
         self.outage.is_some()
-    }
-
-    /// Whether a failure speaks against the API. Where no connection could be made, it never is the row; and as long as
-    /// nothing at all was answered, nothing speaks for the API.
-    fn counts(&self, sign: Sign, witness: Witness) -> bool {
-        match witness {
-            Witness::New => true,
-            Witness::Again => sign == Sign::Unreachable || self.calls.answered == 0,
-            Witness::Suspect => sign == Sign::Unreachable,
-        }
     }
 
     /// An answer ends a series of failures, and an outage.
@@ -308,10 +303,12 @@ impl Weather {
     }
 
     /// Whether the rows that are left fail, as it seems, on their own account: the API has answered others, and for long
-    /// enough it has answered nobody, whichever of them called.
+    /// enough, or for as long as the operator waits, it has answered nobody, whichever of them called.
     fn is_hopeless(&self, now: Instant) -> bool {
-        let newest = self.series.as_ref().map(|series| series.newest);
-        self.calls.answered > 0 && newest.is_some_and(|newest| now.saturating_duration_since(newest) >= self.patience())
+        let since = |time: Instant| now.saturating_duration_since(time);
+        let is_over =
+            |series: &Series| since(series.newest) >= self.patience() || since(series.since) >= self.max_outage;
+        self.calls.answered > 0 && self.series.as_ref().is_some_and(is_over)
     }
 
     /// Lets the next row look whether the API is back, or nobody any more.

@@ -114,7 +114,7 @@ fn without_a_connection_nothing_was_sent() {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let place = Place::with_input("id\n7\n");
-    place.run_at(&base_url, "key", &["--max-attempts", "1"]).expect_code(1);
+    place.run_at(&base_url, "key", &["--max-attempts", "1", "--max-outage", "1s"]).expect_code(1);
     let row = &place.results()[0];
     assert_eq!((row["status"].as_str(), row["http_status"].as_str()), ("unreachable", ""));
     assert!(row["error"].starts_with("not sent: could not connect to 127.0.0.1:"), "{}", row["error"]);

@@ -112,3 +112,11 @@ fn give(connection: &mut TcpStream, answer: &Answer) {
     }
     drop(connection.shutdown(Shutdown::Both));
 }
+
+/// Answers one request, and takes no other.
+pub(crate) fn answer_once(listener: &TcpListener, answer: &Answer) {
+    let (mut connection, _) = listener.accept().unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    read_request(&mut connection).unwrap();
+    give(&mut connection, answer);
+}

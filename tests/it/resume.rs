@@ -67,7 +67,7 @@ fn a_refusal_after_an_earlier_run_that_may_have_worked_is_unconfirmed() {
     let faults = r#"[{"ids": 101, "attempts": 1, "answer": {"status": 500, "applied": true}}]"#;
     let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
     let place = input(1);
-    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    place.run(&server, &["--max-attempts", "1", "--max-outage", "0s"]).expect_code(1);
     assert_eq!(statuses(&place), ["server_error"]);
     place.run(&server, &["--resume"]).expect_code(1);
     assert_eq!(statuses(&place), ["unconfirmed"], "iMocha refuses what we have cancelled ourselves");
@@ -291,7 +291,7 @@ fn a_run_is_finished_at_its_deadline_only_when_nothing_is_left_to_do() {
     let faults = r#"[{"attempts": 1, "answer": {"status": 500}}]"#;
     let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
     let place = input(5);
-    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    place.run(&server, &["--max-attempts", "1", "--max-outage", "0s"]).expect_code(1);
     let cut = place.run(&server, &["--resume", "--rate", "1/s", "--max-duration", "1500ms", "--json"]).expect_code(3);
     assert_eq!((&cut.json()["outcome"], &cut.json()["reason"]), (&"stopped".into(), &"deadline".into()));
     let statuses = statuses(&place);

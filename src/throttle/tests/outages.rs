@@ -25,20 +25,29 @@ async fn an_outage_takes_as_many_failures_as_calls_were_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_row_is_no_outage_once_others_were_answered_unless_nothing_can_be_reached() {
+async fn fewer_rows_are_no_outage_however_often_they_fail() {
+    for sign in [Sign::Failed, Sign::Unreachable] {
+        let throttle = throttle("unlimited");
+        let mut rows: Vec<Troubles> = (0..9).map(|_| Troubles::default()).collect();
+        for row in &mut rows {
+            (0..4).for_each(|_| drop(end_of_row(&throttle, row, sign)));
+        }
+        assert!(!throttle.is_down(), "{sign:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_failed_before_are_an_outage_where_nothing_can_be_reached() {
     for (sign, is_outage) in [(Sign::Failed, false), (Sign::Unreachable, true)] {
         let throttle = throttle("unlimited");
-        end(&throttle, Sign::Answered);
-        let mut row = Troubles::default();
-        for _ in 0..20 {
-            end_of_row(&throttle, &mut row, sign);
+        let mut rows: Vec<Troubles> = (0..10).map(|_| Troubles::default()).collect();
+        for row in &mut rows {
+            end_of_row(&throttle, row, Sign::Failed);
+            end(&throttle, Sign::Answered);
         }
+        rows.iter_mut().for_each(|row| drop(end_of_row(&throttle, row, sign)));
         assert_eq!(throttle.is_down(), is_outage, "{sign:?}");
     }
-    let throttle = throttle("unlimited");
-    let mut row = Troubles::default();
-    (0..10).for_each(|_| drop(end_of_row(&throttle, &mut row, Sign::Failed)));
-    assert!(throttle.is_down(), "nothing at all was answered");
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,6 +72,18 @@ async fn one_call_at_a_time_looks_whether_it_is_over_each_for_another_row() {
         let expected = Duration::from_secs(5) + ((at + Duration::from_secs(5)) / 10).max(Duration::from_secs(1));
         assert!(wait.abs_diff(expected) < Duration::from_millis(10), "{wait:?} after {at:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_look_to_end_looks_next() {
+    let throttle = throttle("unlimited");
+    fail(&throttle, 10);
+    let role = throttle.permit().await;
+    let (next, _) = tokio::join!(throttle.permit(), async {
+        advance(Duration::from_millis(500)).await;
+        throttle.note((Sign::Failed, role), &mut Troubles::default(), Untried::Left)
+    });
+    assert_eq!(next, role, "each looks at the same outage");
 }
 
 #[tokio::test(start_paused = true)]
