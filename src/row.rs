@@ -17,6 +17,13 @@ pub struct Row {
     pub cells: ByteRecord,
 }
 
+impl Row {
+    /// About how many bytes of memory the row takes.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.cells.as_slice().len() + self.cells.len() * size_of::<usize>()
+    }
+}
+
 /// A row of the input, and what it asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Screened {

@@ -13,11 +13,10 @@ use super::plan::{Input, Output, Target, surveyed};
 use super::resume::{self, Background};
 use crate::cli::RunArgs;
 use crate::config::Patience;
-use crate::engine::{self, Job, SharedJournal};
+use crate::engine::{self, Finished, InputEnd, Job, SharedJournal};
 use crate::error::{Cause, Refusal};
 use crate::input::{Choice, RowReader, Survey};
 use crate::monitor::Monitor;
-use crate::outcome::Summary;
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::{Shutdown, Signals};
@@ -94,10 +93,11 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     // Rows of a stream are not reserved: nobody can go on with it. Its journal is the lock alone.
     let reserving = if is_stream { None } else { journal.clone() };
     let parts = Parts { reader, history, journal: reserving, results, progress: Arc::clone(&progress) };
-    let (ending, summary) = send(args, &target, parts, runtime);
+    let (ending, finished) = send(args, &target, parts, runtime);
     progress.finish();
     report.lost_rows = progress.has_lost_rows();
-    report.summary = summary;
+    report.summary = finished.summary;
+    report.input_end = finished.input;
     let ending = report.settle(ending);
     if let Some(journal) = journal {
         close(&journal, &ending);
@@ -157,7 +157,7 @@ struct Parts {
 }
 
 /// Lets the engine go, and waits for its end, or for a second signal.
-fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (Ending, Summary) {
+fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (Ending, Finished) {
     let shutdown = Shutdown::default();
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
@@ -176,17 +176,19 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (End
         shutdown: shutdown.clone(),
     };
     let lines = parts.progress.say_lines();
-    let summary = runtime.block_on(async {
+    let finished = runtime.block_on(async {
         tokio::select! {
-            summary = engine::run(job) => summary,
-            () = given_up(&shutdown) => parts.progress.summary(),
+            finished = engine::run(job) => finished,
+            () = given_up(&shutdown) => {
+                Finished { summary: parts.progress.summary(), input: InputEnd::NotReached }
+            }
         }
     });
     drop(lines);
     // A look-up of a name may still hang in a thread, or a read of standard input; nobody waits for it any more.
     runtime.shutdown_background();
     let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
-    (ending, summary)
+    (ending, finished)
 }
 
 /// Stops the run at the first signal, and returns at the second.

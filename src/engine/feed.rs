@@ -1,7 +1,10 @@
 //! Reads the input ahead of the workers. Rows that are not sent end here; eligible ones go to the workers in batches.
 
 use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::SendError;
 
+use super::InputEnd;
+use super::budget::Budget;
 use crate::input::{ReadError, RowReader};
 use crate::invitation::InvitationId;
 use crate::outcome::{Effect, Outcome, Status, Stop, StopReason};
@@ -29,22 +32,26 @@ pub(super) struct Feed {
     pub(super) limit: Option<u64>,
     pub(super) rows: Sender<Vec<EligibleRow>>,
     pub(super) outcomes: Sender<Outcome>,
+    pub(super) budget: Budget,
     pub(super) shutdown: Shutdown,
 }
 
-/// Nobody takes rows or outcomes any more: a part of the run has panicked, and the rest ends.
-struct Closed;
+/// Nobody takes outcomes any more: a part of the run has panicked and the rest ends, or a stopped run no longer waits for
+/// a stream.
+#[derive(Debug)]
+pub(super) struct Closed;
 
 impl Feed {
     /// Reads to the end of the input, also after a stop: the rows that are left get their row in the results. Only an
     /// input that cannot be read ends it before.
-    pub(super) fn run(self, mut reader: RowReader) {
-        // Nobody takes rows any more only when a part of the run has panicked, and then the rest ends too.
-        let Err(Closed) = self.feed(&mut reader) else { return };
-        tracing::debug!("the reading ended before the input did");
+    pub(super) fn run(self, mut reader: RowReader) -> InputEnd {
+        self.feed(&mut reader).unwrap_or_else(|Closed| {
+            tracing::debug!("the reading ended before the input did");
+            InputEnd::NotReached
+        })
     }
 
-    fn feed(&self, reader: &mut RowReader) -> Result<(), Closed> {
+    fn feed(&self, reader: &mut RowReader) -> Result<InputEnd, Closed> {
         // The next row of a stream may be long in coming.
         let batch_rows = if reader.is_stream() { 1 } else { self.batch_rows };
         let mut batch = Vec::with_capacity(batch_rows);
@@ -55,10 +62,16 @@ impl Feed {
                 Err(error) => {
                     // The stop comes first: handing over waits for the calls before it.
                     self.stop(&error);
-                    return self.hand_over(batch);
+                    self.hand_over(batch)?;
+                    return Ok(InputEnd::NotReached);
                 }
             };
             let Standing::Open(earlier) = self.history.of(screened.row().line) else { continue };
+            if !self.budget.try_take(screened.row()) {
+                // The rows that are to make room have to be on their way.
+                self.hand_over(std::mem::take(&mut batch))?;
+                self.budget.take(screened.row())?;
+            }
             match screened {
                 Screened::Skipped { row, skip } => {
                     self.end(Outcome::unsent(row, skip.invitation_id, skip.status, skip.reason))?;
@@ -80,7 +93,8 @@ impl Feed {
                 }
             }
         }
-        self.hand_over(batch)
+        self.hand_over(batch)?;
+        Ok(InputEnd::Reached)
     }
 
     fn stop(&self, error: &ReadError) {
@@ -91,8 +105,10 @@ impl Feed {
         self.shutdown.stop(Stop { reason, detail: detail(error) });
     }
 
+    /// Hands rows to the workers. Those of a stream take no more when the run is stopped; then the rows end here.
     fn hand_over(&self, batch: Vec<EligibleRow>) -> Result<(), Closed> {
-        self.rows.blocking_send(batch).map_err(|_closed| Closed)
+        let Err(SendError(untaken)) = self.rows.blocking_send(batch) else { return Ok(()) };
+        untaken.into_iter().try_for_each(|row| self.end(stopped_before(row, self.shutdown.reason())))
     }
 
     fn end(&self, outcome: Outcome) -> Result<(), Closed> {

@@ -11,6 +11,7 @@
 //! slow API slows the reading. Reading and writing block, so each has a thread; the workers share one more, on which
 //! nothing blocks, so that time-outs are true.
 
+mod budget;
 mod feed;
 mod queue;
 mod record;
@@ -21,9 +22,11 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
+use tokio::time::timeout;
 
+use self::budget::Budget;
 use self::feed::Feed;
 use self::queue::RowQueue;
 use self::record::Recorder;
@@ -44,6 +47,36 @@ const QUEUED_BATCHES: usize = 2;
 /// under way has its place reserved, so it also bounds the rows that back off, and how much is held of an input that
 /// fails row by row.
 const QUEUED_OUTCOMES: usize = 512;
+
+/// How long a stopped run goes on reading a stream, so that the rows that are there have their results: a file that is
+/// piped in is read in that time. Nobody waits for a stream that is idle.
+const READING_ON: Duration = Duration::from_millis(500);
+
+/// Where the rows come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    File,
+    /// The next row may be long in coming.
+    Stream,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Finished {
+    /// The counts.
+    pub summary: Summary,
+    /// Whether every row of the input was read.
+    pub input: InputEnd,
+}
+
+/// Whether a run came to the end of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputEnd {
+    /// Every row was read.
+    Reached,
+    /// The run was stopped before the stream had ended, or the input could not be read to its end.
+    NotReached,
+}
 
 /// The journal, which the run writes and its owner closes. A lock, because both hold it.
 pub type SharedJournal = Arc<Mutex<Journal>>;
@@ -90,13 +123,17 @@ pub struct Job {
 /// # Panics
 ///
 /// Where a part of it panicked, after the other parts have ended in order.
-pub async fn run(job: Job) -> Summary {
+pub async fn run(job: Job) -> Finished {
+    let source = if job.reader.is_stream() { Source::Stream } else { Source::File };
+    let budget = Budget::default();
     let (rows_tx, rows_rx) = mpsc::channel(QUEUED_BATCHES);
     let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + job.concurrency.get());
 
     let done = job.history.summary().clone();
+    let (feed_given_up_tx, feed_given_up) = oneshot::channel();
     let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done.clone());
-    let recording = spawn_blocking(move || recorder.record(outcomes_rx));
+    let recorder = recorder.giving_back_to(budget.clone());
+    let recording = spawn_blocking(move || recorder.record(outcomes_rx, feed_given_up));
 
     let feed = Feed {
         history: job.history,
@@ -104,13 +141,14 @@ pub async fn run(job: Job) -> Summary {
         limit: job.limit,
         rows: rows_tx,
         outcomes: outcomes_tx.clone(),
+        budget,
         shutdown: job.shutdown.clone(),
     };
     let reader = job.reader;
     let feeding = spawn_blocking(move || feed.run(reader));
 
     let worker = Arc::new(Worker {
-        queue: RowQueue::new(rows_rx, job.journal, outcomes_tx),
+        queue: RowQueue::new(rows_rx, source, job.journal, outcomes_tx),
         client: job.client,
         throttle: job.throttle,
         scrubber: job.scrubber,
@@ -131,11 +169,32 @@ pub async fn run(job: Job) -> Summary {
         panicked.extend(joined.err());
     }
     deadline.abort();
-    panicked.extend(feeding.await.err());
+    let fed = fed(feeding, source).await;
+    if fed.is_none() {
+        // The feed still has a place to send outcomes to, and perhaps will have for ever.
+        drop(feed_given_up_tx);
+    }
+    let input = match fed {
+        Some(Ok(input)) => input,
+        Some(Err(panic)) => {
+            panicked.push(panic);
+            InputEnd::NotReached
+        }
+        None => InputEnd::NotReached,
+    };
     match recording.await {
-        Ok(summary) if panicked.is_empty() => summary,
+        Ok(summary) if panicked.is_empty() => Finished { summary, input },
         Ok(_incomplete) => unwind(panicked),
         Err(error) => unwind(vec![error]),
+    }
+}
+
+/// Waits for the end of the feed, when all rows that it handed over have ended. Before that a stream ends only when the run
+/// is stopped, and then it is not waited for.
+async fn fed(feeding: JoinHandle<InputEnd>, source: Source) -> Option<Result<InputEnd, JoinError>> {
+    match source {
+        Source::File => Some(feeding.await),
+        Source::Stream => timeout(READING_ON, feeding).await.ok(),
     }
 }
 

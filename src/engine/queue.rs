@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{OwnedPermit, Receiver, Sender, channel};
 use tokio::task::spawn_blocking;
 
-use super::SharedJournal;
 use super::feed::EligibleRow;
 use super::trial::Trial;
+use super::{SharedJournal, Source};
 use crate::outcome::{Outcome, Stop, StopReason};
 use crate::shutdown::Shutdown;
 
@@ -75,12 +75,13 @@ struct Waiting {
 impl RowQueue {
     pub(super) fn new(
         batches: Receiver<Vec<EligibleRow>>,
+        source: Source,
         journal: Option<SharedJournal>,
         outcomes: Sender<Outcome>,
     ) -> Self {
         let (back, returned) = channel(outcomes.max_capacity());
         let batch = Vec::new().into_iter();
-        let upcoming = Some(Upcoming { batches, batch, unreserved: None, journal, outcomes, back });
+        let upcoming = Some(Upcoming { batches, batch, unreserved: None, source, journal, outcomes, back });
         Self { waiting: Mutex::new(Waiting { returned, upcoming }), has_new_rows: AtomicBool::new(true) }
     }
 
@@ -128,6 +129,7 @@ struct Upcoming {
     batch: std::vec::IntoIter<EligibleRow>,
     /// The last line of the batch, until the journal says that it may be sent.
     unreserved: Option<u64>,
+    source: Source,
     journal: Option<SharedJournal>,
     outcomes: Sender<Outcome>,
     back: Sender<RowUnderWay>,
@@ -141,7 +143,12 @@ impl Upcoming {
     /// No row is lost when the wait is given up.
     async fn wait_for_place(&mut self, shutdown: &Shutdown) -> Option<OwnedPermit<Outcome>> {
         while self.batch.as_slice().is_empty() {
-            let batch = self.batches.recv().await?;
+            let batch = tokio::select! {
+                biased;
+                batch = self.batches.recv() => batch?,
+                // The next row of a stream may never come.
+                () = shutdown.stopped(), if self.source == Source::Stream => return None,
+            };
             self.unreserved = batch.last().map(|eligible| eligible.row.line);
             self.batch = batch.into_iter();
         }

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{sleep, timeout_at};
+use tokio::sync::oneshot;
+use tokio::time::{sleep, sleep_until};
 
 use super::QUEUED_OUTCOMES;
+use super::budget::Budget;
 use crate::monitor::Monitor;
 use crate::outcome::{Outcome, Stop, StopReason, Summary};
 use crate::results::ResultsWriter;
@@ -29,6 +31,7 @@ pub(super) struct Recorder {
     summary: Summary,
     /// Whether the results can still be written, and whether somebody got a header with rows that they could not hold.
     state: State,
+    budget: Budget,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,11 +44,24 @@ enum State {
 impl Recorder {
     /// `summary` has the rows that the results hold already.
     pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, summary: Summary) -> Self {
-        Self { results, monitor, shutdown, summary, state: State::Writing }
+        Self { results, monitor, shutdown, summary, state: State::Writing, budget: Budget::default() }
+    }
+
+    /// The same, giving back to `budget` what the rows took that it has recorded.
+    pub(super) fn giving_back_to(mut self, budget: Budget) -> Self {
+        {
+            self.budget = budget;
+            self
+        }
     }
 
     /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own.
-    pub(super) fn record(mut self, mut outcomes: Receiver<Outcome>) -> Summary {
+    /// When `feed_given_up` is dropped, nobody waits for what the feed may still send.
+    pub(super) fn record(
+        mut self,
+        mut outcomes: Receiver<Outcome>,
+        mut feed_given_up: oneshot::Receiver<()>,
+    ) -> Summary {
         let mut batch = Vec::with_capacity(QUEUED_OUTCOMES);
         // A clock of its own: that of the calls is gone when a second signal gives the run up.
         let runtime = match Builder::new_current_thread().enable_time().build() {
@@ -55,15 +71,20 @@ impl Recorder {
                 while outcomes.blocking_recv_many(&mut batch, QUEUED_OUTCOMES) > 0 {
                     self.keep(&mut batch);
                 }
-                return self.summary;
+                return std::mem::take(&mut self.summary);
             }
         };
         loop {
             let received = runtime.block_on(async {
                 let next = outcomes.recv_many(&mut batch, QUEUED_OUTCOMES);
-                match self.sync_due() {
-                    Some(due) => timeout_at(due.into(), next).await.ok(),
-                    None => Some(next.await),
+                tokio::select! {
+                    biased;
+                    rows = next => Some(rows),
+                    _given_up = &mut feed_given_up, if !feed_given_up.is_terminated() => {
+                        outcomes.close();
+                        None
+                    }
+                    () = sleep_until_due(self.sync_due()) => None,
                 }
             });
             match received {
@@ -86,7 +107,7 @@ impl Recorder {
         if self.sync_due().is_some() {
             self.sync();
         }
-        self.summary
+        std::mem::take(&mut self.summary)
     }
 
     /// Writes a batch down, or hands it to the monitor where that cannot be done, and counts it.
@@ -109,6 +130,7 @@ impl Recorder {
                 self.state = State::Rescuing(Header::No);
             }
         }
+        self.budget.give_back(batch.iter().map(|outcome| &outcome.row));
         batch.drain(..).for_each(|outcome| self.summary.add(&outcome));
     }
 
@@ -133,6 +155,21 @@ impl Recorder {
         // Before the rows that follow: then whoever finds them on standard error knows what they are.
         drop(said.map(JoinHandle::join));
         self.state = State::Rescuing(Header::Yes);
+    }
+}
+
+impl Drop for Recorder {
+    /// However it ends, nobody may wait for it to give back anything more.
+    fn drop(&mut self) {
+        self.budget.close();
+    }
+}
+
+/// Waits until a sync is due, or for ever.
+async fn sleep_until_due(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,11 +8,16 @@ use indicatif::{HumanCount, HumanDuration};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::engine::InputEnd;
 use crate::error::Cause;
 use crate::exit;
 use crate::outcome::{Status, Stop, StopReason, Summary};
 use crate::text::{quoted_path, timestamp};
 use crate::ui::console::push_line;
+
+/// What is said of a stream that had not ended when the run was stopped.
+const NOT_READ_ON: &str =
+    "standard input was not read to its end: what did not come before was not sent, and has no result";
 
 /// How a command to run ended, whichever way.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub struct Report {
     pub summary: Summary,
     /// How many rows the input has, where that is known.
     pub input_rows: Option<u64>,
+    /// Whether every row of the input was read.
+    pub input_end: InputEnd,
     /// Whether rows that the results could not take were printed instead.
     pub lost_rows: bool,
     /// The command that goes on with the run, where there is something left to do.
@@ -65,6 +72,7 @@ impl Report {
             results: None,
             summary: Summary::new(),
             input_rows: None,
+            input_end: InputEnd::Reached,
             lost_rows: false,
             resume_command: None,
             started_at: now,
@@ -84,7 +92,8 @@ impl Report {
 
     /// How a run ended that came to this end: when its time was over just as all was done, it is finished.
     pub fn settle(&self, ending: Ending) -> Ending {
-        let is_whole = !self.summary.has_rows_to_try_again() && self.unread() == 0;
+        let is_whole =
+            !self.summary.has_rows_to_try_again() && self.unread() == 0 && self.input_end == InputEnd::Reached;
         match ending {
             Ending::Stopped(stop) if stop.reason == StopReason::Deadline && is_whole => Ending::Finished,
             other => other,
@@ -205,6 +214,9 @@ impl Report {
     fn push_unread(&self, text: &mut String) {
         let unread = self.unread();
         if unread == 0 {
+            if self.input_rows.is_none() && self.input_end == InputEnd::NotReached {
+                push_line(text, format_args!("{NOT_READ_ON}"));
+            }
             return;
         }
         let (count, noun) = (HumanCount(unread), plural(unread, "row"));

@@ -1,5 +1,6 @@
 //! A run that stops early says why, sends nothing more, and leaves a row for every row.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use crate::canned::{Answer, Canned};
@@ -111,4 +112,95 @@ fn a_full_disk_behind_standard_output_is_found_before_the_first_call() {
     Ended::from(ended).expect_code(2).expect_said(&["could not begin the results", "No space left"]);
     assert!(server.record().arrivals.is_empty());
     assert_eq!(place.names(), ["input.csv"]);
+}
+
+/// A run over a pipe that stays open behind these rows.
+fn over_an_idle_pipe(
+    place: &Place,
+    base_url: &str,
+    arguments: &[&str],
+) -> (std::process::Child, std::process::ChildStdin) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).env("IMOCHA_API_KEY", "key");
+    command.args(["run", "-", "-y", "-o", "input.results.csv", "--json", "--base-url", base_url]).args(arguments);
+    let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = running.stdin.take().unwrap();
+    input.write_all(b"id\n1\n2\n3\n").unwrap();
+    (running, input)
+}
+
+#[test]
+fn a_stopped_run_over_a_pipe_ends_without_waiting_for_the_pipe_to_end() {
+    let rejected = Canned::serve(|_path, _before| Answer::json("401 Unauthorized", "{}"));
+    let gone = Canned::serve(|_path, _before| Answer::json("503 Unavailable", "{}"));
+    let well = Canned::serve(|path, _before| Answer::cancelled(path));
+    for (server, arguments, reason) in [
+        (&rejected, vec![], "unauthorized"),
+        (&well, vec!["--max-duration", "2s"], "deadline"),
+        (&gone, vec!["--max-duration", "2s"], "deadline"),
+    ] {
+        let place = Place::new();
+        let (running, input) = over_an_idle_pipe(&place, &server.base_url, &arguments);
+        let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(3);
+        drop(input);
+        assert_eq!((&ended.json()["outcome"], &ended.json()["reason"]), (&"stopped".into(), &reason.into()));
+        assert_eq!(place.results().len(), 3, "what was read has a result");
+        ended.expect_said(&["standard input was not read to its end"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_over_an_idle_pipe() {
+    let server = Canned::serve(|path, _before| Answer::cancelled(path));
+    let place = Place::new();
+    let (running, input) = over_an_idle_pipe(&place, &server.base_url, &[]);
+    let patience = std::time::Instant::now() + PATIENCE;
+    while server.requests() < 3 {
+        assert!(std::time::Instant::now() < patience, "the rows are not sent");
+        std::thread::yield_now();
+    }
+    let killed = std::process::Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(143);
+    drop(input);
+    assert_eq!((&ended.json()["outcome"], &ended.json()["reason"]), (&"stopped".into(), &"interrupted".into()));
+    assert_eq!(column(&place.results(), "status"), ["cancelled"; 3]);
+}
+
+#[test]
+fn a_file_that_is_piped_in_has_a_result_for_each_row_when_the_run_stops() {
+    let rejected = Canned::serve(|_path, _before| Answer::json("401 Unauthorized", "{}"));
+    let place = Place::new();
+    let ids: String = (1..=3000).map(|number| format!("{number}\n")).collect();
+    let mut command = place.command(["run", "-", "-y", "-o", "input.results.csv", "--base-url", &rejected.base_url]);
+    command.env("IMOCHA_API_KEY", "key").write_stdin(format!("id\n{ids}"));
+    Ended::of(&mut command).expect_code(3);
+    assert_eq!(place.results().len(), 3000);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn rows_of_a_megabyte_do_not_fill_the_memory() {
+    let server = crate::support::sandbox_with(imocha_cancel::sandbox::Options {
+        latency: std::time::Duration::from_millis(20),
+        ..Default::default()
+    });
+    let note = "x".repeat(1_000_000);
+    let rows: String = (1..=300).map(|number| format!("{number}01,{note}\n")).collect();
+    let place = Place::with_input(format!("id,note\n{rows}"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "--rate", "unlimited"]);
+    command.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key());
+    let mut running = command.stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", running.id());
+    let mut most_kib = 0;
+    while running.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        most_kib = most_kib.max(peak.unwrap_or(0_u64));
+        std::thread::yield_now();
+    }
+    assert!(running.wait().unwrap().success());
+    assert!(most_kib > 0 && most_kib < 256 * 1024, "{most_kib} KiB");
 }
