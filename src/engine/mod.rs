@@ -13,10 +13,11 @@
 
 mod budget;
 mod feed;
+mod first_answers;
+mod pool;
 mod queue;
 mod record;
 mod trial;
-mod worker;
 
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
@@ -28,9 +29,11 @@ use tokio::time::timeout;
 
 use self::budget::Budget;
 use self::feed::Feed;
+use self::first_answers::FirstAnswers;
+use self::pool::Pool;
 use self::queue::RowQueue;
 use self::record::Recorder;
-use self::worker::{FirstAnswers, Worker};
+
 use crate::client::Client;
 use crate::config::Concurrency;
 use crate::input::RowReader;
@@ -147,7 +150,7 @@ pub async fn run(job: Job) -> Finished {
     let reader = job.reader;
     let feeding = spawn_blocking(move || feed.run(reader));
 
-    let worker = Arc::new(Worker {
+    let pool = Arc::new(Pool {
         queue: RowQueue::new(rows_rx, source, job.journal, outcomes_tx),
         client: job.client,
         throttle: job.throttle,
@@ -157,12 +160,12 @@ pub async fn run(job: Job) -> Finished {
     });
     let mut workers = JoinSet::new();
     for _ in 0..job.concurrency.get() {
-        let worker = Arc::clone(&worker);
-        workers.spawn(async move { worker.work().await });
+        let pool = Arc::clone(&pool);
+        workers.spawn(async move { pool.work().await });
     }
     let deadline = tokio::spawn(stop_after(job.max_duration, job.shutdown));
     // The recorder ends when the last sender is gone, and the feed when the last receiver is.
-    drop(worker);
+    drop(pool);
 
     let mut panicked = Vec::new();
     while let Some(joined) = workers.join_next().await {

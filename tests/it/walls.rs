@@ -92,7 +92,7 @@ fn a_breach_is_seen() {
     let breach = |file: &str, source: &str| !check(&repository("src").join(file), source).is_empty();
     assert!(breach("verdict.rs", "use crate::client::Client;"));
     assert!(breach("client.rs", "use crate::throttle::Throttle;"));
-    assert!(breach("engine/worker.rs", "use crate::ui::Console;"));
+    assert!(breach("engine/pool.rs", "use crate::ui::Console;"));
     assert!(breach("engine/mod.rs", "use crate::sandbox::Sandbox;"));
     assert!(breach("sandbox/api.rs", "use crate::row::Row;"));
     assert!(breach("config.rs", "use tokio::time::Instant;"));

@@ -2,15 +2,15 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::first_answers::FirstAnswers;
 use super::queue::{Order, RowQueue};
 use super::trial::{Answered, Trial};
 use crate::client::Client;
-use crate::outcome::{Status, Stop, StopReason, Summary};
+use crate::outcome::{Stop, StopReason};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
 use crate::throttle::{Advice, Role, Sign, Streak, Throttle, Untried};
@@ -20,9 +20,9 @@ use crate::verdict::{Next, Setback, judge};
 /// looks by itself whether the API is back. Chosen by us.
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
-/// What the workers of a pool share. Each of them is a call of [`work`](Self::work), and makes one call at a time.
+/// What the workers share. Each of them is a call of [`work`](Self::work), and makes one call at a time.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct Pool {
     pub(super) queue: RowQueue,
     pub(super) client: Client,
     pub(super) throttle: Throttle,
@@ -41,7 +41,7 @@ enum Step {
     End,
 }
 
-impl Worker {
+impl Pool {
     /// Takes rows until there are none, and sends on how each ended.
     pub(super) async fn work(self: &Arc<Self>) {
         // While the API is down, rows that were never tried look whether it is back: a row that is itself to blame would
@@ -51,9 +51,9 @@ impl Worker {
             match AssertUnwindSafe(self.try_row(&mut row.trial)).catch_unwind().await {
                 Ok(Step::BackOff(wait)) => row.back_off(&self.shutdown, tokio::time::sleep(wait)),
                 Ok(Step::AwaitEnd(wait, streak)) => {
-                    let worker = Arc::clone(self);
+                    let pool = Arc::clone(self);
                     row.back_off(&self.shutdown, async move {
-                        drop(tokio::time::timeout(wait, worker.throttle.end_of(streak)).await);
+                        drop(tokio::time::timeout(wait, pool.throttle.end_of(streak)).await);
                     });
                 }
                 Ok(Step::End) => row.end(self.shutdown.reason()),
@@ -116,48 +116,5 @@ impl Worker {
 
     fn untried(&self) -> Untried {
         if self.queue.has_new_rows() { Untried::Left } else { Untried::None }
-    }
-}
-
-/// How many first answers must all be 403 or 404 before the file or the account is taken for the wrong one. (Source: the
-/// contract.)
-const TELLING_ANSWERS: usize = 50;
-
-/// Looks whether the first answers of a run make sense for it. Answers that speak of the moment only (429, 5xx) do not
-/// count, nor do those for rows that an earlier run has tried: what stopped that run must not stop each one after it.
-#[derive(Debug)]
-pub(super) struct FirstAnswers {
-    /// How many there were, all of them 403 or 404; [`TELLING_ANSWERS`] once it is settled, either way.
-    strange: AtomicUsize,
-}
-
-impl FirstAnswers {
-    /// Looks from the first answer on, unless an earlier run had one that made sense.
-    pub(super) fn after(earlier: &Summary) -> Self {
-        let made_sense = earlier.count(Status::Cancelled) + earlier.count(Status::NotCancellable) > 0;
-        Self { strange: AtomicUsize::new(if made_sense { TELLING_ANSWERS } else { 0 }) }
-    }
-
-    fn note(&self, http_status: u16) -> Option<Stop> {
-        if self.strange.load(Ordering::Relaxed) >= TELLING_ANSWERS {
-            return None;
-        }
-        match http_status {
-            429 | 500..=599 => None,
-            403 | 404 => {
-                if self.strange.fetch_add(1, Ordering::Relaxed) + 1 < TELLING_ANSWERS {
-                    return None;
-                }
-                let detail = format!(
-                    "the first {TELLING_ANSWERS} answers were all 403 or 404: check that the file and the API key belong \
-                     to the same iMocha account, and that the ID column is the right one"
-                );
-                Some(Stop { reason: StopReason::WrongInput, detail })
-            }
-            _ => {
-                self.strange.store(TELLING_ANSWERS, Ordering::Relaxed);
-                None
-            }
-        }
     }
 }
