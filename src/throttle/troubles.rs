@@ -27,7 +27,7 @@ pub struct Troubles {
     is_suspect: bool,
     /// What was known of all calls when it was told 429 for the last time.
     limited: Option<Calls>,
-    /// How often it was told 429 on its own account, in earlier runs once at the most.
+    /// How often it was told 429 on its own account; in all earlier runs together once at the most.
     own_limited: usize,
     /// Whether its 429 made all others pause, and that has not been made good.
     pub(super) has_slowed_others: bool,
@@ -119,8 +119,8 @@ impl Troubles {
         let (answered, others) = (since(|calls| calls.answered).saturating_sub(before), since(|calls| calls.limited));
         let was_own = self.own_limited > 0;
         let is_own = answered > 0 && answered >= others * ANSWERED_FOR_ONE_LIMITED || was_own && others == 0;
-        // Its own 429 is not one of the others'.
-        self.limited = Some(Calls { limited: calls.limited + 1, ..calls });
+        // Where it is not its own, it is counted with those of the others, of which it is none.
+        self.limited = Some(Calls { limited: calls.limited + u64::from(!is_own), ..calls });
         self.own_limited += usize::from(is_own);
         is_own
     }
@@ -148,8 +148,8 @@ mod tests {
         let mut row = Troubles::default();
         row.limited(calls(0, 0));
         assert!(row.limited(calls(9, 1)));
-        assert!(row.limited(calls(9, 2)), "nobody has called since");
-        assert!(!row.limited(calls(9, 4)), "somebody was told the same");
+        assert!(row.limited(calls(9, 1)), "nobody has called since");
+        assert!(!row.limited(calls(9, 2)), "somebody was told the same");
         assert!(Troubles::of_earlier_run(Status::RateLimited).limited(calls(0, 0)));
     }
 

@@ -330,9 +330,12 @@ impl Weather {
     }
 
     fn limited(&mut self, retry_after: Option<Duration>, row: &mut Troubles, now: Instant) -> (Advice, Option<Change>) {
-        let is_own = row.limited(self.calls);
+        if row.limited(self.calls) {
+            // It says nothing about the others, so it does not count for them.
+            return self.limited_alone(retry_after, row);
+        }
         self.calls.limited += 1;
-        if is_own { self.limited_alone(retry_after, row) } else { self.limited_with_all(retry_after, row, now) }
+        self.limited_with_all(retry_after, row, now)
     }
 
     /// A 429 that only this row is told neither pauses nor slows the others.

@@ -1,6 +1,7 @@
 //! Rows that are themselves to blame: they neither hold up the others nor lose anything to an outage.
 
 use super::*;
+use crate::throttle::troubles::LEAST_OWN_LIMITED;
 
 #[tokio::test(start_paused = true)]
 async fn a_row_that_fails_while_others_are_answered_uses_up_its_attempts() {
@@ -119,5 +120,22 @@ async fn rows_that_are_all_told_429_lose_nothing() {
         }
         advance(Duration::from_secs(1)).await;
         end(&throttle, Sign::Answered);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_each_told_429_alone_do_not_speak_for_one_another() {
+    let throttle = throttle("unlimited");
+    let mut rows: Vec<Troubles> = (0..3).map(|_| Troubles::default()).collect();
+    rows.iter_mut().map(|row| end_of_row(&throttle, row, limited(1))).for_each(drop);
+    (0..40).map(|_| end(&throttle, Sign::Answered)).for_each(drop);
+    advance(Duration::from_secs(1)).await;
+    // All others have ended.
+    for round in 1..=LEAST_OWN_LIMITED {
+        for row in &mut rows {
+            let ends = end_of_row(&throttle, row, limited(1)) == Advice::End;
+            assert_eq!(ends, round == LEAST_OWN_LIMITED, "round {round}");
+        }
+        assert_eq!(wait_for_permit(&throttle).await, Duration::ZERO, "nobody else waits");
     }
 }
