@@ -18,18 +18,16 @@ use crate::outcome::Effect;
 
 /// What is known of rows that have no result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Doubt {
     /// Rows up to this line may have been sent, but for those that are named.
-    #[serde(rename = "doubt_up_to")]
     up_to: u64,
-    /// Further rows that may have been sent, by line. (Where there is no `tried` because an older version wrote this, rows
-    /// that were tried are here and among the clear ones.)
-    #[serde(rename = "in_doubt")]
+    /// Further rows that may have been sent, by line.
     further: BTreeSet<u64>,
     /// Rows that certainly have not taken effect, by line.
     clear: BTreeSet<u64>,
     /// Rows that were tried and are to be tried again, by line.
-    #[serde(default, with = "tried")]
+    #[serde(with = "tried")]
     tried: BTreeMap<u64, Tried>,
     /// The line up to which the run may have sent rows since this was written down.
     #[serde(skip)]
@@ -37,6 +35,11 @@ pub struct Doubt {
 }
 
 impl Doubt {
+    /// As journals of format 1 have it: they do not tell how rows that were tried ended, but only which of them are in doubt.
+    pub(super) fn of_format_1(up_to: u64, further: BTreeSet<u64>, clear: BTreeSet<u64>) -> Self {
+        Self { up_to, further, clear, ..Self::default() }
+    }
+
     /// Takes down that rows up to this line may have been sent since.
     pub fn sent_up_to(&mut self, line: u64) {
         self.sent_up_to = self.sent_up_to.max(line);

@@ -157,3 +157,79 @@ fn put(lines: &mut FixedBitSet, line: u64) -> bool {
     lines.insert(line);
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use csv::ByteRecord;
+
+    use super::*;
+    use crate::outcome::Outcome;
+    use crate::results::journal::Identity;
+    use crate::results::standing::Earlier;
+    use crate::row::{Layout, Row};
+
+    fn format() -> Format {
+        let columns = vec!["name".to_owned()];
+        Format::new(Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false })
+    }
+
+    fn last_run(input_bytes: u64, sent_up_to: u64) -> LastRun {
+        let mut doubt = Doubt::default();
+        doubt.sent_up_to(sent_up_to);
+        let identity = Identity {
+            input: "in.csv".to_owned(),
+            bytes: input_bytes,
+            sha256: String::new(),
+            base_url: String::new(),
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            header_line: Some(1),
+            id_column: Some(1),
+            filters: Vec::new(),
+        };
+        LastRun { identity, doubt }
+    }
+
+    #[test]
+    fn rows_that_no_run_came_to_cost_a_bit_and_are_clear() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("results.csv");
+        let mut text = String::from_utf8(format().header().unwrap()).unwrap();
+        for line in 2..50_000 {
+            writeln!(text, "{line},{line},not_attempted,,the run stopped,0,0,2026-01-20T02:00:00.060Z,x").unwrap();
+        }
+        std::fs::write(&path, text).unwrap();
+        let history = History::read(&path, &format(), &last_run(400_000, 20), Zeros::Lost).unwrap();
+        assert!(history.tried.is_empty() && history.not_attempted.len() <= 50_000);
+        assert_eq!(history.of(7), Standing::Open(Earlier::default()), "reserved, and not come to");
+        let carried_on = history.doubt();
+        assert_eq!(carried_on.of(20), Earlier::default());
+        assert!(serde_json::to_string(&carried_on).unwrap().len() < 200, "only those that were reserved are named");
+    }
+
+    #[test]
+    fn the_rows_that_are_done_go_over_into_new_results_as_they_stand() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, copy) = (directory.path().join("results.csv"), directory.path().join("copy.csv"));
+        let outcome = |line, status| {
+            let row = Row { line, cells: ByteRecord::from(vec!["a\n\"b\""]) };
+            Outcome { attempts: 1, ..Outcome::unsent(row, line.to_string(), status, "") }
+        };
+        let mut text = format().header().unwrap();
+        let header_bytes = text.len();
+        format().append(&[outcome(4, Status::Cancelled), outcome(2, Status::Filtered)], &mut text).unwrap();
+        let done = text.len();
+        format().append(&[outcome(6, Status::Forbidden), outcome(8, Status::Cancelled)], &mut text).unwrap();
+        std::fs::write(&path, &text[..text.len() - 1]).unwrap();
+
+        let history = History::read(&path, &format(), &last_run(100, 8), Zeros::Lost).unwrap();
+        history.copy_done(&path, &format(), &mut File::create(&copy).unwrap()).unwrap();
+        assert_eq!(std::fs::read(&copy).unwrap(), text[header_bytes..done]);
+        assert_eq!((history.summary().total(), history.settled_invitations()), (2, 1));
+        assert_eq!(history.of(4), Standing::Done);
+        let Standing::Open(torn) = history.of(8) else { panic!("a torn row is open") };
+        assert_eq!((torn.effect, torn.result), (Effect::Possible, None));
+    }
+}

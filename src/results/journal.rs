@@ -6,7 +6,7 @@
 //! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…","base_url":"https://…",
 //!   "encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[]},
 //!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
-//!   "doubt_up_to":0,"in_doubt":[],"clear":[],"tried":[]}}
+//!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}
 //! {"ended":"finished"}
 //! {"held":{"process":4712,"host":"cron-1","since":"2026-01-21T02:00:00Z"}}

@@ -68,7 +68,8 @@ pub(super) fn remove_leftovers(directory: &Path) {
 }
 
 fn remove(part: &Path) -> io::Result<()> {
-    let file = File::open(part)?;
+    // Some network file systems lock only what may be written.
+    let file = File::options().read(true).write(true).open(part)?;
     match file.try_lock() {
         Ok(()) if is_at(&file, part)? => fs::remove_file(part),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),

@@ -79,11 +79,12 @@ fn a_row_that_was_tried_and_then_sent_by_a_killed_run_is_in_doubt() {
     assert_eq!((row["status"].as_str(), row["attempts"].as_str()), ("unconfirmed", "2"), "{row:?}");
 }
 
-/// A list of rows with long last cells, of which all but the last were sent; its results and its journal.
+/// A list of rows with long last cells, of which all but the last were sent by two runs; its results and its journal.
 fn sent(server: &Sandbox, name: &str) -> (Place, Vec<u8>, Vec<u8>) {
     let rows: String = (1..=60).map(|number| format!("{number}01,\"{name}, {number}\"\n")).collect();
     let place = Place::with_input(format!("id,name\n{rows}"));
-    place.run(server, &["--limit", "59", "--concurrency", "4"]).expect_code(1);
+    place.run(server, &["--limit", "30", "--concurrency", "4"]).expect_code(1);
+    place.run(server, &["--resume", "--limit", "29", "--concurrency", "4"]).expect_code(1);
     let read = |name: &str| fs::read(place.path(name)).unwrap();
     let (results, journal) = (read(RESULTS), read(JOURNAL));
     (place, results, journal)

@@ -86,7 +86,7 @@ fn rows_that_ended_in_the_same_way_stand_together_in_the_journal() {
     let text = serde_json::to_string(&carried_on(&Doubt::default(), &results)).unwrap();
     assert_eq!(
         text,
-        r#"{"doubt_up_to":0,"in_doubt":[],"clear":[],"tried":[{"status":"forbidden","http_status":403,"error":"HTTP 403: forbidden","rows":[[2,2,41,1768874400060],[3,3,41,1768874400060],[4,4,41,1768874400060]]}]}"#
+        r#"{"up_to":0,"further":[],"clear":[],"tried":[{"status":"forbidden","http_status":403,"error":"HTTP 403: forbidden","rows":[[2,2,41,1768874400060],[3,3,41,1768874400060],[4,4,41,1768874400060]]}]}"#
     );
 }
 

@@ -17,36 +17,38 @@ use super::Tried;
 use crate::outcome::Status;
 use crate::results::standing::EarlierResult;
 
-/// How rows ended.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct End {
-    status: String,
-    http_status: Option<u16>,
-    error: String,
-}
-
 /// Rows that ended in the same way.
 #[derive(Serialize, Deserialize)]
 struct Group {
-    #[serde(flatten)]
-    end: End,
+    status: String,
+    http_status: Option<u16>,
+    error: String,
     rows: Vec<(u64, u64, u64, i64)>,
 }
 
 pub(super) fn serialize<S: Serializer>(tried: &BTreeMap<u64, Tried>, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut groups: BTreeMap<End, Vec<_>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (&line, Tried { attempts, result }) in tried {
         let EarlierResult { status, http_status, ref error, duration, finished_at } = *result;
-        let end = End { status: status.word().to_owned(), http_status, error: error.clone() };
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        groups.entry(end).or_default().push((line, *attempts, duration_ms, finished_at.as_millisecond()));
+        groups.entry((status, http_status, error)).or_default().push((
+            line,
+            *attempts,
+            duration_ms,
+            finished_at.as_millisecond(),
+        ));
     }
-    serializer.collect_seq(groups.into_iter().map(|(end, rows)| Group { end, rows }))
+    serializer.collect_seq(groups.into_iter().map(|((status, http_status, error), rows)| Group {
+        status: status.word().to_owned(),
+        http_status,
+        error: error.clone(),
+        rows,
+    }))
 }
 
 pub(super) fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<BTreeMap<u64, Tried>, D::Error> {
     let mut tried = BTreeMap::new();
-    for Group { end: End { status: word, http_status, error }, rows } in Vec::<Group>::deserialize(deserializer)? {
+    for Group { status: word, http_status, error, rows } in Vec::<Group>::deserialize(deserializer)? {
         let status = Status::from_word(&word).ok_or_else(|| D::Error::custom(format!("there is no status {word}")))?;
         for (line, attempts, duration_ms, finished_ms) in rows {
             let duration = Duration::from_millis(duration_ms);

@@ -1,5 +1,6 @@
 //! The lines of a journal: how they are written, and what is read from them.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -12,8 +13,8 @@ use crate::error::{Cause, Refusal};
 use crate::results::doubt::Doubt;
 use crate::text::quoted_path;
 
-/// The format that this version writes, and the newest that it reads. In format 1 a `run` does not say how rows ended that
-/// are to be tried again (`tried`).
+/// The format that this version writes, and the newest that it reads. In format 1 a `run` says of rows that are to be tried
+/// again only whether they are in doubt.
 const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,7 +27,8 @@ pub(super) enum Entry {
 }
 
 /// The opening of one run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Run {
     format: u32,
     version: String,
@@ -34,8 +36,14 @@ pub(super) struct Run {
     started_at: String,
     process: u32,
     host: String,
-    #[serde(flatten)]
-    doubt: Doubt,
+    doubt: Option<Doubt>,
+    // Format 1 has these in its place.
+    #[serde(default, skip_serializing)]
+    doubt_up_to: u64,
+    #[serde(default, skip_serializing)]
+    in_doubt: BTreeSet<u64>,
+    #[serde(default, skip_serializing)]
+    clear: BTreeSet<u64>,
 }
 
 impl Run {
@@ -49,13 +57,22 @@ impl Run {
             started_at,
             process,
             host,
-            doubt,
+            doubt: Some(doubt),
+            doubt_up_to: 0,
+            in_doubt: BTreeSet::new(),
+            clear: BTreeSet::new(),
         }
+    }
+
+    /// What the run leaves when nothing has been sent in it.
+    fn left(self) -> LastRun {
+        let of_format_1 = || Doubt::of_format_1(self.doubt_up_to, self.in_doubt, self.clear);
+        LastRun { identity: self.identity, doubt: self.doubt.unwrap_or_else(of_format_1) }
     }
 }
 
 /// Who holds a journal.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Held {
     process: u32,
     host: String,
@@ -97,7 +114,8 @@ pub(super) fn text_of(
     for bytes in [BEGINNING_BYTES, u64::MAX] {
         file.by_ref().take(bytes).read_to_end(&mut text).map_err(&unusable)?;
         if !begins_as_a_journal(&text) {
-            return Err(foreign(path));
+            // Zeros before other bytes are what is left of a file that lost its beginning: who knows of which one.
+            return Err(if text.starts_with(b"\0") { damaged(path, 1) } else { foreign(path) });
         }
     }
     Ok(text)
@@ -120,9 +138,7 @@ pub(super) fn read(path: &Path, text: &[u8]) -> Result<Found, Refusal> {
         let is_last = length + line.len() == text.len();
         check_format(path, line)?;
         match (whole(line), &mut last_run) {
-            (Ok(Entry::Run(run)), last_run) => {
-                *last_run = Some(LastRun { identity: run.identity, doubt: run.doubt });
-            }
+            (Ok(Entry::Run(run)), last_run) => *last_run = Some(run.left()),
             (Ok(Entry::SentUpTo(line)), Some(run)) => run.doubt.sent_up_to(line),
             // Left by a process that was killed before its run began; nobody misses it.
             (Ok(Entry::Held(_)), _) if is_last => break,

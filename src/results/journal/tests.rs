@@ -76,7 +76,7 @@ fn a_journal_of_the_version_before_is_understood() {
     let results = directory.path().join("out.csv");
     let whole = String::from_utf8(written(&results)).unwrap();
     let opening = whole.lines().next().unwrap();
-    let (before, _doubt) = opening.split_once("\"doubt_up_to\"").unwrap();
+    let (before, _doubt) = opening.split_once("\"doubt\"").unwrap();
     let older = format!("{before}\"doubt_up_to\":5,\"in_doubt\":[9],\"clear\":[2]}}}}\n{{\"sent_up_to\":7}}\n");
     let journal = open(&results, older.replace("\"format\":2", "\"format\":1")).unwrap();
     let doubt = &journal.last_run().unwrap().doubt;
@@ -92,6 +92,8 @@ fn other_damage_and_a_newer_version_are_refused_by_name() {
     for (text, said) in [
         (whole.replace("\"sent_up_to\":12", "\"sent_up_to\":x"), "damaged at its line 2"),
         (whole.replace("\"bytes\":5", "\"bytes\":x"), "damaged at its line 1"),
+        (whole.replace("sent_up_to\":12", "sent_\0\0\0\0\0\0\0\0\0"), "damaged at its line 2"),
+        (whole.replacen("{\"run\":{", "\0\0\0\0\0\0\0\0", 1), "damaged at its line 1"),
         (whole.split_inclusive('\n').skip(1).collect(), "is not a journal"),
         (whole.replace("\"format\":2", "\"format\":3"), "newer version"),
     ] {
@@ -125,6 +127,9 @@ fn a_journal_of_a_run_that_did_not_begin_becomes_what_it_was() {
     assert!(!Journal::path_of(&results).exists());
 
     let whole = written(&results);
+    let held = [&whole[..], b"{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n"].concat();
+    drop(open(&results, held).unwrap());
+    assert_eq!(fs::read(Journal::path_of(&results)).unwrap(), whole);
     for text in [&whole[..], &whole[..whole.len() - 5], &whole[..40], b"\0\0\0"] {
         let journal = open(&results, text).unwrap();
         assert_ne!(fs::read(Journal::path_of(&results)).unwrap(), text, "it says who holds it");
@@ -149,7 +154,7 @@ fn what_is_no_journal_is_neither_taken_nor_changed() {
         "{\"run\":1}\n",
         "{\"run\":{\"step\":1}}",
         "{\"ended\":\"finished\"}\n",
-        "\0\u{1}\u{2}",
+        "\u{1}\0\u{2}",
         "{\"ru\0n",
         "PK\u{3}\u{4}",
         &long,
