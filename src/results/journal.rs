@@ -17,7 +17,7 @@
 //! sent. What a `run` carries on of earlier runs is told in [`doubt`](super::doubt).
 //!
 //! The journal is also the lock between two runs over the same results: it dies with its process. Whoever takes it says so
-//! in a last line `held`, which goes when the run begins or is refused.
+//! in a last line `held`, which goes when the run begins or is refused; one that a kill left behind is no part of it.
 //!
 //! A last line that was torn by a crash is expected, and counts as not written. A file that does not begin as a journal
 //! does is left as it is, and the run is refused.
@@ -25,12 +25,12 @@
 mod entries;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use self::entries::{Entry, Found, Held, Run};
+use self::entries::{Entry, Run};
 use super::doubt::Doubt;
 use super::file::{directory_of, is_at, sync_directory};
 use crate::error::{Cause, Refusal};
@@ -89,8 +89,10 @@ pub struct Journal {
 /// Whether the run has begun that holds a journal.
 #[derive(Debug)]
 enum State {
-    /// Not yet. In the place of `torn`, which was found behind the last whole line, stands who holds the journal.
-    Held { torn: Vec<u8> },
+    /// Not yet. Behind so many bytes, which were found, stands who holds the journal.
+    Held { found: u64 },
+    /// Not yet, and nothing was found that anybody would miss.
+    Blank,
     /// It has.
     Begun,
 }
@@ -110,11 +112,7 @@ impl Journal {
     /// When another run holds it; when it is damaged, of a newer version, or no journal; when it cannot be opened.
     pub fn open(results: &Path) -> Result<Self, Refusal> {
         let path = Self::path_of(results);
-        let unusable = |error: io::Error| {
-            Refusal::new(Cause::ResultsUnwritable, format!("could not open the journal {}", quoted_path(&path)))
-                .hint("name results in a directory that you may write to with --output")
-                .caused_by(error)
-        };
+        let unusable = |error: io::Error| unusable_journal(&path, error);
         let mut file = open_file(&path, unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -125,10 +123,16 @@ impl Journal {
             // Whoever held it took it away as we opened it: what we hold is not what the next run will find.
             return Err(Refusal::new(Cause::Locked, "another run over these results has just ended").hint("try again"));
         }
-        let text = entries::text_of(&path, &mut file, unusable)?;
-        let Found { last_run, length, torn } = entries::read(&path, &text)?;
-        let mut journal = Self { path, file, last_run, length, state: State::Held { torn } };
-        journal.say_who_holds_it();
+        let found = file.metadata().map_err(unusable)?.len();
+        let beginning = entries::beginning_of(&path, &mut file, unusable)?;
+        let mut journal = Self { path, file, last_run: None, length: 0, state: State::Held { found } };
+        journal.say_who_holds_it(found);
+        let text = journal.rest(beginning, found).map_err(|error| unusable_journal(&journal.path, error))?;
+        let read = entries::read(&journal.path, &text)?;
+        if read.is_blank {
+            journal.state = State::Blank;
+        }
+        (journal.last_run, journal.length) = (read.last_run, read.length);
         Ok(journal)
     }
 
@@ -143,9 +147,9 @@ impl Journal {
     ///
     /// When the disk refuses.
     pub fn begin_anew(&mut self, identity: Identity) -> io::Result<()> {
-        self.length = 0;
-        self.state = State::Held { torn: Vec::new() };
         self.file.set_len(0)?;
+        self.length = 0;
+        self.state = State::Blank;
         self.go_on(identity, Doubt::default())
     }
 
@@ -157,18 +161,21 @@ impl Journal {
     pub fn go_on(&mut self, identity: Identity, doubt: Doubt) -> io::Result<()> {
         let before = self.length;
         let begun = self.begin(identity, doubt);
-        match begun {
-            Ok(()) => self.state = State::Begun,
-            Err(_) => self.length = before,
+        if begun.is_err() {
+            self.length = before;
         }
+        self.state = match begun {
+            Ok(()) => State::Begun,
+            Err(_) if before == 0 => State::Blank,
+            Err(_) => State::Held { found: before },
+        };
         begun
     }
 
     fn begin(&mut self, identity: Identity, doubt: Doubt) -> io::Result<()> {
         self.keep_private();
         self.file.seek(SeekFrom::Start(self.length))?;
-        // It is longer than the line that says who holds the journal, and takes its place in one step: so at no time do the
-        // lines of the run before stand last.
+        // Not cut before, but behind: so at no time do the lines of the run before stand last.
         self.write(&Entry::Run(Box::new(Run::now(identity, doubt))))?;
         self.file.set_len(self.length)?;
         self.file.sync_all()?;
@@ -190,15 +197,22 @@ impl Journal {
         }
     }
 
-    /// Writes down which process holds the journal, for the one that is refused because of it. It is a courtesy: a disk that
-    /// does not take it says so again when the run begins.
-    fn say_who_holds_it(&mut self) {
-        let length = self.length;
-        let said = self.cut_to(length).and_then(|()| self.write(&Entry::Held(Held::now())));
-        self.length = length;
+    /// Writes down behind all that was found which process holds the journal, for the one that is refused because of it. It
+    /// is a courtesy: a disk that does not take it says so again when the run begins.
+    fn say_who_holds_it(&mut self, found: u64) {
+        let said = entries::note_behind(&mut self.file, found).and_then(|note| self.file.write_all(&note));
         if let Err(error) = said {
             tracing::debug!(%error, "the journal does not say who holds it");
+            drop(self.file.set_len(found));
         }
+    }
+
+    /// The text up to `found` bytes, of which `beginning` has been read.
+    fn rest(&mut self, mut beginning: Vec<u8>, found: u64) -> io::Result<Vec<u8>> {
+        let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+        self.file.seek(SeekFrom::Start(read))?;
+        (&self.file).take(found.saturating_sub(read)).read_to_end(&mut beginning)?;
+        Ok(beginning)
     }
 
     fn cut_to(&mut self, length: u64) -> io::Result<()> {
@@ -243,14 +257,18 @@ impl Drop for Journal {
     /// A journal whose run did not begin becomes what it was: one that was made for it goes again, while the lock still
     /// holds.
     fn drop(&mut self) {
-        let State::Held { torn } = &mut self.state else { return };
-        let torn = std::mem::take(torn);
-        if self.length == 0 && torn.is_empty() {
-            drop(fs::remove_file(&self.path));
-        } else {
-            drop(self.cut_to(self.length).and_then(|()| self.file.write_all(&torn)));
+        match self.state {
+            State::Begun => {}
+            State::Held { found } => drop(self.file.set_len(found)),
+            State::Blank => drop(fs::remove_file(&self.path)),
         }
     }
+}
+
+fn unusable_journal(path: &Path, error: io::Error) -> Refusal {
+    Refusal::new(Cause::ResultsUnwritable, format!("could not open the journal {}", quoted_path(path)))
+        .hint("name results in a directory that you may write to with --output")
+        .caused_by(error)
 }
 
 fn open_file(path: &Path, unusable: impl Fn(io::Error) -> Refusal) -> Result<File, Refusal> {

@@ -62,7 +62,8 @@ impl<'a> ResultsRow<'a> {
             status: Status::from_word(cell("status")?)?,
             http_status: if http_status.is_empty() { None } else { Some(http_status.parse().ok()?) },
             error: cell("error")?,
-            attempts: cell("attempts")?.parse().ok()?,
+            // More than four billion calls were made for no row.
+            attempts: cell("attempts")?.parse::<u32>().ok()?.into(),
             duration: Duration::from_millis(cell("duration_ms")?.parse().ok()?),
             finished_at: cell("finished_at")?.parse().ok()?,
             bytes,

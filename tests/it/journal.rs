@@ -148,6 +148,7 @@ fn results_that_somebody_changed_are_refused() {
         results.replace(&row, &row.replacen("2,", "40,", 1)),
         format!("{results}{row}\n"),
         results.replace(",cancelled,", ",Cancelled,"),
+        results.replace(&row, &row.replacen(",200,,1,", ",200,,18446744073709551615,", 1)),
     ] {
         assert_ne!(changed, results);
         place.write(RESULTS, &changed);

@@ -23,17 +23,18 @@ struct Group {
     status: String,
     http_status: Option<u16>,
     error: String,
-    rows: Vec<(u64, u64, u64, i64)>,
+    rows: Vec<(u64, u32, u64, i64)>,
 }
 
 pub(super) fn serialize<S: Serializer>(tried: &BTreeMap<u64, Tried>, serializer: S) -> Result<S::Ok, S::Error> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (&line, Tried { attempts, result }) in tried {
         let EarlierResult { status, http_status, ref error, duration, finished_at } = *result;
+        let attempts = u32::try_from(*attempts).unwrap_or(u32::MAX);
         let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         groups.entry((status, http_status, error)).or_default().push((
             line,
-            *attempts,
+            attempts,
             duration_ms,
             finished_at.as_millisecond(),
         ));
@@ -54,7 +55,7 @@ pub(super) fn deserialize<'a, D: Deserializer<'a>>(deserializer: D) -> Result<BT
             let duration = Duration::from_millis(duration_ms);
             let finished_at = Timestamp::from_millisecond(finished_ms).map_err(D::Error::custom)?;
             let result = EarlierResult { status, http_status, error: error.clone(), duration, finished_at };
-            tried.insert(line, Tried { attempts, result });
+            tried.insert(line, Tried { attempts: attempts.into(), result });
         }
     }
     Ok(tried)

@@ -23,6 +23,7 @@ pub(super) enum Entry {
     Run(Box<Run>),
     SentUpTo(u64),
     Ended(String),
+    /// Who holds the journal, and has not begun a run.
     Held(Held),
 }
 
@@ -81,7 +82,7 @@ pub(super) struct Held {
 
 impl Held {
     /// This process, now.
-    pub(super) fn now() -> Self {
+    fn now() -> Self {
         Self {
             process: std::process::id(),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
@@ -95,8 +96,8 @@ pub(super) struct Found {
     pub(super) last_run: Option<LastRun>,
     /// Where the last whole line ends.
     pub(super) length: u64,
-    /// What stands behind it.
-    pub(super) torn: Vec<u8>,
+    /// Whether there is nothing in it that anybody would miss.
+    pub(super) is_blank: bool,
 }
 
 /// How journals begin: with a run, or with who holds it before there was one.
@@ -104,21 +105,49 @@ const BEGINNINGS: [&[u8]; 2] = [br#"{"run":{"format":"#, br#"{"held":{"process":
 /// Enough to tell a journal from another file, which may be of any size.
 const BEGINNING_BYTES: u64 = 64;
 
-/// Reads a journal in whole.
-pub(super) fn text_of(
+/// The beginning of a journal: enough to know that it is one.
+pub(super) fn beginning_of(
     path: &Path,
     file: &mut File,
     unusable: impl Fn(io::Error) -> Refusal,
 ) -> Result<Vec<u8>, Refusal> {
-    let mut text = Vec::new();
-    for bytes in [BEGINNING_BYTES, u64::MAX] {
-        file.by_ref().take(bytes).read_to_end(&mut text).map_err(&unusable)?;
-        if !begins_as_a_journal(&text) {
-            // Zeros before other bytes are what is left of a file that lost its beginning: who knows of which one.
-            return Err(if text.starts_with(b"\0") { damaged(path, 1) } else { foreign(path) });
+    let mut beginning = Vec::new();
+    file.by_ref().take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(unusable)?;
+    refuse_others(path, &beginning)?;
+    Ok(beginning)
+}
+
+fn refuse_others(path: &Path, text: &[u8]) -> Result<(), Refusal> {
+    if begins_as_a_journal(text) {
+        return Ok(());
+    }
+    // Zeros before other bytes are what is left of a file that lost its beginning: who knows of which one.
+    Err(if text.starts_with(b"\0") { damaged(path, 1) } else { foreign(path) })
+}
+
+/// What to write behind a journal of `length` bytes to say that this process holds it.
+pub(super) fn note_behind(journal: &mut File, length: u64) -> io::Result<Vec<u8>> {
+    let mut note = Vec::new();
+    if length > 0 {
+        let mut last = [0];
+        journal.seek(SeekFrom::Start(length - 1))?;
+        journal.read_exact(&mut last)?;
+        if last != *b"\n" {
+            // What stands there is torn, and stays apart.
+            note.push(b'\n');
         }
     }
-    Ok(text)
+    note.extend(serde_json::to_vec(&Entry::Held(Held::now()))?);
+    note.push(b'\n');
+    Ok(note)
+}
+
+/// A journal without the last line, if that says who held it: a process that was killed before its run began left it.
+fn without_note(text: &[u8]) -> Option<&[u8]> {
+    let before = text.strip_suffix(b"\n")?;
+    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |line_end| line_end + 1);
+    let is_note = matches!(serde_json::from_slice(before.get(start..)?), Ok(Entry::Held(_)));
+    if is_note { text.get(..start) } else { None }
 }
 
 /// Whether a text begins as a journal does, or is the beginning of one as far as a crash let it reach the disk: where it did
@@ -130,29 +159,27 @@ fn begins_as_a_journal(text: &[u8]) -> bool {
 }
 
 /// Reads the entries, and where the last whole line ends.
-pub(super) fn read(path: &Path, text: &[u8]) -> Result<Found, Refusal> {
+pub(super) fn read(path: &Path, mut text: &[u8]) -> Result<Found, Refusal> {
+    refuse_others(path, text)?;
+    while let Some(before) = without_note(text) {
+        text = before;
+    }
     let mut last_run: Option<LastRun> = None;
     let mut length = 0;
-    let mut torn = Vec::new();
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
         let is_last = length + line.len() == text.len();
         check_format(path, line)?;
         match (whole(line), &mut last_run) {
             (Ok(Entry::Run(run)), last_run) => *last_run = Some(run.left()),
             (Ok(Entry::SentUpTo(line)), Some(run)) => run.doubt.sent_up_to(line),
-            // Left by a process that was killed before its run began; nobody misses it.
-            (Ok(Entry::Held(_)), _) if is_last => break,
             (Ok(Entry::Ended(_)), Some(_)) | (Ok(Entry::Held(_)), _) => {}
-            (Err(_torn), last_run) if is_last && (last_run.is_some() || !is_changed(line)) => {
-                torn = line.to_vec();
-                break;
-            }
+            (Err(_torn), last_run) if is_last && (last_run.is_some() || !is_changed(line)) => break,
             (Ok(Entry::SentUpTo(_) | Entry::Ended(_)), None) => return Err(damaged(path, index + 1)),
             (Err(error), _) => return Err(damaged(path, index + 1).caused_by(error)),
         }
         length += line.len();
     }
-    Ok(Found { last_run, length: u64::try_from(length).unwrap_or(u64::MAX), torn })
+    Ok(Found { last_run, length: u64::try_from(length).unwrap_or(u64::MAX), is_blank: text.is_empty() })
 }
 
 /// The entry on a line, if the line is whole.

@@ -127,15 +127,21 @@ fn a_journal_of_a_run_that_did_not_begin_becomes_what_it_was() {
     assert!(!Journal::path_of(&results).exists());
 
     let whole = written(&results);
-    let held = [&whole[..], b"{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n"].concat();
-    drop(open(&results, held).unwrap());
-    assert_eq!(fs::read(Journal::path_of(&results)).unwrap(), whole);
-    for text in [&whole[..], &whole[..whole.len() - 5], &whole[..40], b"\0\0\0"] {
+    // Whatever else was found there stays.
+    let torn_and_held =
+        [&whole[..whole.len() - 5], b"\n{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n"].concat();
+    for text in [&whole[..], &torn_and_held, &whole[..whole.len() - 5], &whole[..40], b"\0\0\0"] {
         let journal = open(&results, text).unwrap();
         assert_ne!(fs::read(Journal::path_of(&results)).unwrap(), text, "it says who holds it");
         drop(journal);
         assert_eq!(fs::read(Journal::path_of(&results)).unwrap(), text);
     }
+    let mut journal = open(&results, torn_and_held).unwrap();
+    assert_eq!(sent_up_to(&journal), 12);
+    journal.go_on(identity(), Doubt::default()).unwrap();
+    drop(journal);
+    let text = fs::read_to_string(Journal::path_of(&results)).unwrap();
+    assert!(text.lines().count() == 3 && !text.contains("held"), "when a run begins they go: {text}");
 }
 
 #[test]
