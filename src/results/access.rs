@@ -22,8 +22,7 @@ pub(super) fn grant(
     let Some(input) = input.and_then(|path| path.metadata().ok()).map(|found| Rights::of(&found)) else {
         return Ok(());
     };
-    // A symbolic link is replaced, and what it leads to is another file.
-    let present = present.and_then(|path| path.symlink_metadata().ok()).filter(std::fs::Metadata::is_file);
+    let present = present.and_then(|path| path.metadata().ok()).filter(std::fs::Metadata::is_file);
     let present = present.map(|found| Rights::of(&found));
     let own = Rights::of(&file.metadata()?);
     let wished = match present {
