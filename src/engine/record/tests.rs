@@ -3,7 +3,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use csv::ByteRecord;
-use tokio::sync::mpsc::channel;
 
 use super::*;
 use crate::results::format::Format;
@@ -107,9 +106,7 @@ fn record(fault: Fault, batches: Vec<Vec<Outcome>>) -> Ended {
             recorder.sync();
         }
     }
-    let (none, outcomes) = channel(1);
-    drop(none);
-    let summary = recorder.record(outcomes);
+    let summary = recorder.summary.clone();
     let rescued = lines(&monitor.0.lock().unwrap());
     let kept = lines(&bytes.lock().unwrap());
     Ended { kept, rescued, summary, reason: shutdown.reason().map(|stop| stop.reason) }
