@@ -43,8 +43,8 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console:
     Ok(planned(&survey, done))
 }
 
-/// Looks what earlier runs left, and finds out whether journal and results could be written. It leaves nothing behind: a
-/// journal that was made for it goes again.
+/// Looks what earlier runs left, and finds out whether journal and results could be written. It leaves nothing behind:
+/// a journal that was made for it goes again.
 fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, target: &Target) -> Result<Resumption, Refusal> {
     let journal = Journal::open(file.path())?;
     let resumption = Resumption::look(args, file.path(), Some(&journal), survey, target)?;

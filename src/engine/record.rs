@@ -78,8 +78,8 @@ impl Unsynced {
     }
 }
 
-/// Whether nothing else tells what became of this row: calls were made for it, or may have been. Any other has a row again
-/// as soon as a later run reads the input.
+/// Whether nothing else tells what became of this row: calls were made for it, or may have been. Any other has a row
+/// again as soon as a later run reads the input.
 fn would_be_missed(outcome: &Outcome) -> bool {
     outcome.attempts > 0 || outcome.status.effect() == Effect::Possible
 }
@@ -155,8 +155,8 @@ impl Recorder {
         self.rescue(std::mem::take(batch));
     }
 
-    /// Hands the rows that would be missed to the monitor, and counts them. The others have no row until a later run gives
-    /// them one.
+    /// Hands the rows that would be missed to the monitor, and counts them. The others have no row until a later run
+    /// gives them one.
     fn rescue(&mut self, mut outcomes: Vec<Outcome>) {
         outcomes.retain(would_be_missed);
         let State::Rescuing(header) = self.state else { return };

@@ -1,5 +1,5 @@
-//! Who may read what a run writes: nobody who may not read its input, for both hold the same people's data. A file that is
-//! replaced keeps the owner, the group and the mode that the operator gave it, as far as that goes.
+//! Who may read what a run writes: nobody who may not read its input, for both hold the same people's data. A file that
+//! is replaced keeps the owner, the group and the mode that the operator gave it, as far as that goes.
 
 use std::fs::File;
 use std::io;
@@ -7,8 +7,8 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// Gives an empty file, which is the owner's alone so far, to those who may read both `input` and the file that is `present`.
-/// Without an input it stays as it is. `plain` makes a file as any program would.
+/// Gives an empty file, which is the owner's alone so far, to those who may read both `input` and the file that is
+/// `present`. Without an input it stays as it is. `plain` makes a file as any program would.
 #[cfg(unix)]
 pub(super) fn grant(
     file: &File,
@@ -72,8 +72,9 @@ impl Rights {
         user == self.owner || self.mode & 0o044 == 0o044
     }
 
-    /// The most that a file of `group` can allow without letting anybody read it who may not read this one. With another
-    /// group, it is not known who is in both and who in neither: each may do what all but the owner may do here.
+    /// The most that a file of `group` can allow without letting anybody read it who may not read this one. With
+    /// another group, it is not known who is in both and who in neither: each may do what all but the owner may do
+    /// here.
     fn bound_for(self, group: u32) -> u32 {
         if group == self.group {
             return 0o600 | self.mode & 0o066;
@@ -91,8 +92,8 @@ mod tests {
 
     use crate::results::part;
 
-    /// Owner, group and mode of a file that takes the place of `present` and holds people of `input`; each of them is an
-    /// owner, a group and a mode.
+    /// Owner, group and mode of a file that takes the place of `present` and holds people of `input`; each of them is
+    /// an owner, a group and a mode.
     fn granted(input: Option<[u32; 3]>, present: Option<[u32; 3]>) -> [u32; 3] {
         let directory = tempfile::tempdir().unwrap();
         let make = |name: &str, [owner, group, mode]: [u32; 3]| {

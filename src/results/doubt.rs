@@ -1,11 +1,11 @@
-//! What the journal knows of the rows that the results say nothing of: whether they may have been sent, and what runs before
-//! had found out about them.
+//! What the journal knows of the rows that the results say nothing of: whether they may have been sent, and what runs
+//! before had found out about them.
 //!
-//! An example: a run marks the rows up to line 40 as ready to be sent, records an end for most of them, and is killed. Those
-//! up to line 40 without a results row may have been sent; those behind it were certainly not. The next run begins: its
-//! results hold only the rows that are done, so what is known of the others goes into its journal, here. There, too, the
-//! rows up to line 40 are in doubt unless they are named: as `clear` where the killed run had not come to them, with
-//! their result where it had tried them.
+//! An example: a run marks the rows up to line 40 as ready to be sent, records an end for most of them, and is killed.
+//! Those up to line 40 without a results row may have been sent; those behind it were certainly not. The next run
+//! begins: its results hold only the rows that are done, so what is known of the others goes into its journal, here.
+//! There, too, the rows up to line 40 are in doubt unless they are named: as `clear` where the killed run had not come
+//! to them, with their result where it had tried them.
 
 mod tried;
 
@@ -35,7 +35,8 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// As journals of format 1 have it: they do not tell how rows that were tried ended, but only which of them are in doubt.
+    /// As journals of format 1 have it: they do not tell how rows that were tried ended, but only which of them are in
+    /// doubt.
     pub(super) fn of_format_1(up_to: u64, further: BTreeSet<u64>, clear: BTreeSet<u64>) -> Self {
         Self { up_to, further, clear, ..Self::default() }
     }
@@ -62,8 +63,9 @@ impl Doubt {
         }
     }
 
-    /// What the next run is to carry on, when its results will hold only the rows that are done. `open` are the lines of the
-    /// rows that the results have and that are not done, and `known` says what is known of a row: `None` where it is done.
+    /// What the next run is to carry on, when its results will hold only the rows that are done. `open` are the lines
+    /// of the rows that the results have and that are not done, and `known` says what is known of a row: `None` where
+    /// it is done.
     pub(super) fn carried_on(&self, open: impl Iterator<Item = u64>, known: impl Fn(u64) -> Option<Known>) -> Self {
         let mut next = Self { up_to: self.up_to.max(self.sent_up_to), ..Self::default() };
         let named = self.further.iter().chain(&self.clear).chain(self.tried.keys()).copied();

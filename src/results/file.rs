@@ -83,8 +83,8 @@ impl ResultsFile {
         &self.path
     }
 
-    /// Makes the file with `header` in it and whatever `fill` writes behind it, durably: written beside, synced, and then
-    /// put in its place in one step.
+    /// Makes the file with `header` in it and whatever `fill` writes behind it, durably: written beside, synced, and
+    /// then put in its place in one step.
     ///
     /// # Errors
     ///

@@ -93,8 +93,8 @@ impl Format {
         Outcome::COLUMNS.len() + self.layout.columns.len() + usize::from(self.layout.extra_cells)
     }
 
-    /// All column names: ours, the input's with a prefix where they collide, and the one for extra cells. Columns of the
-    /// input that share one name share it here too: what tells them apart is their place.
+    /// All column names: ours, the input's with a prefix where they collide, and the one for extra cells. Columns of
+    /// the input that share one name share it here too: what tells them apart is their place.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Outcome::COLUMNS.iter().map(ToString::to_string).collect();
         let reserved = self.layout.extra_cells.then(|| EXTRA_COLUMN.to_owned());

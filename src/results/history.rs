@@ -1,4 +1,5 @@
-//! What earlier runs did, read from their results and their journal: which rows are done, and what is known of the others.
+//! What earlier runs did, read from their results and their journal: which rows are done, and what is known of the
+//! others.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -58,8 +59,8 @@ impl History {
                 results = ?results,
                 from_byte = reader.whole_bytes(),
                 bytes = reader.torn_bytes(),
-                "the end of the results is torn, as a crash or a power cut leaves it; rows that were sent and are missing \
-                 now are tried again, and a refusal leaves them unconfirmed"
+                "the end of the results is torn, as a crash or a power cut leaves it; rows that were sent and are \
+                 missing now are tried again, and a refusal leaves them unconfirmed"
             );
         }
         Ok(history)

@@ -16,8 +16,9 @@
 //! that line of the input is sent for the first time in the run: after a crash, what lies beyond it was certainly not
 //! sent. What a `run` carries on of earlier runs is told in [`doubt`](super::doubt).
 //!
-//! The journal is also the lock between two runs over the same results: it dies with its process. Whoever takes it says so
-//! in a last line `held`, which goes when the run begins or is refused; one that a kill left behind is no part of it.
+//! The journal is also the lock between two runs over the same results: it dies with its process. Whoever takes it says
+//! so in a last line `held`, which goes when the run begins or is refused; one that a kill left behind is no part of
+//! it.
 //!
 //! A last line that was torn by a crash is expected, and counts as not written. A file that does not begin as a journal
 //! does is left as it is, and the run is refused.
@@ -197,8 +198,8 @@ impl Journal {
         }
     }
 
-    /// Writes down behind all that was found which process holds the journal, for the one that is refused because of it. It
-    /// is a courtesy: a disk that does not take it says so again when the run begins.
+    /// Writes down behind all that was found which process holds the journal, for the one that is refused because of
+    /// it. It is a courtesy: a disk that does not take it says so again when the run begins.
     fn say_who_holds_it(&mut self, found: u64) {
         let said = entries::note_behind(&mut self.file, found).and_then(|note| self.file.write_all(&note));
         if let Err(error) = said {

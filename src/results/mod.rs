@@ -1,8 +1,8 @@
 //! The results: one CSV row for each row of the input, in the order in which they ended.
 //!
 //! - [`mod@format`] knows the columns and how an outcome becomes a record.
-//! - [`mod@file`] makes the file: whole or not at all, and never over another by accident; `part` is the file until it is
-//!   whole, and `access` knows who may read it.
+//! - [`mod@file`] makes the file: whole or not at all, and never over another by accident; `part` is the file until it
+//!   is whole, and `access` knows who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
 //! - [`reader`] reads the rows again, up to the last that is whole.
 //! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.

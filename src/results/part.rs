@@ -1,5 +1,5 @@
-//! A part of a file: what becomes the results once it is whole, under a name of its own until then. It is locked while it is
-//! written, so that what a crash left can be told from what another run writes at this moment.
+//! A part of a file: what becomes the results once it is whole, under a name of its own until then. It is locked while
+//! it is written, so that what a crash left can be told from what another run writes at this moment.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,8 +12,8 @@ use super::file::is_at;
 
 const PREFIX: &str = ".imocha-cancel-";
 const SUFFIX: &str = ".part";
-/// How often a part is made anew when another run takes it for one that a crash left, in the moment before it is locked.
-/// Chosen by us: once is rare.
+/// How often a part is made anew when another run takes it for one that a crash left, in the moment before it is
+/// locked. Chosen by us: once is rare.
 const MOST_TRIES: usize = 16;
 
 /// Makes a part in `directory` that nobody may read who may not read `input` and the file that is `present`. Without an
@@ -51,8 +51,8 @@ fn plain(directory: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(directory)
 }
 
-/// Takes away the parts that crashes left in `directory`: people's data is in them. A part that another run writes is locked,
-/// and stays. What cannot be taken away is left to the next run.
+/// Takes away the parts that crashes left in `directory`: people's data is in them. A part that another run writes is
+/// locked, and stays. What cannot be taken away is left to the next run.
 pub(super) fn remove_leftovers(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {

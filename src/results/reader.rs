@@ -1,8 +1,9 @@
 //! Reads the rows of a results file, each with its bytes, up to the last that is whole.
 //!
-//! A crash tears the last row; a power cut can besides leave zeros where a block of the disk was never written, and behind
-//! them rows that were. From the first row on that is not whole, nothing is taken: what was there is for the journal to
-//! say. A row that is neither whole nor torn was changed by somebody, and then nothing in the file can be believed.
+//! A crash tears the last row; a power cut can besides leave zeros where a block of the disk was never written, and
+//! behind them rows that were. From the first row on that is not whole, nothing is taken: what was there is for the
+//! journal to say. A row that is neither whole nor torn was changed by somebody, and then nothing in the file can be
+//! believed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -158,9 +159,9 @@ impl<'a> ResultsReader<'a> {
         Ok(None)
     }
 
-    /// Whether the file holds the row just as the writer would have written it. That its cells make the same number of bytes
-    /// again is enough, since line ends and quotes are counted in it; but a tear can leave as many bytes as a whole row
-    /// has, so the last row of the file is compared byte by byte.
+    /// Whether the file holds the row just as the writer would have written it. That its cells make the same number of
+    /// bytes again is enough, since line ends and quotes are counted in it; but a tear can leave as many bytes as a
+    /// whole row has, so the last row of the file is compared byte by byte.
     fn is_whole(&self, end: u64) -> io::Result<bool> {
         let has_lost_bytes = self.zeros == Zeros::Lost && memchr::memchr(0, &self.bytes).is_some();
         Ok(self.record.len() == self.format.width()

@@ -53,8 +53,8 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// The same after a run that may have sent the row once more, and did not live to say what came of it. A status that
-    /// leaves doubt stays: it says more than that nothing is known.
+    /// The same after a run that may have sent the row once more, and did not live to say what came of it. A status
+    /// that leaves doubt stays: it says more than that nothing is known.
     pub(super) fn sent_again(self) -> Self {
         let EarlierResult { status, error, .. } = &self.result;
         if status.effect() == Effect::Possible {

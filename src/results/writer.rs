@@ -61,8 +61,8 @@ impl Disk for File {
 }
 
 impl ResultsWriter {
-    /// Creates the results file, header included. Results of an earlier run that this one goes on with are put in order:
-    /// the rows that are done, as `history` knows, stay, in a file that takes the place of the old one.
+    /// Creates the results file, header included. Results of an earlier run that this one goes on with are put in
+    /// order: the rows that are done, as `history` knows, stay, in a file that takes the place of the old one.
     ///
     /// # Errors
     ///
@@ -135,8 +135,8 @@ impl ResultsWriter {
     ///
     /// # Errors
     ///
-    /// When the disk cannot. Then nothing that was appended since the last time stands in the file, and nothing more is to
-    /// be appended: the kernel may have dropped any of it.
+    /// When the disk cannot. Then nothing that was appended since the last time stands in the file, and nothing more is
+    /// to be appended: the kernel may have dropped any of it.
     pub fn sync(&mut self) -> io::Result<()> {
         if let Target::File { file, length, synced_length } = &mut self.target {
             if let Err(error) = file.sync() {
@@ -173,8 +173,8 @@ fn cut(file: &mut dyn Disk, length: u64) {
         tracing::warn!(
             %error,
             from_byte = length,
-            "the end of the results could not be taken back: rows from this byte on may stand there in part, and on standard \
-             error too"
+            "the end of the results could not be taken back: rows from this byte on may stand there in part, and on \
+             standard error too"
         );
     }
 }

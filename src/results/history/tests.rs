@@ -90,8 +90,8 @@ proptest! {
     fn whatever_a_crash_leaves_of_the_results_is_read_and_never_as_more_than_it_was(
         (whole, statuses) in results(), from in 0.0..1.0_f64, to in 0.0..1.0_f64, is_cut: bool, marked in 0_u64..14
     ) {
-        #[expect(clippy::as_conversions, clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "a place in a text")]
-        #[expect(clippy::cast_possible_truncation, reason = "a place in a text")]
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a place in a text")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in a text")]
         let at = |part: f64| (whole.len() as f64 * part) as usize;
         let (from, to) = (at(from.min(to)), at(from.max(to)));
         let mut left = whole.clone();

@@ -13,8 +13,8 @@ use crate::error::{Cause, Refusal};
 use crate::results::doubt::Doubt;
 use crate::text::quoted_path;
 
-/// The format that this version writes, and the newest that it reads. In format 1 a `run` says of rows that are to be tried
-/// again only whether they are in doubt.
+/// The format that this version writes, and the newest that it reads. In format 1 a `run` says of rows that are to be
+/// tried again only whether they are in doubt.
 const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -150,8 +150,8 @@ fn without_note(text: &[u8]) -> Option<&[u8]> {
     if is_note { text.get(..start) } else { None }
 }
 
-/// Whether a text begins as a journal does, or is the beginning of one as far as a crash let it reach the disk: where it did
-/// not, there are zeros.
+/// Whether a text begins as a journal does, or is the beginning of one as far as a crash let it reach the disk: where
+/// it did not, there are zeros.
 fn begins_as_a_journal(text: &[u8]) -> bool {
     let arrived = text.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     let arrived = text.get(..arrived).unwrap_or_default();
