@@ -20,7 +20,7 @@ use csv::ByteRecord;
 use imocha_cancel::invitation::InvitationId;
 use imocha_cancel::outcome::{Outcome, Status};
 use imocha_cancel::results::format::Format;
-use imocha_cancel::results::{Existing, Identity, Journal, Opening, ResultsFile, ResultsWriter};
+use imocha_cancel::results::{Existing, History, Identity, Journal, ResultsFile, ResultsWriter};
 use imocha_cancel::row::{Layout, Row};
 
 /// The allocator of the command.
@@ -125,7 +125,7 @@ fn file(criterion: &mut Criterion, outcomes: &[Outcome], path: PathBuf) -> Resul
 
 /// How long it takes to append this many batches to new results, which are not made in that time.
 fn append(file: &ResultsFile, outcomes: &[Outcome], batches: u64) -> Result<Duration, Box<dyn Error>> {
-    let mut writer = ResultsWriter::create(file, layout())?;
+    let mut writer = ResultsWriter::create(file, layout(), &History::default())?;
     let begun = Instant::now();
     for _ in 0..batches {
         writer.append(outcomes)?;
@@ -135,7 +135,7 @@ fn append(file: &ResultsFile, outcomes: &[Outcome], batches: u64) -> Result<Dura
 
 fn journal(criterion: &mut Criterion, results: &Path) -> Result<(), Box<dyn Error>> {
     let mut journal = Journal::open(results)?;
-    journal.begin(identity(), Opening::Anew)?;
+    journal.begin_anew(identity())?;
     let mut line = 1;
     journal.reserve(line)?;
     let written = fs::read_to_string(Journal::path_of(results))?;

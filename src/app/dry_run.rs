@@ -5,14 +5,15 @@ use std::io;
 use indicatif::HumanCount;
 
 use super::plan::{Input, Output, Target, reading_options, surveyed};
-use super::resume::Background;
+use super::resume::Resumption;
 use super::run::check_survey;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
 use crate::outcome::{Status, Summary};
 use crate::reply::Failure;
-use crate::results::Journal;
+use crate::results::format::Format;
+use crate::results::{Journal, ResultsFile};
 use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, DryRun};
 
@@ -27,23 +28,31 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console:
         survey.find_duplicates(&file)?;
         survey
     };
-    let background = match output.path() {
-        Some(results) => {
-            // Opened only where it is there: a dry run leaves nothing behind.
-            let journal = Journal::path_of(results).exists().then(|| Journal::open(results)).transpose()?;
-            Some(Background::look(args, results, journal.as_ref(), &survey, target)?)
-        }
-        None => None,
+    let resumption = match output {
+        Output::File(file) => Some(try_out(args, file, &survey, target)?),
+        Output::StandardOutput => None,
     };
-    let cancels = check_survey(args, &survey, background.as_ref())?;
+    let cancels = check_survey(args, &survey, resumption.as_ref())?;
     let key = check_key(target)?;
-    let mut findings = findings(args, &survey, background.as_ref().map_or(0, Background::settled));
+    let mut findings = findings(args, &survey, resumption.as_ref().map_or(0, Resumption::settled));
     findings.push(("results", output.to_string()));
     findings.push(("key", key));
     let time = target.config.rate.time_for(cancels);
     console.say(&DryRun { cancels, host: target.host(), findings, time }.to_string());
-    let done = background.map(|background| background.history.summary().clone()).unwrap_or_default();
+    let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
     Ok(planned(&survey, done))
+}
+
+/// Looks what earlier runs left, and finds out whether journal and results could be written. It leaves nothing behind:
+/// a journal that was made for it goes again.
+fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, target: &Target) -> Result<Resumption, Refusal> {
+    let journal = Journal::open(file.path())?;
+    let resumption = Resumption::look(args, file.path(), Some(&journal), survey, target)?;
+    let header = Format::new(survey.reading.layout.clone()).header().map_err(|error| {
+        Refusal::new(Cause::ResultsUnwritable, "could not write the header of the results").caused_by(error)
+    })?;
+    file.try_out(&header)?;
+    Ok(resumption)
 }
 
 /// Asks iMocha whether it takes the key, with one call that changes nothing.

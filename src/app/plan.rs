@@ -121,7 +121,9 @@ impl Output {
             (false, true) => Existing::Resume,
             (false, false) => Existing::Keep,
         };
-        Ok(Self::File(ResultsFile::plan(path, existing)?.no_wider_than(&args.input)))
+        let file = ResultsFile::plan(path, existing)?;
+        // Who may read what comes on standard input, nobody knows.
+        Ok(Self::File(if Input::is_standard(args) { file } else { file.for_readers_of(&args.input) }))
     }
 
     /// The results file, as it is named; `None` for standard output.

@@ -1,6 +1,7 @@
 //! Going on with what earlier runs left: whether these are the results of this very input, and the command that goes on.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::Path;
 
 use super::plan::Target;
@@ -8,18 +9,20 @@ use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{Fingerprint, Reading, Survey};
 use crate::results::format::Format;
-use crate::results::{History, Identity, Journal, Opening};
+use crate::results::reader::has_zeros;
+use crate::results::{Doubt, History, Identity, Journal, Zeros};
 use crate::text::quoted_path;
 
 /// What this run is, and what earlier runs of it left.
 #[derive(Debug)]
-pub(super) struct Background {
+pub(super) struct Resumption {
     identity: Identity,
-    opening: Opening,
+    /// What is carried on of them; `None` where the run begins anew.
+    doubt: Option<Doubt>,
     pub(super) history: History,
 }
 
-impl Background {
+impl Resumption {
     /// Looks what earlier runs left beside `results` and in their journal, where this run is to go on with it.
     pub(super) fn look(
         args: &RunArgs,
@@ -29,24 +32,23 @@ impl Background {
         target: &Target,
     ) -> Result<Self, Refusal> {
         let identity = identity(args, &survey.reading, survey.fingerprint.as_ref(), target);
-        let past = journal.and_then(Journal::past);
-        match past {
-            Some(past) if args.resume && (past.identity.is_same_run(&identity) || results.exists()) => {
-                check_identity(&identity, &past.identity, results)?;
+        match journal.and_then(Journal::last_run) {
+            Some(last_run) if args.resume && (last_run.identity.is_same_run(&identity) || results.exists()) => {
+                check_identity(&identity, &last_run.identity, results)?;
                 let format = Format::new(survey.reading.layout.clone());
-                let history = History::read(results, &format, past)?;
-                Ok(Self { identity, opening: Opening::GoOn(history.doubt()), history })
+                let history = History::read(results, &format, last_run, zeros(args, results, survey)?)?;
+                Ok(Self { identity, doubt: Some(history.doubt()), history })
             }
             None if args.resume && results.exists() => Err(without_journal(results)),
             // A journal whose results were taken away, of another run.
-            Some(_) | None => Ok(Self { identity, opening: Opening::Anew, history: History::default() }),
+            Some(_) | None => Ok(Self { identity, doubt: None, history: History::default() }),
         }
     }
 
-    /// The background of a run over standard input: nothing behind it, and nobody can go on with it.
+    /// The resumption of a run over standard input: nothing behind it, and nobody can go on with it.
     pub(super) fn of_stream(args: &RunArgs, reading: &Reading, target: &Target) -> Self {
         let identity = identity(args, reading, None, target);
-        Self { identity, opening: Opening::Anew, history: History::default() }
+        Self { identity, doubt: None, history: History::default() }
     }
 
     /// How many invitations earlier runs have settled.
@@ -56,11 +58,27 @@ impl Background {
 
     /// Opens the run in its journal: from now on a later one can go on with it.
     pub(super) fn begin(self, journal: &mut Journal) -> Result<History, Refusal> {
-        journal
-            .begin(self.identity, self.opening)
+        let begun = match self.doubt {
+            Some(doubt) => journal.go_on(self.identity, doubt),
+            None => journal.begin_anew(self.identity),
+        };
+        begun
             .map_err(|error| Refusal::new(Cause::ResultsUnwritable, "could not write the journal").caused_by(error))?;
         Ok(self.history)
     }
+}
+
+/// What zeros in the results mean, if there are any: whether the input has some that could stand there.
+fn zeros(args: &RunArgs, results: &Path, survey: &Survey) -> Result<Zeros, Refusal> {
+    if !File::open(results).and_then(|results| has_zeros(results, 1)).unwrap_or(false) {
+        return Ok(Zeros::Lost);
+    }
+    let width = if survey.reading.encoding.name().starts_with("UTF-16") { 2 } else { 1 };
+    let found = File::open(&args.input).and_then(|input| has_zeros(input, width)).map_err(|error| {
+        let message = format!("could not read the input file {}", quoted_path(&args.input));
+        Refusal::new(Cause::Input, message).caused_by(error)
+    })?;
+    Ok(if found { Zeros::InCells } else { Zeros::Lost })
 }
 
 fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, target: &Target) -> Identity {

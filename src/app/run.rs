@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::dry_run::dry_run;
 use super::plan::{Input, Output, Target, surveyed};
-use super::resume::{self, Background};
+use super::resume::{self, Resumption};
 use crate::cli::RunArgs;
 use crate::config::Patience;
 use crate::engine::{self, Finished, InputEnd, Job, SharedJournal};
@@ -64,15 +64,15 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     let output = Output::plan(args)?;
     let input = Input::open(args)?;
     report.input_rows = input.rows();
-    let background = match (&input, output.path()) {
+    let resumption = match (&input, output.path()) {
         (Input::File { survey, .. }, Some(results)) => {
-            Some(Background::look(args, results, journal.as_ref(), survey, &target)?)
+            Some(Resumption::look(args, results, journal.as_ref(), survey, &target)?)
         }
-        (Input::Stream(reader), Some(_results)) => Some(Background::of_stream(args, reader.reading(), &target)),
+        (Input::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading(), &target)),
         (Input::File { .. } | Input::Stream(_), None) => None,
     };
     let cancels = match &input {
-        Input::File { survey, .. } => Some(check_survey(args, survey, background.as_ref())?),
+        Input::File { survey, .. } => Some(check_survey(args, survey, resumption.as_ref())?),
         Input::Stream(_) => None,
     };
     if !(args.yes || args.sandbox || cancels == Some(0)) {
@@ -82,7 +82,7 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
     let runtime = super::runtime()?;
     let is_stream = input.rows().is_none();
     let reader = input.into_reader()?;
-    let (results, history) = begin(&output, background, journal.as_mut(), reader.layout().clone())?;
+    let (results, history) = begin(&output, resumption, journal.as_mut(), reader.layout().clone())?;
     let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
     report.results = output.path().map(ToOwned::to_owned);
     if args.sandbox {
@@ -109,7 +109,7 @@ fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<End
 /// between, the old journal speaks of no rows that the new results have, and is refused or errs on the side of doubt.
 fn begin(
     output: &Output,
-    background: Option<Background>,
+    resumption: Option<Resumption>,
     journal: Option<&mut Journal>,
     layout: Layout,
 ) -> Result<(ResultsWriter, History), Refusal> {
@@ -117,18 +117,18 @@ fn begin(
         Output::File(file) => file,
         Output::StandardOutput => return Ok((ResultsWriter::to_standard_output(layout)?, History::default())),
     };
-    let open = || match (background, journal) {
-        (Some(background), Some(journal)) => background.begin(journal),
+    let open = || match (resumption, journal) {
+        (Some(resumption), Some(journal)) => resumption.begin(journal),
         (None, _) | (_, None) => Ok(History::default()),
     };
     match file.existing() {
         Existing::Replace => {
-            let results = ResultsWriter::create(file, layout)?;
+            let results = ResultsWriter::create(file, layout, &History::default())?;
             Ok((results, open()?))
         }
         Existing::Keep | Existing::Resume => {
             let history = open()?;
-            Ok((ResultsWriter::create(file, layout)?, history))
+            Ok((ResultsWriter::create(file, layout, &history)?, history))
         }
     }
 }
@@ -243,8 +243,8 @@ fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
 }
 
 /// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.
-pub(super) fn check_survey(args: &RunArgs, survey: &Survey, background: Option<&Background>) -> Result<u64, Refusal> {
-    let settled = background.map_or(0, Background::settled);
+pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&Resumption>) -> Result<u64, Refusal> {
+    let settled = resumption.map_or(0, Resumption::settled);
     let left = survey.eligible.saturating_sub(settled);
     let cancels = args.limit.map_or(left, |limit| left.min(limit));
     check_guards(args, survey, cancels)?;

@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
+use super::part;
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
 
@@ -26,7 +27,7 @@ pub enum Existing {
 pub struct ResultsFile {
     path: PathBuf,
     existing: Existing,
-    /// The file whose permissions bound those of the results, which hold the same people's data.
+    /// The file whose readers may read the results, which hold the same people's data. Without one, only the owner may.
     input: Option<PathBuf>,
 }
 
@@ -66,9 +67,9 @@ impl ResultsFile {
         Ok(planned)
     }
 
-    /// The same, with nobody allowed to read the results who may not read `input`.
+    /// The same, with the results for those who may read `input`, and not for the owner alone.
     #[must_use]
-    pub fn no_wider_than(self, input: &Path) -> Self {
+    pub fn for_readers_of(self, input: &Path) -> Self {
         Self { input: Some(input.to_owned()), ..self }
     }
 
@@ -82,15 +83,16 @@ impl ResultsFile {
         &self.path
     }
 
-    /// Makes the file with `header` in it and whatever `fill` writes behind it, durably: written beside, synced, and then
-    /// put in its place in one step.
+    /// Makes the file with `header` in it and whatever `fill` writes behind it, durably: written beside, synced, and
+    /// then put in its place in one step.
     ///
     /// # Errors
     ///
     /// When another file took the place since the plan was made, and when the disk refuses; and those of `fill`.
     pub fn create(&self, header: &[u8], fill: impl FnOnce(&mut File) -> Result<(), Refusal>) -> Result<File, Refusal> {
         let fail = |error: io::Error| uncreatable(&self.path, error);
-        let mut file = self.temporary().map_err(fail)?;
+        part::remove_leftovers(directory_of(&self.path));
+        let mut file = self.part().map_err(fail)?;
         file.write_all(header).map_err(fail)?;
         fill(file.as_file_mut())?;
         file.as_file().sync_all().map_err(fail)?;
@@ -101,25 +103,43 @@ impl ResultsFile {
                 _ => fail(persist.error),
             })?,
         };
+        // The lock was that of the part; what becomes of the results is for the journal's lock.
+        drop(file.unlock());
         sync_directory(directory_of(&self.path)).map_err(fail)?;
         Ok(file)
     }
 
-    fn temporary(&self) -> io::Result<NamedTempFile> {
-        let mut builder = Builder::new();
-        builder.prefix(".imocha-cancel-").suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = |path: &Path| fs::metadata(path).map(|metadata| metadata.permissions().mode());
-            // What any new file gets, less what others may not do with the input. The umask takes away from it.
-            let input = self.input.as_deref().and_then(|input| mode(input).ok()).unwrap_or(0o666);
-            // Results that are gone on with keep what the operator gave them.
-            let present = if self.existing == Existing::Resume { mode(&self.path).unwrap_or(0o666) } else { 0o666 };
-            let bound = input & present;
-            builder.permissions(fs::Permissions::from_mode(0o600 | (0o666 & bound)));
-        }
-        builder.tempfile_in(directory_of(&self.path))
+    /// Finds out whether the file could be made now, by making one beside it and taking it away again.
+    ///
+    /// # Errors
+    ///
+    /// When it could not.
+    pub fn try_out(&self, header: &[u8]) -> Result<(), Refusal> {
+        let tried = self.part().and_then(|mut file| {
+            file.write_all(header)?;
+            file.as_file().sync_all()?;
+            file.close()
+        });
+        tried.map_err(|error| uncreatable(&self.path, error))
+    }
+
+    fn part(&self) -> io::Result<NamedTempFile> {
+        let present = match self.existing {
+            // What is there is left alone, should it have come since the plan was made.
+            Existing::Keep => None,
+            Existing::Replace | Existing::Resume => Some(self.path.as_path()),
+        };
+        part::create(directory_of(&self.path), self.input.as_deref(), present)
+    }
+}
+
+/// Whether this open file is the one that the path leads to.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = same_file::Handle::from_file(file.try_clone()?)?;
+    match same_file::Handle::from_path(path) {
+        Ok(found) => Ok(found == ours),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -196,22 +216,6 @@ mod tests {
         plan(&link, Existing::Replace).unwrap().create(b"header\n", |_file| Ok(())).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
         assert_eq!(fs::read_to_string(&link).unwrap(), "header\n");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn who_may_not_read_the_input_may_not_read_the_results() {
-        use std::os::unix::fs::PermissionsExt;
-
-        let directory = tempfile::tempdir().unwrap();
-        let (input, path) = (directory.path().join("input.csv"), directory.path().join("results.csv"));
-        fs::write(&input, "").unwrap();
-        for (input_mode, most) in [(0o600, 0o600), (0o640, 0o640), (0o444, 0o644)] {
-            fs::set_permissions(&input, fs::Permissions::from_mode(input_mode)).unwrap();
-            plan(&path, Existing::Replace).unwrap().no_wider_than(&input).create(b"", |_file| Ok(())).unwrap();
-            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-            assert_eq!((mode & !most, mode & 0o600), (0, 0o600), "{mode:o} for {input_mode:o}");
-        }
     }
 
     #[cfg(unix)]

@@ -3,20 +3,27 @@
 //! JSON Lines, each line one of
 //!
 //! ```json
-//! {"run":{"format":1,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…","base_url":"https://…",
+//! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…","base_url":"https://…",
 //!   "encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[]},
-//!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1","doubt_up_to":0,"in_doubt":[],"clear":[]}}
+//!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
+//!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}
 //! {"ended":"finished"}
+//! {"held":{"process":4712,"host":"cron-1","since":"2026-01-21T02:00:00Z"}}
 //! ```
 //!
 //! A `run` opens each run; the last one counts, and the lines behind it. `sent_up_to` is on disk *before* any row up to
 //! that line of the input is sent for the first time in the run: after a crash, what lies beyond it was certainly not
-//! sent. `doubt_up_to`, `in_doubt` and `clear` carry on what was known of the rows when the run began: a row without a
-//! result may have been sent if it is named in doubt, or lies up to `doubt_up_to` and is not named clear.
+//! sent. What a `run` carries on of earlier runs is told in [`doubt`](super::doubt).
 //!
-//! A last line that was torn by a crash is expected, and counts as not written. The journal is also the lock between two
-//! runs over the same results: it dies with its process.
+//! The journal is also the lock between two runs over the same results: it dies with its process. Whoever takes it says
+//! so in a last line `held`, which goes when the run begins or is refused; one that a kill left behind is no part of
+//! it.
+//!
+//! A last line that was torn by a crash is expected, and counts as not written. A file that does not begin as a journal
+//! does is left as it is, and the run is refused.
+
+mod entries;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -24,11 +31,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::entries::{Entry, Run};
+use super::doubt::Doubt;
+use super::file::{directory_of, is_at, sync_directory};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
-
-/// The format that this version writes, and the newest that it reads.
-const FORMAT: u32 = 1;
 
 /// What makes a run the same run: the input, where it goes, and how it is read. Rate, limits and patience may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,56 +67,13 @@ impl Identity {
     }
 }
 
-/// What is known of rows that have no result, when a run begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Doubt {
-    /// Rows up to this line may have been sent, but for those that are clear.
-    pub doubt_up_to: u64,
-    /// Further rows that may have been sent, by line.
-    pub in_doubt: Vec<u64>,
-    /// Rows that certainly have not taken effect, by line.
-    pub clear: Vec<u64>,
-}
-
-/// The opening of one run.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Run {
-    format: u32,
-    version: String,
-    identity: Identity,
-    started_at: String,
-    process: u32,
-    host: String,
-    #[serde(flatten)]
-    doubt: Doubt,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Entry {
-    Run(Box<Run>),
-    SentUpTo(u64),
-    Ended(String),
-}
-
-/// How a run begins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opening {
-    /// With nothing behind it.
-    Anew,
-    /// With earlier runs behind it, and this known of the rows that have no result.
-    GoOn(Doubt),
-}
-
-/// What earlier runs left behind.
+/// What the last run over the results left in the journal.
 #[derive(Debug, Clone)]
-pub struct Past {
+pub struct LastRun {
     /// Which run it was.
     pub identity: Identity,
-    /// What was known when the last of them began.
+    /// What is known of the rows that the results do not have.
     pub doubt: Doubt,
-    /// The line up to which it may have sent rows.
-    pub sent_up_to: u64,
 }
 
 /// The open journal of one run, locked against others.
@@ -117,11 +81,21 @@ pub struct Past {
 pub struct Journal {
     path: PathBuf,
     file: File,
-    past: Option<Past>,
+    last_run: Option<LastRun>,
     /// Where the last whole line ends.
     length: u64,
-    /// Whether there is nothing in it yet that anybody would miss.
-    is_blank: bool,
+    state: State,
+}
+
+/// Whether the run has begun that holds a journal.
+#[derive(Debug)]
+enum State {
+    /// Not yet. Behind so many bytes, which were found, stands who holds the journal.
+    Held { found: u64 },
+    /// Not yet, and nothing was found that anybody would miss.
+    Blank,
+    /// It has.
+    Begun,
 }
 
 impl Journal {
@@ -136,78 +110,115 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When another run holds it; when it is damaged, or of a newer version; when it cannot be opened.
+    /// When another run holds it; when it is damaged, of a newer version, or no journal; when it cannot be opened.
     pub fn open(results: &Path) -> Result<Self, Refusal> {
         let path = Self::path_of(results);
-        let unusable = |error: io::Error| {
-            Refusal::new(Cause::ResultsUnwritable, format!("could not open the journal {}", quoted_path(&path)))
-                .caused_by(error)
-        };
-        if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
-            return Err(Refusal::new(
-                Cause::ResultsUnwritable,
-                format!("the journal {} is not an ordinary file", quoted_path(&path)),
-            )
-            .hint("move it away, or name other results with --output"));
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        {
-            // It can hold the values of `--where`, which may be people's names.
-            use std::os::unix::fs::OpenOptionsExt;
-            options.mode(0o600);
-        }
-        let mut file = options.open(&path).map_err(unusable)?;
+        let unusable = |error: io::Error| unusable_journal(&path, error);
+        let mut file = open_file(&path, unusable)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(&path, &mut file)),
+            Err(TryLockError::WouldBlock) => return Err(entries::held(&path, &mut file)),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
         if !is_at(&file, &path).map_err(unusable)? {
             // Whoever held it took it away as we opened it: what we hold is not what the next run will find.
             return Err(Refusal::new(Cause::Locked, "another run over these results has just ended").hint("try again"));
         }
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(unusable)?;
-        let (past, length) = read(&path, &text)?;
-        Ok(Self { path, file, past, length, is_blank: text.is_empty() })
+        let found = file.metadata().map_err(unusable)?.len();
+        let beginning = entries::beginning_of(&path, &mut file, unusable)?;
+        let mut journal = Self { path, file, last_run: None, length: 0, state: State::Held { found } };
+        journal.say_who_holds_it(found);
+        let text = journal.rest(beginning, found).map_err(|error| unusable_journal(&journal.path, error))?;
+        let read = entries::read(&journal.path, &text)?;
+        if read.is_blank {
+            journal.state = State::Blank;
+        }
+        (journal.last_run, journal.length) = (read.last_run, read.length);
+        Ok(journal)
     }
 
-    /// What earlier runs left behind, if there were any.
-    pub fn past(&self) -> Option<&Past> {
-        self.past.as_ref()
+    /// What the last run left behind, if there was one.
+    pub fn last_run(&self) -> Option<&LastRun> {
+        self.last_run.as_ref()
     }
 
-    /// Opens a run, durably: one that goes on with what earlier runs left, of which `doubt` is carried on, or one that
-    /// starts anew, and then what they left is gone.
+    /// Opens a run that starts anew, durably: what earlier ones left is gone.
     ///
     /// # Errors
     ///
     /// When the disk refuses.
-    pub fn begin(&mut self, identity: Identity, opening: Opening) -> io::Result<()> {
-        let doubt = match opening {
-            Opening::GoOn(doubt) => doubt,
-            Opening::Anew => {
-                self.length = 0;
-                Doubt::default()
-            }
+    pub fn begin_anew(&mut self, identity: Identity) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.length = 0;
+        self.state = State::Blank;
+        self.go_on(identity, Doubt::default())
+    }
+
+    /// Opens a run that goes on with what earlier ones left, durably; `doubt` is what is carried on of it.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn go_on(&mut self, identity: Identity, doubt: Doubt) -> io::Result<()> {
+        let before = self.length;
+        let begun = self.begin(identity, doubt);
+        if begun.is_err() {
+            self.length = before;
+        }
+        self.state = match begun {
+            Ok(()) => State::Begun,
+            Err(_) if before == 0 => State::Blank,
+            Err(_) => State::Held { found: before },
         };
-        self.is_blank = false;
-        // A torn last line goes, too.
-        self.file.set_len(self.length)?;
+        begun
+    }
+
+    fn begin(&mut self, identity: Identity, doubt: Doubt) -> io::Result<()> {
+        self.keep_private();
         self.file.seek(SeekFrom::Start(self.length))?;
-        self.write(&Entry::Run(Box::new(Run {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            identity,
-            started_at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            process: std::process::id(),
-            host: gethostname::gethostname().to_string_lossy().into_owned(),
-            doubt,
-        })))?;
+        // Not cut before, but behind: so at no time do the lines of the run before stand last.
+        self.write(&Entry::Run(Box::new(Run::now(identity, doubt))))?;
+        self.file.set_len(self.length)?;
         self.file.sync_all()?;
-        super::file::sync_directory(super::file::directory_of(&self.path))
+        sync_directory(directory_of(&self.path))
+    }
+
+    /// Lets those read the journal who may read everything else that the run writes: the operator. One that was there
+    /// before can have been made otherwise.
+    fn keep_private(&self) {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let rights = self.file.metadata().map(|metadata| metadata.permissions().mode() & 0o777);
+            if !matches!(rights, Ok(0o600))
+                && let Err(error) = self.file.set_permissions(fs::Permissions::from_mode(0o600))
+            {
+                tracing::warn!(%error, journal = ?self.path, "others may read the journal");
+            }
+        }
+    }
+
+    /// Writes down behind all that was found which process holds the journal, for the one that is refused because of
+    /// it. It is a courtesy: a disk that does not take it says so again when the run begins.
+    fn say_who_holds_it(&mut self, found: u64) {
+        let said = entries::note_behind(&mut self.file, found).and_then(|note| self.file.write_all(&note));
+        if let Err(error) = said {
+            tracing::debug!(%error, "the journal does not say who holds it");
+            drop(self.file.set_len(found));
+        }
+    }
+
+    /// The text up to `found` bytes, of which `beginning` has been read.
+    fn rest(&mut self, mut beginning: Vec<u8>, found: u64) -> io::Result<Vec<u8>> {
+        let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
+        self.file.seek(SeekFrom::Start(read))?;
+        (&self.file).take(found.saturating_sub(read)).read_to_end(&mut beginning)?;
+        Ok(beginning)
+    }
+
+    fn cut_to(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.file.seek(SeekFrom::Start(length)).map(drop)
     }
 
     /// Says durably that rows up to this line of the input may be sent from now on.
@@ -233,98 +244,51 @@ impl Journal {
     fn write(&mut self, entry: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.file.write_all(&line)
+        if let Err(error) = self.file.write_all(&line) {
+            // A part of a line must not stand before the next one.
+            drop(self.cut_to(self.length));
+            return Err(error);
+        }
+        self.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        Ok(())
     }
 }
 
 impl Drop for Journal {
-    /// A journal that was made for a run that did not begin goes again, while the lock still holds.
+    /// A journal whose run did not begin becomes what it was: one that was made for it goes again, while the lock still
+    /// holds.
     fn drop(&mut self) {
-        if self.is_blank {
-            drop(fs::remove_file(&self.path));
+        match self.state {
+            State::Begun => {}
+            State::Held { found } => drop(self.file.set_len(found)),
+            State::Blank => drop(fs::remove_file(&self.path)),
         }
     }
 }
 
-/// Whether this open file is the one that the path leads to.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let ours = same_file::Handle::from_file(file.try_clone()?)?;
-    match same_file::Handle::from_path(path) {
-        Ok(found) => Ok(found == ours),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+fn unusable_journal(path: &Path, error: io::Error) -> Refusal {
+    Refusal::new(Cause::ResultsUnwritable, format!("could not open the journal {}", quoted_path(path)))
+        .hint("name results in a directory that you may write to with --output")
+        .caused_by(error)
 }
 
-/// Reads the entries, and where the last whole line ends.
-fn read(path: &Path, text: &[u8]) -> Result<(Option<Past>, u64), Refusal> {
-    let mut past: Option<Past> = None;
-    let mut length = 0;
-    for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        if !line.ends_with(b"\n") {
-            break;
-        }
-        check_format(path, line)?;
-        let entry = match serde_json::from_slice(line) {
-            Ok(entry) => entry,
-            // A crash can leave a last line of zeros, with what was to be a line end or without.
-            Err(_torn) if length + line.len() == text.len() => break,
-            Err(error) => return Err(damaged(path, index + 1).caused_by(error)),
-        };
-        match (entry, &mut past) {
-            (Entry::Run(run), past) => {
-                *past = Some(Past { identity: run.identity, doubt: run.doubt, sent_up_to: 0 });
-            }
-            (Entry::SentUpTo(line), Some(past)) => past.sent_up_to = past.sent_up_to.max(line),
-            (Entry::Ended(_), Some(_)) => {}
-            (Entry::SentUpTo(_) | Entry::Ended(_), None) => return Err(damaged(path, index + 1)),
-        }
-        length += line.len();
-    }
-    Ok((past, u64::try_from(length).unwrap_or(u64::MAX)))
-}
-
-/// A newer version may have lines that this one cannot read; that is no damage.
-fn check_format(path: &Path, line: &[u8]) -> Result<(), Refusal> {
-    let format = serde_json::from_slice::<serde_json::Value>(line)
-        .ok()
-        .and_then(|entry| entry.get("run")?.get("format")?.as_u64());
-    if format.is_some_and(|format| format > u64::from(FORMAT)) {
+fn open_file(path: &Path, unusable: impl Fn(io::Error) -> Refusal) -> Result<File, Refusal> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(Refusal::new(
-            Cause::ResultsExist,
-            format!("the journal {} was written by a newer version", quoted_path(path)),
+            Cause::ResultsUnwritable,
+            format!("the journal {} is not an ordinary file", quoted_path(path)),
         )
-        .hint("go on with that version of imocha-cancel"));
+        .hint("move it away, or name other results with --output"));
     }
-    Ok(())
-}
-
-fn damaged(path: &Path, line: usize) -> Refusal {
-    Refusal::new(Cause::ResultsExist, format!("the journal {} is damaged at its line {line}", quoted_path(path))).hint(
-        "it cannot be said any more which rows may have been sent; compare the results with the input, and begin a new run \
-         over what is left with another --output",
-    )
-}
-
-fn held(path: &Path, file: &mut File) -> Refusal {
-    let mut text = Vec::new();
-    let holder = file.read_to_end(&mut text).ok().and_then(|_bytes| {
-        let mut lines = text.split(|&byte| byte == b'\n').rev();
-        lines.find_map(|line| run_of(serde_json::from_slice(line).ok()?))
-    });
-    let who = match holder {
-        Some(run) => format!(": process {} on {}, since {}", run.process, run.host, run.started_at),
-        None => String::new(),
-    };
-    Refusal::new(Cause::Locked, format!("another run holds these results{who}"))
-        .hint(format!("wait until it has ended, and leave {} where it is", quoted_path(path)))
-}
-
-fn run_of(entry: Entry) -> Option<Box<Run>> {
-    match entry {
-        Entry::Run(run) => Some(run),
-        Entry::SentUpTo(_) | Entry::Ended(_) => None,
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        // It can hold the values of `--where`, which may be people's names, and what iMocha said of them.
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
     }
+    options.open(path).map_err(unusable)
 }
 
 #[cfg(test)]

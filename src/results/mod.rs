@@ -1,18 +1,29 @@
 //! The results: one CSV row for each row of the input, in the order in which they ended.
 //!
 //! - [`mod@format`] knows the columns and how an outcome becomes a record.
-//! - [`mod@file`] makes the file: whole or not at all, and never over another by accident.
-//! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
-//! - [`history`] reads what earlier runs did.
+//! - [`mod@file`] makes the file: whole or not at all, and never over another by accident; `part` is the file until it
+//!   is whole, and `access` knows who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
+//! - [`reader`] reads the rows again, up to the last that is whole.
+//! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
+//! - [`doubt`] is what the journal knows of rows that the results do not have.
+//! - [`history`] is both together: how each row of the input stands before a run.
 
+mod access;
+pub mod doubt;
 pub mod file;
 pub mod format;
 pub mod history;
 pub mod journal;
+mod part;
+pub mod reader;
+mod standing;
 pub mod writer;
 
+pub use self::doubt::Doubt;
 pub use self::file::{Existing, ResultsFile};
-pub use self::history::{Earlier, EarlierResult, History, Standing};
-pub use self::journal::{Identity, Journal, Opening};
+pub use self::history::History;
+pub use self::journal::{Identity, Journal, LastRun};
+pub use self::reader::{ResultsReader, ResultsRow, Zeros};
+pub use self::standing::{Earlier, EarlierResult, Standing};
 pub use self::writer::ResultsWriter;

@@ -1,8 +1,10 @@
 //! Appends rows to the results. Each batch is in the hands of the kernel before it counts as recorded, and on disk soon
-//! after; a batch that cannot be written leaves no half row behind.
+//! after; a batch that cannot be written leaves no half row behind. When the disk fails to keep what it was given, the
+//! file ends where it last did keep it: what is behind may be there or not.
 
+use std::fmt;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use crate::error::{Cause, Refusal};
@@ -29,30 +31,56 @@ pub struct ResultsWriter {
 
 #[derive(Debug)]
 enum Target {
-    /// A file, and its length up to the last row that was written whole.
     File {
-        file: File,
+        file: Box<dyn Disk>,
+        /// Its length up to the last row that was written whole.
         length: u64,
+        /// Its length up to the last row that the disk has said it keeps.
+        synced_length: u64,
     },
     StandardOutput,
 }
 
+/// What results are written to: a file. Unit tests put one in its place that fails.
+pub(crate) trait Disk: Write + fmt::Debug + Send {
+    /// Has everything that was written kept.
+    fn sync(&mut self) -> io::Result<()>;
+    /// Takes away what lies behind `length`.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+impl Disk for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)?;
+        self.seek(SeekFrom::Start(length)).map(drop)
+    }
+}
+
 impl ResultsWriter {
-    /// Creates the results file, header included. Results of an earlier run that this one goes on with are put in order:
-    /// the rows that are done stay, in a file that takes the place of the old one.
+    /// Creates the results file, header included. Results of an earlier run that this one goes on with are put in
+    /// order: the rows that are done, as `history` knows, stay, in a file that takes the place of the old one.
     ///
     /// # Errors
     ///
     /// As [`ResultsFile::create`] and [`History::copy_done`].
-    pub fn create(file: &ResultsFile, layout: Layout) -> Result<Self, Refusal> {
+    pub fn create(file: &ResultsFile, layout: Layout, history: &History) -> Result<Self, Refusal> {
         let format = Format::new(layout);
         let header = format.header().map_err(|error| unwritable(error.into()))?;
         let mut file = file.create(&header, |target| match file.existing() {
-            Existing::Resume => History::copy_done(file.path(), &format, target),
+            Existing::Resume => history.copy_done(file.path(), &format, target),
             Existing::Keep | Existing::Replace => Ok(()),
         })?;
         let length = file.stream_position().map_err(unwritable)?;
-        Ok(Self::new(Target::File { file, length }, format))
+        Ok(Self::on(Box::new(file), length, format))
+    }
+
+    /// Goes on with a file that is kept up to `length`.
+    pub(crate) fn on(file: Box<dyn Disk>, length: u64, format: Format) -> Self {
+        Self::new(Target::File { file, length, synced_length: length }, format)
     }
 
     /// Begins results on standard output with their header.
@@ -82,9 +110,9 @@ impl ResultsWriter {
         self.format.append(outcomes, &mut self.bytes)?;
         self.is_synced = false;
         match &mut self.target {
-            Target::File { file, length } => {
+            Target::File { file, length, .. } => {
                 if let Err(error) = file.write_all(&self.bytes) {
-                    cut(file, *length);
+                    cut(file.as_mut(), *length);
                     return Err(error);
                 }
                 *length += u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
@@ -107,10 +135,17 @@ impl ResultsWriter {
     ///
     /// # Errors
     ///
-    /// When the disk cannot.
+    /// When the disk cannot. Then nothing that was appended since the last time stands in the file, and nothing more is
+    /// to be appended: the kernel may have dropped any of it.
     pub fn sync(&mut self) -> io::Result<()> {
-        if let Target::File { file, .. } = &self.target {
-            file.sync_data()?;
+        if let Target::File { file, length, synced_length } = &mut self.target {
+            if let Err(error) = file.sync() {
+                cut(file.as_mut(), *synced_length);
+                *length = *synced_length;
+                self.is_synced = true;
+                return Err(error);
+            }
+            *synced_length = *length;
         }
         self.synced_at = Instant::now();
         self.is_synced = true;
@@ -132,10 +167,15 @@ impl ResultsWriter {
     }
 }
 
-/// Takes half a batch back.
-fn cut(file: &File, length: u64) {
-    if let Err(error) = file.set_len(length) {
-        tracing::warn!(%error, "the last row of the results may stand there in part");
+/// Takes back what is not to stand behind `length`.
+fn cut(file: &mut dyn Disk, length: u64) {
+    if let Err(error) = file.cut(length) {
+        tracing::warn!(
+            %error,
+            from_byte = length,
+            "the end of the results could not be taken back: rows from this byte on may stand there in part, and on \
+             standard error too"
+        );
     }
 }
 
@@ -172,7 +212,7 @@ mod tests {
         let columns = vec!["id".to_owned()];
         let layout = Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false };
         let file = ResultsFile::plan(path.clone(), Existing::Keep).unwrap();
-        let mut writer = ResultsWriter::create(&file, layout).unwrap();
+        let mut writer = ResultsWriter::create(&file, layout, &History::default()).unwrap();
         assert_eq!(writer.sync_due(), None, "the header is on disk");
 
         writer.append(&[outcome(), outcome()]).unwrap();

@@ -224,6 +224,9 @@ impl Report {
             Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
                 "were not read, not sent, and have no result"
             }
+            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
+                "have no result, and --resume gives them theirs once they can be written"
+            }
             Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => {
                 "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
             }

@@ -10,11 +10,14 @@
 #![expect(clippy::print_stdout, reason = "a seed that failed is told")]
 #![expect(clippy::format_collect, reason = "an input of a few rows need not be built fast")]
 
+#[cfg(unix)]
+mod access;
 mod answers;
 mod canned;
 mod flags;
 mod guards;
 mod happy;
+mod journal;
 mod key;
 mod output;
 mod pace;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::outcome::Effect;
 
 fn identity() -> Identity {
     Identity {
@@ -17,10 +18,21 @@ fn identity() -> Identity {
 /// A journal with a mark at line 12 and one at 20, and its bytes.
 fn written(results: &Path) -> Vec<u8> {
     let mut journal = Journal::open(results).unwrap();
-    journal.begin(identity(), Opening::GoOn(Doubt { in_doubt: vec![7], ..Doubt::default() })).unwrap();
+    journal.go_on(identity(), Doubt::default()).unwrap();
     journal.reserve(12).unwrap();
     journal.reserve(20).unwrap();
     fs::read(Journal::path_of(results)).unwrap()
+}
+
+/// The line up to which a journal says that rows may have been sent.
+fn sent_up_to(journal: &Journal) -> u64 {
+    let doubt = &journal.last_run().unwrap().doubt;
+    (1..1000).find(|&line| doubt.of(line).effect == Effect::None).unwrap() - 1
+}
+
+fn open(results: &Path, text: impl AsRef<[u8]>) -> Result<Journal, Refusal> {
+    fs::write(Journal::path_of(results), text).unwrap();
+    Journal::open(results)
 }
 
 #[test]
@@ -28,9 +40,11 @@ fn what_was_written_is_read_again() {
     let directory = tempfile::tempdir().unwrap();
     let results = directory.path().join("out.csv");
     written(&results);
-    let journal = Journal::open(&results).unwrap();
-    let past = journal.past().unwrap();
-    assert_eq!((past.sent_up_to, &past.doubt.in_doubt, &past.identity), (20, &vec![7], &identity()));
+    let mut journal = Journal::open(&results).unwrap();
+    assert_eq!((sent_up_to(&journal), &journal.last_run().unwrap().identity), (20, &identity()));
+    journal.begin_anew(identity()).unwrap();
+    drop(journal);
+    assert_eq!(sent_up_to(&Journal::open(&results).unwrap()), 0);
 }
 
 #[test]
@@ -40,14 +54,34 @@ fn a_journal_cut_at_any_byte_of_its_last_line_loses_that_line_alone() {
     let whole = written(&results);
     let last = whole.len() - "{\"sent_up_to\":20}\n".len();
     for length in last..whole.len() {
-        fs::write(Journal::path_of(&results), &whole[..length]).unwrap();
-        let mut journal = Journal::open(&results).unwrap();
-        assert_eq!(journal.past().unwrap().sent_up_to, 12, "{length}");
-        journal.begin(identity(), Opening::GoOn(Doubt::default())).unwrap();
-        journal.reserve(30).unwrap();
-        drop(journal);
-        assert_eq!(Journal::open(&results).unwrap().past().unwrap().sent_up_to, 30, "{length}");
+        let mut zeros = whole.clone();
+        zeros[length..].fill(0);
+        let mut line_end = zeros.clone();
+        *line_end.last_mut().unwrap() = b'\n';
+        for torn in [&whole[..length], &zeros, &line_end] {
+            let mut journal = open(&results, torn).unwrap();
+            assert!([12, 20].contains(&sent_up_to(&journal)) && (torn == line_end || sent_up_to(&journal) == 12));
+            let doubt = journal.last_run().unwrap().doubt.clone();
+            journal.go_on(identity(), doubt).unwrap();
+            journal.reserve(30).unwrap();
+            drop(journal);
+            assert_eq!(sent_up_to(&Journal::open(&results).unwrap()), 30, "{length}");
+        }
     }
+}
+
+#[test]
+fn a_journal_of_the_version_before_is_understood() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    let whole = String::from_utf8(written(&results)).unwrap();
+    let opening = whole.lines().next().unwrap();
+    let (before, _doubt) = opening.split_once("\"doubt\"").unwrap();
+    let older = format!("{before}\"doubt_up_to\":5,\"in_doubt\":[9],\"clear\":[2]}}}}\n{{\"sent_up_to\":7}}\n");
+    let journal = open(&results, older.replace("\"format\":2", "\"format\":1")).unwrap();
+    let doubt = &journal.last_run().unwrap().doubt;
+    let in_doubt: Vec<u64> = (1..12).filter(|&line| doubt.of(line).effect == Effect::Possible).collect();
+    assert_eq!(in_doubt, [1, 2, 3, 4, 5, 6, 7, 9], "what is sent again is no longer clear");
 }
 
 #[test]
@@ -57,8 +91,11 @@ fn other_damage_and_a_newer_version_are_refused_by_name() {
     let whole = String::from_utf8(written(&results)).unwrap();
     for (text, said) in [
         (whole.replace("\"sent_up_to\":12", "\"sent_up_to\":x"), "damaged at its line 2"),
-        (whole.split_inclusive('\n').skip(1).collect(), "damaged at its line 1"),
-        (whole.replace("\"format\":1", "\"format\":2"), "newer version"),
+        (whole.replace("\"bytes\":5", "\"bytes\":x"), "damaged at its line 1"),
+        (whole.replace("sent_up_to\":12", "sent_\0\0\0\0\0\0\0\0\0"), "damaged at its line 2"),
+        (whole.replacen("{\"run\":{", "\0\0\0\0\0\0\0\0", 1), "damaged at its line 1"),
+        (whole.split_inclusive('\n').skip(1).collect(), "is not a journal"),
+        (whole.replace("\"format\":2", "\"format\":3"), "newer version"),
     ] {
         fs::write(Journal::path_of(&results), text).unwrap();
         let refusal = Journal::open(&results).unwrap_err();
@@ -80,25 +117,113 @@ fn a_journal_that_was_taken_away_is_not_the_one_at_its_path() {
 }
 
 #[test]
-fn a_journal_of_a_run_that_did_not_begin_goes_again() {
+fn a_journal_of_a_run_that_did_not_begin_becomes_what_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let results = directory.path().join("out.csv");
     drop(Journal::open(&results).unwrap());
+    assert!(!Journal::path_of(&results).exists(), "one that was made for it goes again");
+    // One whose process was killed before it began left nothing but its name.
+    drop(open(&results, "{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n").unwrap());
     assert!(!Journal::path_of(&results).exists());
-    written(&results);
-    drop(Journal::open(&results).unwrap());
-    assert!(Journal::path_of(&results).exists());
+
+    let whole = written(&results);
+    // Whatever else was found there stays.
+    let torn_and_held =
+        [&whole[..whole.len() - 5], b"\n{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n"].concat();
+    for text in [&whole[..], &torn_and_held, &whole[..whole.len() - 5], &whole[..40], b"\0\0\0"] {
+        let journal = open(&results, text).unwrap();
+        assert_ne!(fs::read(Journal::path_of(&results)).unwrap(), text, "it says who holds it");
+        drop(journal);
+        assert_eq!(fs::read(Journal::path_of(&results)).unwrap(), text);
+    }
+    let mut journal = open(&results, torn_and_held).unwrap();
+    assert_eq!(sent_up_to(&journal), 12);
+    journal.go_on(identity(), Doubt::default()).unwrap();
+    drop(journal);
+    let text = fs::read_to_string(Journal::path_of(&results)).unwrap();
+    assert!(text.lines().count() == 3 && !text.contains("held"), "when a run begins they go: {text}");
 }
 
 #[test]
-fn two_runs_cannot_hold_one_journal_and_the_lock_ends_with_the_first() {
+fn what_is_no_journal_is_neither_taken_nor_changed() {
     let directory = tempfile::tempdir().unwrap();
     let results = directory.path().join("out.csv");
-    let mut first = Journal::open(&results).unwrap();
-    first.begin(identity(), Opening::Anew).unwrap();
-    let refusal = Journal::open(&results).unwrap_err();
-    assert_eq!(refusal.cause, Cause::Locked);
-    assert!(refusal.message.contains(&format!("process {}", std::process::id())), "{refusal}");
+    let path = Journal::path_of(&results);
+    let long = "x".repeat(1_000_000);
+    for text in [
+        "my notes",
+        "my notes\n",
+        "\n",
+        "  \n",
+        "{}\n",
+        "[1]",
+        "{\"run\":1}\n",
+        "{\"run\":{\"step\":1}}",
+        "{\"ended\":\"finished\"}\n",
+        "\u{1}\0\u{2}",
+        "{\"ru\0n",
+        "PK\u{3}\u{4}",
+        &long,
+    ] {
+        let refusal = open(&results, text).unwrap_err();
+        assert!(refusal.message.contains("is not a journal") && refusal.hint.is_some(), "{text:?}: {refusal}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    assert!(Journal::open(&results).unwrap_err().message.contains("not an ordinary file"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_journal_is_for_its_owner_alone_even_where_it_was_there_before() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    let mode = || fs::metadata(Journal::path_of(&results)).unwrap().permissions().mode() & 0o777;
+    written(&results);
+    assert_eq!(mode(), 0o600);
+    fs::set_permissions(Journal::path_of(&results), fs::Permissions::from_mode(0o644)).unwrap();
+    written(&results);
+    assert_eq!(mode(), 0o600);
+}
+
+#[test]
+fn two_runs_cannot_hold_one_journal_and_the_second_is_told_who_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    let text = String::from_utf8(written(&results)).unwrap();
+    // The run before had another process, and was killed.
+    let ours = format!("process {}", std::process::id());
+    let before = text.replace(&format!("\"process\":{}", std::process::id()), "\"process\":1");
+    let mut first = open(&results, &before).unwrap();
+    let refusal = || Journal::open(&results).unwrap_err();
+    assert_eq!(refusal().cause, Cause::Locked);
+    assert!(refusal().message.contains(&ours), "before it has begun: {}", refusal());
+    first.go_on(identity(), Doubt::default()).unwrap();
+    assert!(refusal().message.contains(&ours), "{}", refusal());
+    first.reserve(3).unwrap();
+    assert!(refusal().message.contains(&ours), "{}", refusal());
+    first.end("finished").unwrap();
+    assert!(!refusal().message.contains("process"), "{}", refusal());
     drop(first);
+    assert!(Journal::open(&results).is_ok(), "the lock ends with the first");
+}
+
+/// A disk that takes no more than some bytes cannot be had in a unit test; a file that may only be read takes none.
+#[test]
+fn a_line_that_could_not_be_written_leaves_no_part_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    written(&results);
+    let mut journal = Journal::open(&results).unwrap();
+    journal.go_on(identity(), Doubt::default()).unwrap();
+    let length = journal.length;
+    let writable = std::mem::replace(&mut journal.file, File::open(Journal::path_of(&results)).unwrap());
+    assert!(journal.reserve(40).is_err() && journal.length == length);
+    journal.file = writable;
+    journal.end("results_unwritable").unwrap();
+    drop(journal);
     assert!(Journal::open(&results).is_ok());
 }

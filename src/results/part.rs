@@ -1,0 +1,100 @@
+//! A part of a file: what becomes the results once it is whole, under a name of its own until then. It is locked while
+//! it is written, so that what a crash left can be told from what another run writes at this moment.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+
+use tempfile::{Builder, NamedTempFile};
+
+use super::access;
+use super::file::is_at;
+
+const PREFIX: &str = ".imocha-cancel-";
+const SUFFIX: &str = ".part";
+/// How often a part is made anew when another run takes it for one that a crash left, in the moment before it is
+/// locked. Chosen by us: once is rare.
+const MOST_TRIES: usize = 16;
+
+/// Makes a part in `directory` that nobody may read who may not read `input` and the file that is `present`. Without an
+/// input only the owner may.
+pub(super) fn create(directory: &Path, input: Option<&Path>, present: Option<&Path>) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    for _ in 0..MOST_TRIES {
+        let part = builder.tempfile_in(directory)?;
+        match part.as_file().try_lock() {
+            Ok(()) if is_at(part.as_file(), part.path())? => {
+                access::grant(part.as_file(), input, present, || plain(directory))?;
+                return Ok(part);
+            }
+            Ok(()) | Err(TryLockError::WouldBlock) => {}
+            // Where there are no locks, nobody else can take it for a leftover either.
+            Err(TryLockError::Error(_none)) => {
+                access::grant(part.as_file(), input, present, || plain(directory))?;
+                return Ok(part);
+            }
+        }
+    }
+    Err(io::Error::other("other runs took each new file away"))
+}
+
+/// A file as any program would make it here, to see what the directory and the umask give it. Nothing is ever in it.
+fn plain(directory: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(directory)
+}
+
+/// Takes away the parts that crashes left in `directory`: people's data is in them. A part that another run writes is
+/// locked, and stays. What cannot be taken away is left to the next run.
+pub(super) fn remove_leftovers(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_part = name.to_str().is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        if is_part
+            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Err(error) = remove(&entry.path())
+        {
+            tracing::debug!(%error, part = ?entry.path(), "a part of a file that a crash left could not be taken away");
+        }
+    }
+}
+
+fn remove(part: &Path) -> io::Result<()> {
+    // Some network file systems lock only what may be written.
+    let file = File::options().read(true).write(true).open(part)?;
+    match file.try_lock() {
+        Ok(()) if is_at(&file, part)? => fs::remove_file(part),
+        Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_that_a_crash_left_go_and_those_of_other_runs_and_other_files_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let live = create(directory.path(), None, None).unwrap();
+        for name in [".imocha-cancel-Ab12Cd.part", ".imocha-cancel-notes.csv", "imocha-cancel-x.part"] {
+            fs::write(path(name), "Ann,ann@example.com").unwrap();
+        }
+        fs::create_dir(path(".imocha-cancel-folder.part")).unwrap();
+        remove_leftovers(directory.path());
+        assert!(!path(".imocha-cancel-Ab12Cd.part").exists());
+        for name in [".imocha-cancel-notes.csv", "imocha-cancel-x.part", ".imocha-cancel-folder.part"] {
+            assert!(path(name).exists(), "{name}");
+        }
+        assert!(live.path().exists(), "another run writes it");
+    }
+}

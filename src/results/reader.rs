@@ -1,0 +1,255 @@
+//! Reads the rows of a results file, each with its bytes, up to the last that is whole.
+//!
+//! A crash tears the last row; a power cut can besides leave zeros where a block of the disk was never written, and
+//! behind them rows that were. From the first row on that is not whole, nothing is taken: what was there is for the
+//! journal to say. A row that is neither whole nor torn was changed by somebody, and then nothing in the file can be
+//! believed.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use csv::{ByteRecord, ReaderBuilder, Terminator};
+use jiff::Timestamp;
+
+use super::format::Format;
+use crate::error::{Cause, Refusal};
+use crate::outcome::{Outcome, Status};
+use crate::text::quoted_path;
+
+/// What zero bytes mean in a row of the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zeros {
+    /// Cells of the input hold some, so those of the results do.
+    InCells,
+    /// There are none in the input: a part of the row was lost.
+    Lost,
+}
+
+/// What a row of the results says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResultsRow<'a> {
+    /// The line of the input on which the row begins.
+    pub line: u64,
+    /// The ID as it was sent, or the cell as it was where it is none.
+    pub invitation_id: &'a str,
+    /// How the row ended.
+    pub status: Status,
+    /// The HTTP status of the last answer, if there was one.
+    pub http_status: Option<u16>,
+    /// The line for a person.
+    pub error: &'a str,
+    /// Calls made for the row.
+    pub attempts: u64,
+    /// From the first call to the last answer.
+    pub duration: Duration,
+    /// When the row ended.
+    pub finished_at: Timestamp,
+    /// The row as it stands in the file, its line end included.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> ResultsRow<'a> {
+    fn of(record: &'a ByteRecord, bytes: &'a [u8]) -> Option<Self> {
+        let cell = |name: &str| {
+            let index = Outcome::COLUMNS.iter().position(|&column| column == name)?;
+            std::str::from_utf8(record.get(index)?).ok()
+        };
+        let http_status = cell("http_status")?;
+        Some(Self {
+            line: cell("line")?.parse().ok()?,
+            invitation_id: cell("invitation_id")?,
+            status: Status::from_word(cell("status")?)?,
+            http_status: if http_status.is_empty() { None } else { Some(http_status.parse().ok()?) },
+            error: cell("error")?,
+            // More than four billion calls were made for no row.
+            attempts: cell("attempts")?.parse::<u32>().ok()?.into(),
+            duration: Duration::from_millis(cell("duration_ms")?.parse().ok()?),
+            finished_at: cell("finished_at")?.parse().ok()?,
+            bytes,
+        })
+    }
+}
+
+/// Reads a results file from its first row to the last that is whole.
+#[derive(Debug)]
+pub struct ResultsReader<'a> {
+    path: &'a Path,
+    format: &'a Format,
+    zeros: Zeros,
+    rows: csv::Reader<BufReader<File>>,
+    record: ByteRecord,
+    bytes: Vec<u8>,
+    /// How long the file is.
+    length: u64,
+    /// How long its header is: where the rows begin.
+    header_bytes: u64,
+    /// Where the row that was read last begins, and where it ends.
+    row_start: u64,
+    whole_bytes: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Whole,
+    /// What follows is torn.
+    Torn,
+}
+
+impl<'a> ResultsReader<'a> {
+    /// Opens results that this format would have written.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, and when its header is another.
+    pub fn open(path: &'a Path, format: &'a Format, zeros: Zeros) -> Result<Self, Refusal> {
+        let fail = |error: io::Error| unreadable(path, error);
+        let mut file = File::open(path).map_err(fail)?;
+        let length = file.metadata().map_err(fail)?.len();
+        let header = format.header().map_err(|error| fail(error.into()))?;
+        let header_bytes = bytes_of(&header);
+        let mut found = Vec::new();
+        file.by_ref().take(header_bytes).read_to_end(&mut found).map_err(fail)?;
+        let state = if found == header {
+            State::Whole
+        } else if is_torn(&found, &header) {
+            State::Torn
+        } else {
+            return Err(foreign(path));
+        };
+        let rows = ReaderBuilder::new()
+            .delimiter(format.delimiter())
+            .terminator(Terminator::Any(b'\n'))
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(BufReader::new(file));
+        let whole_bytes = if state == State::Whole { header_bytes } else { 0 };
+        let (record, bytes, row_start) = (ByteRecord::new(), Vec::new(), 0);
+        Ok(Self { path, format, zeros, rows, record, bytes, length, header_bytes, row_start, whole_bytes, state })
+    }
+
+    /// The next row that is whole; `None` when there are no more.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, and when it was changed since it was written.
+    pub fn next_row(&mut self) -> Result<Option<ResultsRow<'_>>, Refusal> {
+        let path = self.path;
+        let fail = |error: csv::Error| unreadable(path, error.into());
+        if self.state == State::Torn || !self.rows.read_byte_record(&mut self.record).map_err(fail)? {
+            return Ok(None);
+        }
+        self.row_start = self.whole_bytes;
+        let end = self.header_bytes + self.rows.position().byte();
+        self.bytes.clear();
+        self.format.encode(&self.record, &mut self.bytes).map_err(fail)?;
+        if self.is_whole(end).map_err(|error| unreadable(path, error))?
+            && let Some(row) = ResultsRow::of(&self.record, &self.bytes)
+        {
+            self.whole_bytes = end;
+            return Ok(Some(row));
+        }
+        let is_torn = end >= self.length || self.has_zeros_behind().map_err(|error| unreadable(path, error))?;
+        if !is_torn {
+            return Err(self.damaged());
+        }
+        self.state = State::Torn;
+        Ok(None)
+    }
+
+    /// Whether the file holds the row just as the writer would have written it. That its cells make the same number of
+    /// bytes again is enough, since line ends and quotes are counted in it; but a tear can leave as many bytes as a
+    /// whole row has, so the last row of the file is compared byte by byte.
+    fn is_whole(&self, end: u64) -> io::Result<bool> {
+        let has_lost_bytes = self.zeros == Zeros::Lost && memchr::memchr(0, &self.bytes).is_some();
+        Ok(self.record.len() == self.format.width()
+            && bytes_of(&self.bytes) == end - self.row_start
+            && !has_lost_bytes
+            && (end < self.length || self.rest()? == self.bytes))
+    }
+
+    /// What the file holds from the current row on.
+    fn rest(&self) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::with_capacity(self.bytes.len());
+        self.file_at_row()?.read_to_end(&mut rest)?;
+        Ok(rest)
+    }
+
+    fn has_zeros_behind(&self) -> io::Result<bool> {
+        has_zeros(self.file_at_row()?, 1)
+    }
+
+    fn file_at_row(&self) -> io::Result<File> {
+        let mut file = File::open(self.path)?;
+        file.seek(SeekFrom::Start(self.row_start))?;
+        Ok(file)
+    }
+
+    /// How many bytes of the file are whole: its header, and the rows that were read.
+    pub fn whole_bytes(&self) -> u64 {
+        self.whole_bytes
+    }
+
+    /// How many bytes behind them are torn, once there are no more rows.
+    pub fn torn_bytes(&self) -> u64 {
+        match self.state {
+            State::Whole => 0,
+            State::Torn => self.length.saturating_sub(self.whole_bytes),
+        }
+    }
+
+    /// The refusal for a row, the one that was read last, that cannot be one of this run.
+    pub fn damaged(&self) -> Refusal {
+        let (path, byte) = (quoted_path(self.path), self.row_start);
+        Refusal::new(Cause::ResultsExist, format!("the results {path} are damaged at byte {byte}"))
+            .hint("they were changed since the run; put the file that the run wrote back")
+    }
+}
+
+/// How many bytes are read at once in search of zeros.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Whether a text with characters of `width` bytes holds a zero.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn has_zeros(mut text: impl Read, width: usize) -> io::Result<bool> {
+    let zero = vec![0; width];
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+    loop {
+        chunk.clear();
+        // A chunk is full unless the text has ended, so characters are not cut apart.
+        if text.by_ref().take(CHUNK_BYTES.try_into().unwrap_or(u64::MAX)).read_to_end(&mut chunk)? == 0 {
+            return Ok(false);
+        }
+        let found = if width == 1 {
+            memchr::memchr(0, &chunk).is_some()
+        } else {
+            chunk.chunks_exact(width).any(|character| character == zero)
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+}
+
+/// Whether these are the bytes of the header as far as they arrived.
+fn is_torn(found: &[u8], header: &[u8]) -> bool {
+    found.iter().zip(header).all(|(found, byte)| found == byte || *found == 0)
+}
+
+fn bytes_of(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+fn unreadable(results: &Path, error: io::Error) -> Refusal {
+    Refusal::new(Cause::ResultsExist, format!("could not read the results {}", quoted_path(results))).caused_by(error)
+}
+
+fn foreign(results: &Path) -> Refusal {
+    Refusal::new(Cause::ResultsExist, format!("the header of {} is not the one of these results", quoted_path(results)))
+        .hint("name the results of the run that is to be resumed with --output")
+}
