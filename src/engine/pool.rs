@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::outcome::{Stop, StopReason};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
-use crate::throttle::{Advice, Role, Sign, Streak, Throttle, Untried};
+use crate::throttle::{Advice, Permit, Sign, Streak, Throttle, Untried};
 use crate::verdict::{Next, Setback, judge};
 
 /// The longest wait of a row that has used up its attempts unless they turn out to have met an outage: so often it
@@ -73,17 +73,17 @@ impl Pool {
         if self.throttle.is_used_up(&trial.troubles) {
             return Step::End;
         }
-        let role = tokio::select! {
+        let permit = tokio::select! {
             // In this order: once the run is stopped, a permit that is free at the same moment is not used.
             biased;
             () = self.shutdown.stopped() => return Step::End,
-            role = self.throttle.permit() => role,
+            permit = self.throttle.permit() => permit,
         };
-        self.call(trial, role).await
+        self.call(trial, permit).await
     }
 
     /// Makes one call and decides what comes next.
-    async fn call(&self, trial: &mut Trial, role: Role) -> Step {
+    async fn call(&self, trial: &mut Trial, permit: Permit) -> Step {
         trial.calls();
         let answer = self.client.cancel(trial.id).await;
         let verdict = judge(trial.id, &answer, trial.standing(), &self.scrubber);
@@ -101,7 +101,7 @@ impl Pool {
             Next::Again(Setback::Failed) => Sign::Failed,
             Next::Again(Setback::Unreachable) => Sign::Unreachable,
         };
-        let advice = self.throttle.note((sign, role), &mut trial.troubles, self.untried());
+        let advice = self.throttle.note((sign, permit), &mut trial.troubles, self.untried());
         match (next, advice) {
             (Next::Stop(stop), _) | (Next::Again(_), Advice::Stop(stop)) => {
                 self.shutdown.stop(stop);

@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::pace::{Pace, Start};
 pub use self::troubles::Troubles;
-pub use self::weather::{Advice, Role, Sign, Streak, Untried};
+pub use self::weather::{Advice, Permit, Role, Sign, Streak, Untried};
 use self::weather::{Change, MayCall, Weather};
 use crate::config::{MaxAttempts, Rate};
 
@@ -85,17 +85,17 @@ impl Throttle {
     /// # Cancel safety
     ///
     /// A caller that gives up the wait loses its place, and at the most one turn is left unused.
-    pub async fn permit(&self) -> Role {
+    pub async fn permit(&self) -> Permit {
         let _gate = self.gate.lock().await;
         loop {
             self.turn().await;
-            if let MayCall::Now(role) = self.may_call() {
-                return role;
+            if let MayCall::Now(permit) = self.may_call() {
+                return permit;
             }
             // Before the second look, so that no change is missed between it and the wait.
             let mut changed = self.changed.subscribe();
             match self.may_call() {
-                MayCall::Now(role) => return role,
+                MayCall::Now(permit) => return permit,
                 MayCall::At(time) => {
                     tokio::select! {
                         () = sleep_until(time) => {}
@@ -113,8 +113,8 @@ impl Throttle {
 
     /// Takes note of what a call that had a permit says about the API, and says what is to be done with its row, of
     /// which `row` knows what it has met so far.
-    pub fn note(&self, (sign, role): (Sign, Role), row: &mut Troubles, untried: Untried) -> Advice {
-        let (advice, changes) = lock(&self.weather).note((sign, role), row, untried, Instant::now());
+    pub fn note(&self, (sign, permit): (Sign, Permit), row: &mut Troubles, untried: Untried) -> Advice {
+        let (advice, changes) = lock(&self.weather).note((sign, permit), row, untried, Instant::now());
         for &change in &changes {
             match change {
                 Change::Paused => lock(&self.speed).halve(),
@@ -124,7 +124,7 @@ impl Throttle {
             say(change);
         }
         // Whoever waits for the end of a look at an outage looks next.
-        if !changes.is_empty() || role != Role::Ordinary {
+        if !changes.is_empty() || permit.role != Role::Ordinary {
             self.changed.send_replace(());
         }
         match (sign, advice) {

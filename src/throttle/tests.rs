@@ -35,12 +35,8 @@ fn limited(seconds: u64) -> Sign {
 
 /// The end of a call for a row that has met these troubles.
 fn end_of_row(throttle: &Throttle, row: &mut Troubles, sign: Sign) -> Advice {
-    end_as(throttle, row, (sign, Role::Ordinary))
-}
-
-fn end_as(throttle: &Throttle, row: &mut Troubles, call: (Sign, Role)) -> Advice {
-    lock(&throttle.weather).call_began();
-    throttle.note(call, row, Untried::Left)
+    let permit = lock(&throttle.weather).begin(Role::Ordinary);
+    throttle.note((sign, permit), row, Untried::Left)
 }
 
 /// The end of a call for a row that has met nothing yet.
@@ -55,8 +51,8 @@ fn fail(throttle: &Throttle, times: usize) -> Advice {
 
 /// A call that looks whether an outage is over, and what it says.
 async fn look(throttle: &Throttle, row: &mut Troubles, sign: Sign, untried: Untried) -> Advice {
-    let role = throttle.permit().await;
-    throttle.note((sign, role), row, untried)
+    let permit = throttle.permit().await;
+    throttle.note((sign, permit), row, untried)
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,6 +55,15 @@ pub enum Role {
     Probe(Streak),
 }
 
+/// The right to make one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permit {
+    /// Who makes it.
+    pub role: Role,
+    /// How many calls began before it.
+    number: u64,
+}
+
 /// Whether there are rows that were not tried yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Untried {
@@ -100,7 +109,7 @@ pub(super) enum Change {
 /// When a call may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MayCall {
-    Now(Role),
+    Now(Permit),
     At(Instant),
     /// When something changes.
     Later,
@@ -115,6 +124,8 @@ pub(super) struct Weather {
     max_outage: Duration,
     max_attempts: usize,
     calls: Calls,
+    /// How many calls have begun.
+    begun: u64,
     /// The number of the series that is under way, or that the next failure begins.
     streak: Streak,
     series: Option<Series>,
@@ -130,6 +141,8 @@ pub(super) struct Weather {
 #[derive(Debug)]
 struct Series {
     since: Instant,
+    /// How many calls had begun by then.
+    begun: u64,
     /// When a row failed for the first time, at last.
     newest: Instant,
     /// The failures that speak against the API.
@@ -154,6 +167,7 @@ impl Weather {
             max_outage,
             max_attempts,
             calls: Calls::default(),
+            begun: 0,
             streak: 0,
             series: None,
             outage: None,
@@ -178,14 +192,21 @@ impl Weather {
                 Role::Probe(self.streak)
             }
         };
+        MayCall::Now(self.begin(role))
+    }
+
+    /// Takes note that a call is under way.
+    pub(super) fn begin(&mut self, role: Role) -> Permit {
+        let number = self.begun;
+        self.begun += 1;
         self.calls.in_flight += 1;
-        MayCall::Now(role)
+        Permit { role, number }
     }
 
     /// Takes note of the end of a call for a row that has met these troubles.
     pub(super) fn note(
         &mut self,
-        (sign, role): (Sign, Role),
+        (sign, permit): (Sign, Permit),
         row: &mut Troubles,
         untried: Untried,
         now: Instant,
@@ -201,7 +222,7 @@ impl Weather {
                     Witness::Suspect => sign == Sign::Unreachable,
                     Witness::Again => false,
                 };
-                let series = self.series.get_or_insert(Series::begin(now));
+                let series = self.series.get_or_insert(Series::begin(now, self.begun));
                 series.failures += usize::from(counts);
                 series.most_in_flight = series.most_in_flight.max(in_flight);
                 if witness == Witness::New {
@@ -209,27 +230,21 @@ impl Weather {
                 }
                 match self.outage {
                     None => self.failed(row, now),
-                    Some(_) => self.failed_in_outage((sign, role), untried, now),
+                    Some(_) => self.failed_in_outage((sign, permit.role), untried, now),
                 }
             }
             Sign::Answered => {
                 self.calls.answered += 1;
                 self.limited_since = None;
                 self.limited_wait = FIRST_WAIT;
-                (Advice::GoOn, self.end_series(row).into_iter().collect())
+                (Advice::GoOn, self.answered(permit, row).into_iter().collect())
             }
             Sign::Limited(retry_after) => {
-                let ended = self.end_series(row);
+                let ended = self.answered(permit, row);
                 let (advice, change) = self.limited(retry_after, row, now);
                 (advice, ended.into_iter().chain(change).collect())
             }
         }
-    }
-
-    /// Takes note that a call is under way.
-    #[cfg(test)]
-    pub(super) fn call_began(&mut self) {
-        self.calls.in_flight += 1;
     }
 
     /// Whether a row has used up its attempts, as far as is known by now.
@@ -248,9 +263,16 @@ impl Weather {
         self.outage.is_some()
     }
 
-    /// An answer ends a series of failures, and an outage.
-    fn end_series(&mut self, answered: &Troubles) -> Option<Change> {
-        let _ended = self.series.take()?;
+    /// An answer ends an outage, and a series of failures if its call began after the first of them: one that had left
+    /// before says nothing about what came then, but that it was not all calls that failed.
+    fn answered(&mut self, permit: Permit, answered: &Troubles) -> Option<Change> {
+        let series = self.series.as_mut()?;
+        if self.outage.is_none() && permit.number < series.begun {
+            series.failures = 0;
+            series.most_in_flight = 0;
+            return None;
+        }
+        self.series = None;
         let was_known = self.outages.contains(&self.streak);
         if answered.failed_in(self.streak) && !was_known {
             self.outages.push(self.streak);
@@ -380,7 +402,7 @@ impl Weather {
 }
 
 impl Series {
-    fn begin(now: Instant) -> Self {
-        Self { since: now, newest: now, failures: 0, most_in_flight: 0, is_called_off: false }
+    fn begin(now: Instant, begun: u64) -> Self {
+        Self { since: now, begun, newest: now, failures: 0, most_in_flight: 0, is_called_off: false }
     }
 }

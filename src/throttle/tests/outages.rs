@@ -16,12 +16,11 @@ async fn ten_rows_that_fail_in_a_row_are_an_outage_and_an_answer_between_them_be
 #[tokio::test(start_paused = true)]
 async fn an_outage_takes_as_many_failures_as_calls_were_in_flight() {
     let throttle = throttle("unlimited");
-    permits(&throttle, 30).await;
-    let fail = || throttle.note((Sign::Failed, Role::Ordinary), &mut Troubles::default(), Untried::Left);
-    for _ in 0..29 {
-        assert_eq!(fail(), Advice::BackOff(Duration::ZERO));
+    let in_flight: Vec<Permit> = (0..30).map(|_| lock(&throttle.weather).begin(Role::Ordinary)).collect();
+    for (index, permit) in in_flight.into_iter().enumerate() {
+        let advice = throttle.note((Sign::Failed, permit), &mut Troubles::default(), Untried::Left);
+        assert_eq!(advice, if index < 29 { Advice::BackOff(Duration::ZERO) } else { Advice::Queue });
     }
-    assert_eq!(fail(), Advice::Queue);
 }
 
 #[tokio::test(start_paused = true)]
@@ -59,14 +58,14 @@ async fn one_call_at_a_time_looks_whether_it_is_over_each_for_another_row() {
     let began = Instant::now();
     let mut looks = Vec::new();
     while began.elapsed() < 9 * MINUTES {
-        let role = throttle.permit().await;
-        assert!(matches!(role, Role::Probe(_)));
+        let permit = throttle.permit().await;
+        assert!(matches!(permit.role, Role::Probe(_)));
         looks.push(began.elapsed());
         let others = tokio::time::timeout(Duration::from_secs(5), throttle.permit()).await;
         assert!(others.is_err(), "nobody else looks at the same time");
         // A call that was in flight when the outage began changes nothing.
         assert_eq!(end(&throttle, Sign::Failed), Advice::Queue);
-        assert_eq!(throttle.note((Sign::Failed, role), &mut Troubles::default(), Untried::Left), Advice::Queue);
+        assert_eq!(throttle.note((Sign::Failed, permit), &mut Troubles::default(), Untried::Left), Advice::Queue);
     }
     assert_eq!(looks[0], Duration::from_secs(1));
     for pair in looks.windows(2) {
@@ -80,12 +79,12 @@ async fn one_call_at_a_time_looks_whether_it_is_over_each_for_another_row() {
 async fn who_waits_for_a_look_to_end_looks_next() {
     let throttle = throttle("unlimited");
     fail(&throttle, 10);
-    let role = throttle.permit().await;
+    let permit = throttle.permit().await;
     let (next, _) = tokio::join!(throttle.permit(), async {
         advance(Duration::from_millis(500)).await;
-        throttle.note((Sign::Failed, role), &mut Troubles::default(), Untried::Left)
+        throttle.note((Sign::Failed, permit), &mut Troubles::default(), Untried::Left)
     });
-    assert_eq!(next, role, "each looks at the same outage");
+    assert_eq!(next.role, permit.role, "each looks at the same outage");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,10 +92,10 @@ async fn all_go_on_the_moment_an_outage_is_over() {
     let throttle = throttle("unlimited");
     fail(&throttle, 10);
     advance(MINUTES).await;
-    let role = throttle.permit().await;
+    let permit = throttle.permit().await;
     let (waited, _) = tokio::join!(wait_for_permit(&throttle), async {
         advance(Duration::from_secs(3)).await;
-        throttle.note((Sign::Answered, role), &mut Troubles::default(), Untried::Left)
+        throttle.note((Sign::Answered, permit), &mut Troubles::default(), Untried::Left)
     });
     assert_eq!(waited, Duration::from_secs(3));
 }
@@ -105,11 +104,11 @@ async fn all_go_on_the_moment_an_outage_is_over() {
 async fn an_answer_to_a_call_that_was_in_flight_ends_an_outage_too() {
     let throttle = throttle("unlimited");
     assert_eq!(fail(&throttle, 10), Advice::Queue);
-    let (role, _) = tokio::join!(throttle.permit(), async {
+    let (permit, _) = tokio::join!(throttle.permit(), async {
         advance(Duration::from_millis(500)).await;
         end(&throttle, Sign::Answered)
     });
-    assert_eq!(role, Role::Ordinary, "there is nothing left to look at");
+    assert_eq!(permit.role, Role::Ordinary, "there is nothing left to look at");
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +130,7 @@ async fn a_look_waits_for_the_end_of_a_pause() {
     end(&throttle, limited(30));
     fail(&throttle, 10);
     let started = Instant::now();
-    assert!(matches!(throttle.permit().await, Role::Probe(_)));
+    assert!(matches!(throttle.permit().await.role, Role::Probe(_)));
     assert!(started.elapsed() >= Duration::from_secs(30), "{:?}", started.elapsed());
 }
 

@@ -139,3 +139,15 @@ async fn rows_that_are_each_told_429_alone_do_not_speak_for_one_another() {
         assert_eq!(wait_for_permit(&throttle).await, Duration::ZERO, "nobody else waits");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_a_call_that_left_before_a_failure_does_not_say_whose_fault_it_was() {
+    let throttle = Throttle::new("unlimited".parse().unwrap(), 10 * MINUTES, "1".parse().unwrap());
+    let before = lock(&throttle.weather).begin(Role::Ordinary);
+    let mut row = Troubles::default();
+    assert!(matches!(end_of_row(&throttle, &mut row, Sign::Failed), Advice::AwaitEnd(_)));
+    throttle.note((Sign::Answered, before), &mut Troubles::default(), Untried::Left);
+    assert!(!throttle.is_used_up(&row));
+    end(&throttle, Sign::Answered);
+    assert!(throttle.is_used_up(&row));
+}
