@@ -14,21 +14,26 @@
 mod feed;
 mod queue;
 mod record;
+mod threads;
 mod trial;
 mod worker;
 
+use std::any::Any;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
 
 use self::feed::Feed;
 use self::queue::RowQueue;
 use self::record::Recorder;
+pub use self::threads::Threads;
 use self::worker::{FirstAnswers, Worker};
 use crate::client::Client;
+use crate::clock::Stopwatch;
 use crate::config::{Concurrency, MaxAttempts};
 use crate::input::RowReader;
 use crate::monitor::Monitor;
@@ -80,6 +85,8 @@ pub struct Job {
     pub max_duration: Option<Duration>,
     /// The most rows to send; the rest is not attempted.
     pub limit: Option<u64>,
+    /// The threads for what blocks.
+    pub threads: Threads,
     /// Who watches.
     pub monitor: Arc<dyn Monitor>,
     /// The switch that ends the run early.
@@ -98,7 +105,7 @@ pub async fn run(job: Job) -> Summary {
 
     let done = job.history.summary().clone();
     let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done.clone());
-    let recording = spawn_blocking(move || recorder.record(outcomes_rx));
+    let recording = job.threads.record.begin(move || recorder.record(outcomes_rx));
 
     let feed = Feed {
         history: job.history,
@@ -109,7 +116,7 @@ pub async fn run(job: Job) -> Summary {
         shutdown: job.shutdown.clone(),
     };
     let reader = job.reader;
-    let feeding = spawn_blocking(move || feed.run(reader));
+    let feeding = job.threads.feed.begin(move || feed.run(reader));
 
     let worker = Arc::new(Worker {
         queue: RowQueue::new(rows_rx, job.journal, outcomes_tx),
@@ -131,33 +138,41 @@ pub async fn run(job: Job) -> Summary {
 
     let mut panicked = Vec::new();
     while let Some(joined) = workers.join_next().await {
-        panicked.extend(joined.err());
+        // Our tasks are never aborted, so a join fails for no other reason.
+        panicked.extend(joined.err().and_then(|error| JoinError::try_into_panic(error).ok()));
     }
     deadline.abort();
-    panicked.extend(feeding.await.err());
+    panicked.extend(feeding.await.ok().and_then(Result::err));
     match recording.await {
-        Ok(summary) if panicked.is_empty() => summary,
-        Ok(_incomplete) => unwind(panicked),
-        Err(error) => unwind(vec![error]),
+        Ok(Ok(summary)) if panicked.is_empty() => summary,
+        Ok(Ok(_)) | Err(_) => unwind(panicked),
+        Ok(Err(panic)) => resume_unwind(panic),
     }
 }
 
-/// Stops the run when its time is over.
+/// How often the time is looked at: the timers of a machine that slept go late, and stand still while it sleeps.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Stops the run when its time is over, sleep of the machine included.
 async fn stop_after(max_duration: Option<Duration>, shutdown: Shutdown) {
     if let Some(max_duration) = max_duration {
-        tokio::time::sleep(max_duration).await;
+        let (by_the_timers, by_the_machine) = (Instant::now(), Stopwatch::start());
+        loop {
+            let elapsed = by_the_timers.elapsed().max(by_the_machine.elapsed());
+            let left = max_duration.saturating_sub(elapsed);
+            if left.is_zero() {
+                break;
+            }
+            sleep(left.min(LOOK)).await;
+        }
         let detail =
             format!("the time for the run is over (--max-duration {})", humantime::format_duration(max_duration));
         shutdown.stop(Stop { reason: StopReason::Deadline, detail });
     }
 }
 
-/// Passes on the first panic. Our tasks are never aborted, so a join fails for no other reason.
-fn unwind(panicked: Vec<JoinError>) -> ! {
-    for error in panicked {
-        if let Ok(payload) = error.try_into_panic() {
-            resume_unwind(payload);
-        }
-    }
-    resume_unwind(Box::new("a part of the run was aborted"))
+/// Passes on the first panic.
+fn unwind(panicked: Vec<Box<dyn Any + Send>>) -> ! {
+    let panic = panicked.into_iter().next();
+    resume_unwind(panic.unwrap_or_else(|| Box::new("a part of the run was aborted")))
 }

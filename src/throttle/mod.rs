@@ -11,7 +11,6 @@ mod weather;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -196,7 +195,7 @@ impl Speed {
     }
 }
 
-/// Says what changed. From a thread of its own, for standard error may block, and nothing blocks beside the calls.
+/// Says what changed. The log does not block.
 fn say(change: Change) {
     let text = match change {
         Change::Paused => "iMocha answers 429: all calls pause, and then go on at half the rate",
@@ -205,7 +204,7 @@ fn say(change: Change) {
         }
         Change::OutageEnded => "iMocha answers again: the calls go on",
     };
-    thread::spawn(move || tracing::warn!("{text}"));
+    tracing::warn!("{text}");
 }
 
 /// Waits until the API is no longer down. The sender lives in the throttle that is asked, so the wait cannot fail.

@@ -10,7 +10,9 @@
 #![expect(clippy::print_stdout, reason = "a seed that failed is told")]
 #![expect(clippy::format_collect, reason = "an input of a few rows need not be built fast")]
 
+mod again;
 mod answers;
+mod before_the_first_call;
 mod canned;
 mod flags;
 mod guards;
@@ -27,9 +29,11 @@ mod server;
 mod signals;
 mod stops;
 mod storm;
+mod stuck;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod threads;
 mod tls;
 mod transport;
 mod walls;

@@ -49,8 +49,13 @@ fn the_json_summary_has_every_promised_field() {
             "duplicate":1,"filtered":0,"not_attempted":0}},
         "calls":{{"total":2,"retries":0,"per_second":null}},
         "latency_ms":{{"p50":null,"p95":null,"p99":null,"max":null}},
-        "resume_command":null}}"#,
-        env!("CARGO_PKG_VERSION")
+        "host":"{}","simulated":false,"dry_run":false,
+        "this_run":{{"cancelled":1,"not_cancellable":0,"not_found":1,"forbidden":0,"unauthorized":0,
+            "rate_limited":0,"server_error":0,"unreachable":0,"unconfirmed":0,"unexpected_response":0,"invalid_id":1,
+            "duplicate":1,"filtered":0,"not_attempted":0}},
+        "without_result":0,"message":null,"resume_command":null}}"#,
+        env!("CARGO_PKG_VERSION"),
+        server.base_url().trim_start_matches("http://")
     );
     assert_eq!(json, serde_json::from_str::<Value>(&expected).unwrap());
 }
