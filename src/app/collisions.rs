@@ -1,6 +1,5 @@
 //! Whether what a run writes would fall together with what it reads, by whatever names: a path, a link, standard input.
 
-use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -23,7 +22,8 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
     }
     let Some(stdout) = ordinary(Handle::stdout()) else { return Ok(()) };
     if input_handle(args).is_some_and(|input| input == stdout) {
-        return Err(same(&format!("standard output and the input are the same file {}", input_name(args))));
+        let input = if Input::is_standard(args) { "standard input" } else { "the input" };
+        return Err(same(&format!("standard output and {input} are the same file")));
     }
     if output.and_then(|output| ordinary(Handle::from_path(output))).is_some_and(|results| results == stdout) {
         return Err(same("standard output is the results file"));
@@ -68,10 +68,6 @@ fn input_handle(args: &RunArgs) -> Option<Handle> {
 fn ordinary(handle: io::Result<Handle>) -> Option<Handle> {
     let handle = handle.ok()?;
     handle.as_file().metadata().is_ok_and(|metadata| metadata.is_file()).then_some(handle)
-}
-
-fn input_name(args: &RunArgs) -> String {
-    if args.input == OsStr::new("-") { "standard input".to_owned() } else { quoted_path(&args.input) }
 }
 
 fn same(message: &str) -> Refusal {

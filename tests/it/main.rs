@@ -27,6 +27,7 @@ mod retries;
 mod samples;
 mod server;
 mod signals;
+mod standard_streams;
 mod stops;
 mod storm;
 mod stuck;

@@ -118,3 +118,35 @@ fn a_reader_that_leaves_early_is_no_crash() {
     let ended = Ended::of(&mut command);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
+
+#[test]
+fn what_this_run_added_is_told_apart_from_what_the_results_hold() {
+    let (server, place) = (sandbox(), Place::with_input("id\n1\n2\n97\nx\n"));
+    let first = place.run(&server, &["--limit", "1", "--json"]).expect_code(1);
+    assert_eq!(first.json()["rows"]["cancelled"], first.json()["this_run"]["cancelled"]);
+    assert!(!first.stderr.contains("of this run"), "{}", first.stderr);
+    let second = place.run(&server, &["--resume", "--json"]).expect_code(1);
+    let json = second.json();
+    assert_eq!((&json["rows"]["cancelled"], &json["this_run"]["cancelled"]), (&2.into(), &1.into()));
+    assert_eq!((&json["rows"]["invalid_id"], &json["this_run"]["invalid_id"]), (&1.into(), &0.into()));
+    second.expect_said(&["of this run: 1 cancelled, 1 not_found"]);
+}
+
+#[test]
+fn what_the_key_may_not_cancel_has_to_be_mended_first() {
+    let (server, place) = (sandbox(), Place::with_input("id\n1\n96\n"));
+    let ended = place.run(&server, &["--json"]).expect_code(1);
+    assert_eq!(ended.json()["resume_command"], Value::Null);
+    assert!(!ended.stderr.contains("to go on"), "{}", ended.stderr);
+    ended.expect_said(&["may not cancel 1 invitation (403)", "--resume tries them again"]);
+}
+
+#[test]
+fn a_refusal_has_its_sentence_in_the_summary() {
+    let ended = Place::new().run(&sandbox(), &["--json"]).expect_code(2);
+    let json = ended.json();
+    assert!(json["message"].as_str().unwrap().starts_with("there is no input file \"input.csv\""), "{json}");
+    assert_eq!((&json["simulated"], &json["without_result"]), (&false.into(), &0.into()));
+    let sandboxed = Ended::of(Place::with_input("id\n1\n").command(["run", "input.csv", "--sandbox"]).arg("--json"));
+    assert_eq!(sandboxed.json()["simulated"], true);
+}
