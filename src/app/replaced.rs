@@ -63,11 +63,10 @@ impl Replaced {
         if !counts.is_empty() {
             text = format!("{text} ({})", counts.join(", "));
         }
-        let doubtful = self.doubtful();
-        if doubtful > 0 {
-            text += &format!(", of which {} may be cancelled without a confirmation", HumanCount(doubtful));
+        match self.doubtful() {
+            0 => text,
+            rows => format!("{text}, of which {} may be cancelled without a confirmation", HumanCount(rows)),
         }
-        text
     }
 }
 

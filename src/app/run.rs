@@ -1,10 +1,12 @@
 //! The command `run`: checks all that can be checked before the first call, asks, and lets the engine go.
 
+use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
+use tokio::sync::watch;
 
 use super::again::CommandLine;
 use super::dry_run::dry_run;
@@ -19,13 +21,13 @@ use crate::ending::{Ending, ExitCode};
 use crate::engine::{self, Job, SharedJournal, Threads};
 use crate::error::{Cause, Refusal};
 use crate::input::{Choice, RowReader, Survey};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Weather};
 use crate::outcome::Summary;
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
-use crate::throttle::Throttle;
+use crate::throttle::{Outlook, Throttle};
 use crate::ui::{Beginning, Console, Progress, Question, Report, Results};
 
 /// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash, besides what backs
@@ -234,6 +236,8 @@ struct Parts {
 /// Lets the engine go, and waits for its end, or for a second signal.
 fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending, Summary) {
     let shutdown = watch.shutdown();
+    let throttle = Throttle::new(target.config.rate, args.max_outage.get());
+    let outlook = throttle.outlook();
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
         reader: parts.reader,
@@ -242,7 +246,7 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending
         batch_rows: target.config.rate.calls_within(RESERVED_TIME),
         results: parts.results,
         client: target.client.clone(),
-        throttle: Throttle::new(target.config.rate, args.max_outage.get()),
+        throttle,
         scrubber: Scrubber::new(target.api_key.clone()),
         concurrency: target.config.concurrency,
         max_attempts: args.max_attempts,
@@ -257,10 +261,23 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending
             summary = engine::run(job) => summary,
             () = shutdown.given_up() => parts.progress.summary(),
             never = parts.progress.say_lines() => match never {},
+            never = show(outlook, &parts.progress) => match never {},
         }
     });
     let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
     (ending, summary)
+}
+
+/// Shows why no calls leave, whenever that is so. Never ends.
+async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Infallible {
+    while outlook.changed().await.is_ok() {
+        progress.weather(match *outlook.borrow_and_update() {
+            Outlook::Fair => Weather::Fair,
+            Outlook::Paused { until } => Weather::Paused { until: until.into_std() },
+            Outlook::Down => Weather::Down,
+        });
+    }
+    std::future::pending().await
 }
 
 /// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.

@@ -40,8 +40,24 @@ pub struct Throttle {
     weather: Mutex<Weather>,
     /// Whether the API is down.
     outage: watch::Sender<bool>,
+    /// What is shown of all that.
+    outlook: watch::Sender<Outlook>,
     /// Calls that have their permit and have not ended.
     in_flight: AtomicUsize,
+}
+
+/// What the calls do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// They leave.
+    Fair,
+    /// They wait until then, because the API asked for it.
+    Paused {
+        /// The end of the pause.
+        until: Instant,
+    },
+    /// They wait until the API answers again.
+    Down,
 }
 
 /// The present rate.
@@ -69,6 +85,7 @@ impl Throttle {
             speed: Mutex::new(Speed { interval, pace, steps: STEPS, answers: 0 }),
             weather: Mutex::new(Weather::new(max_outage)),
             outage: watch::Sender::new(false),
+            outlook: watch::Sender::new(Outlook::Fair),
             in_flight: AtomicUsize::new(0),
         }
     }
@@ -123,6 +140,7 @@ impl Throttle {
                 Change::OutageBegan => drop(self.outage.send_replace(true)),
                 Change::OutageEnded => drop(self.outage.send_replace(false)),
             }
+            self.outlook.send_replace(self.outlook_after(change));
             say(change);
         }
         if sign == Sign::Answered {
@@ -139,6 +157,20 @@ impl Throttle {
     /// Whether a series of failures was an outage: then it was not the fault of the rows that met it.
     pub fn was_outage(&self, streak: Streak) -> bool {
         lock(&self.weather).was_outage(streak)
+    }
+
+    /// What the calls do at present, for those who watch.
+    pub fn outlook(&self) -> watch::Receiver<Outlook> {
+        self.outlook.subscribe()
+    }
+
+    fn outlook_after(&self, change: Change) -> Outlook {
+        let now = Instant::now();
+        match change {
+            Change::Paused => Outlook::Paused { until: lock(&self.weather).paused_until(now).unwrap_or(now) },
+            Change::OutageBegan => Outlook::Down,
+            Change::OutageEnded => Outlook::Fair,
+        }
     }
 
     fn is_down(&self) -> bool {

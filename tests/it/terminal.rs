@@ -5,6 +5,7 @@ use std::process::Command;
 use imocha_cancel::sandbox::{Options, Sandbox};
 use rexpect::session::{PtySession, spawn_command};
 
+use crate::canned::{Answer, Canned};
 use crate::support::{PATIENCE, Place, asked_for, column, sandbox, sandbox_with};
 
 /// `run input.csv` on a terminal of its own.
@@ -92,4 +93,37 @@ fn the_bar_shows_counts_and_goes_away_and_the_log_does_not_break_it() {
         assert!(!visible.contains("of 20;"), "a log line and the bar stand in one line: {line:?}");
     }
     assert!(rest.contains("finished after"), "{rest}");
+}
+
+#[test]
+fn the_bar_shows_a_pause_and_an_outage() {
+    for (answer, shown) in [
+        ("429 Slow Down\r\nRetry-After: 2", "pause \\(429\\), [12]s left"),
+        ("500 Broken", "iMocha is not answering, all calls wait"),
+    ] {
+        // As many failures as an outage takes, and then all is well.
+        let server = Canned::serve(move |path, before| {
+            let fails = if answer.starts_with("429") { before == 0 && path.contains("/101/") } else { before < 2 };
+            if fails { Answer::json(answer, "{}") } else { Answer::cancelled(path) }
+        });
+        let ids: String = (1..=12).map(|number| format!("{number}01\n")).collect();
+        let place = Place::with_input(format!("id\n{ids}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+        command.env_clear().env("TERM", "xterm").env("IMOCHA_API_KEY", "key").current_dir(place.path(""));
+        command.args([
+            "run",
+            "input.csv",
+            "-y",
+            "--rate",
+            "50/s",
+            "--concurrency",
+            "12",
+            "--base-url",
+            &server.base_url,
+        ]);
+        let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
+        session.exp_regex(shown).unwrap();
+        session.exp_string("finished after").unwrap();
+        session.exp_eof().unwrap();
+    }
 }
