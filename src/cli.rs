@@ -10,7 +10,7 @@ use encoding_rs::Encoding;
 
 use crate::config::{
     BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE,
-    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count,
+    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count, parse_port,
 };
 use crate::error::{Cause, Refusal};
 use crate::input::{Filter, parse_delimiter, parse_encoding};
@@ -179,7 +179,7 @@ pub enum LogFormat {
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 is a free one
-    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_PORT", hide_env = true, default_value_t = 8080)]
+    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_PORT", hide_env = true, value_parser = parse_port, default_value_t = 8080)]
     pub port: u16,
     /// Time that each answer takes
     #[arg(long, value_name = "AGE", env = "IMOCHA_CANCEL_LATENCY", hide_env = true, default_value = "50ms", value_parser = parse_age)]

@@ -32,6 +32,11 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
 }
 
 fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
+    // A link such as /dev/stdout would be replaced by a file.
+    if output.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        return Err(Refusal::new(Cause::Usage, format!("{} leads to no ordinary file", quoted_path(output)))
+            .hint("for results on standard output say --output -"));
+    }
     let journal = Journal::path_of(output);
     let input = input_handle(args);
     let is_input = |path: &Path| {

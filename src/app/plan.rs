@@ -16,7 +16,7 @@ use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, Sur
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
 use crate::text::quoted_path;
-use crate::ui::plural;
+use crate::ui::{Api, plural};
 
 /// What stands for standard input and standard output on the command line.
 const DASH: &str = "-";
@@ -173,6 +173,11 @@ impl Target {
         };
         let client = Client::new(&config, &api_key, extra_roots)?;
         Ok(Self { config, api_key, client, sandbox })
+    }
+
+    /// Who is called, as far as the answers so far tell.
+    pub(super) fn api(&self) -> Api {
+        if self.sandbox.is_some() || self.client.is_simulated() { Api::Simulated } else { Api::Real }
     }
 
     /// The host for a person.

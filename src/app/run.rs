@@ -113,6 +113,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let report = Report {
         results: output.path().map(ToOwned::to_owned),
         host: Some(target.config.base_url.host()),
+        api: target.api(),
         summary,
         this_run: progress.this_run(),
         input_rows,
@@ -138,9 +139,11 @@ fn rehearse(
     let (args, console) = (Arc::clone(args), console.clone());
     let host = target.config.base_url.host();
     let beginning = Beginning::now();
-    let found = watch.unless_stopped(move || dry_run(&args, &target, &output, &console))??;
+    let rehearse = move || dry_run(&args, &target, &output, &console).map(|found| (found, target.api()));
+    let (found, api) = watch.unless_stopped(rehearse)??;
     Ok(Report {
         host: Some(host),
+        api,
         summary: found.done,
         would_cancel: Some(found.cancels),
         input_rows: Some(found.rows),

@@ -26,7 +26,7 @@ pub(super) fn with_what_is_known(
         }
     });
     let host = report.host.clone().or_else(|| (!args.sandbox).then(|| args.base_url.host()));
-    let api = if args.sandbox { Api::Simulated } else { Api::Real };
+    let api = if args.sandbox { Api::Simulated } else { report.api };
     Report { input: Some(args.input.clone()), host, api, resume_command, ..report }
 }
 

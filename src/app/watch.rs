@@ -4,6 +4,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder as ThreadBuilder};
 use std::time::Duration;
 
@@ -128,8 +129,10 @@ impl Watch {
 
     /// Does something at the end that may block, and waits for it; once `is_hurried`, no longer than a moment.
     pub(super) fn at_the_end(&self, hurry: Hurry, work: impl FnOnce() + Send + 'static) {
-        // Without a thread it is left out: the process is about to end, and nobody may block it.
-        let Ok(done) = begin(work) else { return };
+        // A lock, because either a thread does it or, where there is no room for one, this one.
+        let work = Arc::new(Mutex::new(Some(work)));
+        let for_the_thread = Arc::clone(&work);
+        let Ok(done) = begin(move || do_once(&for_the_thread)) else { return do_once(&work) };
         let hurried = async {
             match hurry {
                 Hurry::WhenStopped => self.shutdown.stopped().await,
@@ -171,6 +174,13 @@ pub(super) enum Hurry {
     WhenStopped,
     /// When the run is given up.
     WhenGivenUp,
+}
+
+fn do_once(work: &Mutex<Option<impl FnOnce()>>) {
+    let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(work) = work {
+        work();
+    }
 }
 
 /// Begins something on a thread of its own.

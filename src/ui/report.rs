@@ -53,7 +53,7 @@ pub struct Report {
 pub enum Api {
     /// iMocha, as far as anybody knows.
     Real,
-    /// The sandbox in this process.
+    /// The sandbox.
     Simulated,
 }
 
@@ -153,8 +153,10 @@ impl Report {
 
     /// Prints the summary on standard output, as one JSON object.
     pub fn print_json(&self) {
+        let line = format!("{}\n", self.json());
+        let mut output = std::io::stdout().lock();
         // A reader that is gone needs no summary.
-        drop(writeln!(std::io::stdout().lock(), "{}", self.json()));
+        drop(output.write_all(line.as_bytes()).and_then(|()| output.flush()));
     }
 
     fn json(&self) -> Value {

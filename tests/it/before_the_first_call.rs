@@ -2,14 +2,13 @@
 #![cfg(unix)]
 
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use imocha_cancel::sandbox::{Options, Sandbox};
 use rexpect::session::spawn_command;
 
 use crate::canned::{Answer, Canned};
-use crate::support::{Ended, PATIENCE, Place, asked_for, column, sandbox, sandbox_with};
+use crate::support::{Ended, PATIENCE, Place, asked_for, column, sandbox, sandbox_with, wait_until};
 
 fn command(place: &Place, base_url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
@@ -25,16 +24,11 @@ fn send(process: &Child, signal: &str) {
 
 /// Waits until the process listens to this signal, given by its number.
 fn wait_until_it_listens(process: &Child, number: u32) {
-    let begun = Instant::now();
-    loop {
+    wait_until("it listens", || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
         let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
-        if u64::from_str_radix(caught.trim(), 16).is_ok_and(|caught| caught >> (number - 1) & 1 == 1) {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "it does not listen");
-        thread::sleep(Duration::from_millis(5));
-    }
+        u64::from_str_radix(caught.trim(), 16).is_ok_and(|caught| caught >> (number - 1) & 1 == 1)
+    });
 }
 
 /// Fails unless the run was stopped by a signal and nothing happened.
@@ -83,11 +77,7 @@ fn while_a_dry_run_asks_whether_the_key_is_good() {
     let server = Canned::serve(|_path, _before| Answer::Silence);
     let place = Place::with_input("id\n1\n");
     let process = command(&place, &server.base_url, &["input.csv", "-n"]).spawn().unwrap();
-    let begun = Instant::now();
-    while server.requests() == 0 {
-        assert!(begun.elapsed() < PATIENCE, "it does not ask");
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("it asks", || server.requests() > 0);
     send(&process, "-INT");
     expect_stopped(process, &place, &["input.csv".to_owned()], 130);
 }

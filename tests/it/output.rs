@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::canned::{Answer, Canned};
 use crate::support::{Ended, OWN_COLUMNS, Place, column, parse_results, sandbox};
 
 #[test]
@@ -49,7 +50,7 @@ fn the_json_summary_has_every_promised_field() {
             "duplicate":1,"filtered":0,"not_attempted":0}},
         "calls":{{"total":2,"retries":0,"per_second":null}},
         "latency_ms":{{"p50":null,"p95":null,"p99":null,"max":null}},
-        "host":"{}","simulated":false,"dry_run":false,
+        "host":"{}","simulated":true,"dry_run":false,
         "this_run":{{"cancelled":1,"not_cancellable":0,"not_found":1,"forbidden":0,"unauthorized":0,
             "rate_limited":0,"server_error":0,"unreachable":0,"unconfirmed":0,"unexpected_response":0,"invalid_id":1,
             "duplicate":1,"filtered":0,"not_attempted":0}},
@@ -149,4 +150,14 @@ fn a_refusal_has_its_sentence_in_the_summary() {
     assert_eq!((&json["simulated"], &json["without_result"]), (&false.into(), &0.into()));
     let sandboxed = Ended::of(Place::with_input("id\n1\n").command(["run", "input.csv", "--sandbox"]).arg("--json"));
     assert_eq!(sandboxed.json()["simulated"], true);
+}
+
+#[test]
+fn a_simulation_is_told_from_the_truth() {
+    let place = Place::with_input("id\n1\n");
+    let server = sandbox();
+    assert_eq!(place.run(&server, &["-n", "--json"]).expect_code(0).json()["simulated"], true);
+    let server = Canned::serve(|path, _before| Answer::cancelled(path));
+    let json = place.run_at(&server.base_url, "key", &["--json"]).expect_code(0).json();
+    assert_eq!((&json["simulated"], &json["host"]), (&false.into(), &server.base_url.replace("http://", "").into()));
 }

@@ -50,6 +50,18 @@ fn what_is_read_is_never_written_to_by_whatever_way() {
 }
 
 #[test]
+fn a_link_to_a_device_is_not_replaced_by_results() {
+    for arguments in [["--overwrite"], ["--resume"]] {
+        let place = Place::with_input(LIST);
+        std::os::unix::fs::symlink("/dev/null", place.path("out")).unwrap();
+        let (ended, asked) = redirected(&place, "exec \"$@\"", &[&["input.csv", "-o", "out"], &arguments[..]].concat());
+        ended.expect_code(2).expect_said(&["no ordinary file", "--output -"]);
+        assert_eq!(asked, [0_u64; 0]);
+        assert!(place.path("out").is_symlink());
+    }
+}
+
+#[test]
 fn results_that_nobody_would_get_are_refused() {
     for script in ["exec \"$@\" >&-", "exec \"$@\" 1< input.csv", "exec \"$@\" >&- 2>&1", "exec \"$@\" >&- <&-"] {
         let place = Place::with_input(LIST);

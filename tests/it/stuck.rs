@@ -1,7 +1,7 @@
 //! Standard error and standard output that nobody reads: the run records all the same, and a second signal leaves.
 #![cfg(unix)]
 
-use std::io::{PipeReader, PipeWriter, Read, Write};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use imocha_cancel::sandbox::{Options, Sandbox};
 use serde_json::Value;
 
-use crate::support::{PATIENCE, Place, asked_for, column, sandbox, sandbox_with};
+use crate::support::{PATIENCE, Place, asked_for, column, sandbox, sandbox_with, wait_until};
 
 /// How long an answer takes that nobody is to wait for.
 const SLOW: Duration = Duration::from_secs(40);
@@ -47,17 +47,9 @@ fn signal_until_it_ends(process: &mut Child, signal: &str) -> ExitStatus {
             if let Some(status) = process.try_wait().unwrap() {
                 return status;
             }
-            thread::yield_now();
+            thread::park_timeout(Duration::from_millis(5));
         }
         assert!(begun.elapsed() < SLOW / 2, "it does not leave");
-    }
-}
-
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -124,10 +116,9 @@ fn a_run_ends_although_nobody_reads_standard_error_and_says_so_later() {
     let (server, place) = (sandbox(), many_rows(40));
     let mut process =
         command(&place, &server, &["-v", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut stdout = process.stdout.take().unwrap();
-    let mut summary = [0; 4096];
-    let read = stdout.read(&mut summary).unwrap();
-    let json: Value = serde_json::from_slice(&summary[..read]).unwrap();
+    let (mut stdout, mut summary) = (BufReader::new(process.stdout.take().unwrap()), String::new());
+    stdout.read_line(&mut summary).unwrap();
+    let json: Value = serde_json::from_str(&summary).unwrap();
     assert_eq!((&json["outcome"], &json["rows"]["cancelled"]), (&"finished".into(), &40.into()));
 
     let mut said = String::new();
