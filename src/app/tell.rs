@@ -3,7 +3,7 @@
 use super::again::CommandLine;
 use super::plan::Input;
 use super::standard_output;
-use super::watch::Watch;
+use super::watch::{Hurry, Watch};
 use crate::cli::RunArgs;
 use crate::ending::Ending;
 use crate::shutdown::Shutdown;
@@ -40,6 +40,10 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
     let hurry = watch.hurry();
     if args.json {
         standard_output::warn_of_summary();
+        if !watch.is_hurried(Hurry::WhenGivenUp) {
+            // On a terminal both summaries are read, the one for a person first.
+            console.flush(|| true);
+        }
         let report = report.clone();
         watch.at_the_end(hurry, move || report.print_json());
     }

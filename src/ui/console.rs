@@ -100,7 +100,7 @@ impl Console {
         self.stderr.start_writer()
     }
 
-    /// Waits until all that was said is written; once `is_hurried`, no longer than a moment.
+    /// Waits until all that was said is written; from when `is_hurried` says so, no longer than a moment.
     pub fn flush(&self, is_hurried: impl Fn() -> bool) {
         self.stderr.flush(is_hurried);
     }

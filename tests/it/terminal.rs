@@ -80,6 +80,22 @@ fn the_question_tells_a_limited_run_from_a_whole_one() {
 }
 
 #[test]
+fn the_question_says_what_would_be_replaced() {
+    let server = sandbox();
+    let place = Place::with_input("id\n31\n32\n");
+    place.write(
+        "input.results.csv",
+        "line,invitation_id,status,http_status\n2,31,cancelled,200\n3,32,server_error,500\n",
+    );
+    let mut session = on_a_terminal(&place, &server, &["--overwrite"]);
+    let asked = session.exp_string("Type yes to go on:").unwrap();
+    let replaced = "2 rows of an earlier run (1 cancelled, 1 server_error), of which 1 may be cancelled";
+    assert!(asked.contains(replaced), "{asked}");
+    session.send_line("no").unwrap();
+    session.exp_eof().unwrap();
+}
+
+#[test]
 fn the_bar_shows_counts_and_goes_away_and_the_log_does_not_break_it() {
     let server = sandbox_with(Options { latency: std::time::Duration::from_millis(100), ..Options::default() });
     let ids: String = (1..=20).map(|number| format!("{number}01\n")).collect();
