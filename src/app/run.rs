@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -75,13 +76,9 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let output = Output::plan(args)?;
     let for_input = Arc::clone(args);
     let input = watch.unless_stopped(move || Input::open(&for_input))??;
-    let background = match (&input, output.path()) {
-        (Input::File { survey, .. }, Some(results)) => {
-            Some(Background::look(args, results, journal.as_ref(), survey, &target)?)
-        }
-        (Input::Stream(reader), Some(_results)) => Some(Background::of_stream(args, reader.reading(), &target)),
-        (Input::File { .. } | Input::Stream(_), None) => None,
-    };
+    let background = look_back(args, &input, output.path(), journal.as_ref(), &target)?;
+    // Reading earlier results can take a while.
+    watch.check_going()?;
     let cancels = match &input {
         Input::File { survey, .. } => Some(check_survey(args, survey, background.as_ref())?),
         Input::Stream(_) => None,
@@ -126,6 +123,21 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
+}
+
+/// What earlier runs left; `None` where nobody can go on with this one.
+fn look_back(
+    args: &RunArgs,
+    input: &Input,
+    results: Option<&Path>,
+    journal: Option<&Journal>,
+    target: &Target,
+) -> Result<Option<Background>, Refusal> {
+    Ok(match (input, results) {
+        (Input::File { survey, .. }, Some(results)) => Some(Background::look(args, results, journal, survey, target)?),
+        (Input::Stream(reader), Some(_results)) => Some(Background::of_stream(args, reader.reading(), target)),
+        (Input::File { .. } | Input::Stream(_), None) => None,
+    })
 }
 
 /// The dry run. It leaves nothing behind, so it can be stopped anywhere.

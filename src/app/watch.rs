@@ -211,9 +211,16 @@ fn try_further_threads() -> io::Result<()> {
 }
 
 fn too_few_threads(error: io::Error) -> Refusal {
-    Refusal::new(Cause::Usage, "this system allows too few threads for a run")
-        .hint("raise the limit on processes and threads: `ulimit -u`, TasksMax= of a systemd unit, the pids of a container")
-        .caused_by(error)
+    // What the system says when a limit is reached (source: pthread_create(3), "EAGAIN").
+    let is_limit = error.kind() == io::ErrorKind::WouldBlock;
+    let refusal = if is_limit {
+        Refusal::new(Cause::Usage, "this system allows too few threads for a run").hint(
+            "raise the limit on processes and threads: `ulimit -u`, TasksMax= of a systemd unit, the pids of a container",
+        )
+    } else {
+        Refusal::new(Cause::Usage, "could not start the threads of a run")
+    };
+    refusal.caused_by(error)
 }
 
 /// The runtime for calls: one thread, on which nothing blocks. A second one would cost half as much processor time again

@@ -35,6 +35,7 @@ impl Signals {
     ///
     /// When the system has no room for a thread, or does not allow to listen.
     pub fn listen(shutdown: Shutdown) -> io::Result<()> {
+        try_for_files()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let mut signals = {
             let _entered = runtime.enter();
@@ -91,6 +92,20 @@ impl Signals {
         }
         Signal::Interrupt
     }
+}
+
+/// Makes sure that the process may open the files that listening takes: the library panics where it may not.
+#[cfg(unix)]
+fn try_for_files() -> io::Result<()> {
+    use std::os::unix::net::UnixStream;
+
+    drop((UnixStream::pair()?, UnixStream::pair()?, UnixStream::pair()?));
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn try_for_files() -> io::Result<()> {
+    Ok(())
 }
 
 /// Waits for one signal; for ever where it is not listened to.

@@ -41,3 +41,23 @@ fn too_few_threads_are_told_before_the_first_call() {
     }
     assert!((1..ENOUGH).contains(&refused), "{refused} of them were refused");
 }
+
+#[test]
+fn too_few_open_files_are_told_before_the_first_call() {
+    for limit in 4..40 {
+        let server = sandbox();
+        let place = Place::with_input("id\n101\n");
+        let script = format!("ulimit -n {limit}; exec \"$@\"");
+        let mut command = assert_cmd::Command::new("bash");
+        command.env_clear().env("IMOCHA_API_KEY", server.api_key()).current_dir(place.path(""));
+        command.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_imocha-cancel"), "run", "input.csv", "-y", "--json"]);
+        let ended = Ended::of(command.args(["--base-url", &server.base_url()]).timeout(crate::support::PATIENCE));
+        if ended.code == 2 {
+            assert!(asked_for(&server).is_empty());
+            assert!(ended.stderr.contains("Too many open files"), "{limit}: {}", ended.stderr);
+            assert!(!place.has("input.results.csv"), "{limit}");
+        }
+        assert!(!ended.stderr.contains("panicked"), "{limit}: {}", ended.stderr);
+        assert_eq!(ended.json()["exit_code"], ended.code, "{limit}");
+    }
+}
