@@ -10,7 +10,7 @@ use encoding_rs::Encoding;
 
 use crate::config::{
     BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE,
-    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age,
+    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count, parse_port,
 };
 use crate::error::{Cause, Refusal};
 use crate::input::{Filter, parse_delimiter, parse_encoding};
@@ -88,10 +88,10 @@ pub struct RunArgs {
     pub filters: Vec<Filter>,
 
     /// Try to cancel at most the first N invitations
-    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_LIMIT", hide_env = true, help_heading = GUARDS)]
+    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_LIMIT", hide_env = true, value_parser = parse_count, help_heading = GUARDS)]
     pub limit: Option<u64>,
     /// Refuse to start when more than N invitations would be cancelled
-    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_MAX_CANCELS", hide_env = true, help_heading = GUARDS)]
+    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_MAX_CANCELS", hide_env = true, value_parser = parse_count, help_heading = GUARDS)]
     pub max_cancels: Option<u64>,
     /// Refuse to start when the input file is older than this (90s, 10m, 2h, 7d)
     #[arg(long, value_name = "AGE", env = "IMOCHA_CANCEL_MAX_INPUT_AGE", hide_env = true, value_parser = parse_age, help_heading = GUARDS)]
@@ -179,7 +179,7 @@ pub enum LogFormat {
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 is a free one
-    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_PORT", hide_env = true, default_value_t = 8080)]
+    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_PORT", hide_env = true, value_parser = parse_port, default_value_t = 8080)]
     pub port: u16,
     /// Time that each answer takes
     #[arg(long, value_name = "AGE", env = "IMOCHA_CANCEL_LATENCY", hide_env = true, default_value = "50ms", value_parser = parse_age)]
@@ -197,7 +197,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FILE", env = "IMOCHA_CANCEL_RECORD", hide_env = true)]
     pub record: Option<PathBuf>,
     /// What decides which calls fail: the same seed, the same calls
-    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_SEED", hide_env = true, default_value_t = 0)]
+    #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_SEED", hide_env = true, value_parser = parse_count, default_value_t = 0)]
     pub seed: u64,
 }
 

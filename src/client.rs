@@ -3,6 +3,8 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
@@ -20,6 +22,8 @@ use crate::reply::{BodyEnd, Failure, Reply, Sent, retry_after};
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The header that carries the key (source: iMocha's documentation, "Authentication Mechanism").
 const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+/// The header by which the sandbox says what it is.
+const SIMULATED: HeaderName = HeaderName::from_static("x-simulated");
 /// Who calls, and in which version.
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
@@ -37,6 +41,8 @@ pub struct Client {
     base_url: BaseUrl,
     timeout: Duration,
     connect_timeout: Duration,
+    /// Whether an answer said that it is a simulation.
+    is_simulated: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -74,7 +80,7 @@ impl Client {
                 )
                 .caused_by(error)
         })?;
-        Ok(Self { http, base_url: config.base_url.clone(), timeout, connect_timeout })
+        Ok(Self { http, base_url: config.base_url.clone(), timeout, connect_timeout, is_simulated: Arc::default() })
     }
 
     /// Asks once for the cancellation of `id` (source: iMocha's documentation, "Cancel Invitation").
@@ -105,6 +111,11 @@ impl Client {
         self.send(Request::new(Method::GET, url)).await
     }
 
+    /// Whether an answer said that it came from a simulation: that of the command `sandbox`.
+    pub fn is_simulated(&self) -> bool {
+        self.is_simulated.load(Ordering::Relaxed)
+    }
+
     /// The address of `path`, below whatever path the base URL has (a company's gateway may add one).
     fn url(&self, path: fmt::Arguments<'_>) -> Url {
         let base = self.base_url.as_url();
@@ -115,7 +126,12 @@ impl Client {
 
     async fn send(&self, request: Request) -> Result<Reply, Failure> {
         match self.http.execute(request).await {
-            Ok(response) => Ok(read(response).await),
+            Ok(response) => {
+                if response.headers().contains_key(SIMULATED) {
+                    self.is_simulated.store(true, Ordering::Relaxed);
+                }
+                Ok(read(response).await)
+            }
             Err(error) => Err(self.failure(&error)),
         }
     }

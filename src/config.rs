@@ -225,6 +225,25 @@ pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
         .map_err(|source| ConfigError::new(format!("{source}; an age looks like 90s, 10m, 2h or 7d")))
 }
 
+/// Reads a number of rows, calls or the like.
+///
+/// # Errors
+///
+/// When the text is anything but digits, or too many of them.
+pub fn parse_count(text: &str) -> Result<u64, ConfigError> {
+    digits(text).ok_or_else(|| ConfigError::new("it takes a whole number, such as 10"))
+}
+
+/// Reads the number of a port.
+///
+/// # Errors
+///
+/// When the text is anything else.
+pub fn parse_port(text: &str) -> Result<u16, ConfigError> {
+    let port = digits(text).and_then(|port| u16::try_from(port).ok());
+    port.ok_or_else(|| ConfigError::new("a port is a whole number from 0 to 65535"))
+}
+
 /// A whole number from 1 to `most`.
 fn one_to(text: &str, most: usize) -> Option<NonZeroUsize> {
     let number = usize::try_from(digits(text)?).ok()?;

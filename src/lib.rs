@@ -17,7 +17,8 @@
 //! | | [`verdict`] | [`judge`](verdict::judge): what that means |
 //! | | [`backoff`] | how long a row waits before it is tried again |
 //! | | [`text`] | what makes a server's text harmless, and how an operator's is quoted |
-//! | | [`exit`] | the exit codes |
+//! | | [`clock`] | how long something takes, as people mean it |
+//! | | [`ending`] | the ways in which a command ends, and the exit codes |
 //! | edges | [`input`] | the CSV file: survey, then rows |
 //! | | [`results`] | the results file, and the journal by which a later run goes on |
 //! | | [`client`] | one attempt over HTTP |
@@ -49,10 +50,11 @@ pub mod app;
 pub mod backoff;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod config;
+pub mod ending;
 pub mod engine;
 pub mod error;
-pub mod exit;
 pub mod input;
 pub mod invitation;
 pub mod monitor;

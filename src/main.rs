@@ -1,6 +1,6 @@
 //! The binary: hands the command line to the library.
 
-use std::process::ExitCode;
+use imocha_cancel::ending::ExitCode;
 
 /// A row is allocated by one thread and freed by another, and reqwest allocates dozens of times for a call: this allocator
 /// is made for both.

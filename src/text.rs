@@ -58,6 +58,11 @@ pub fn shorten(text: &str, most: usize) -> String {
     short
 }
 
+/// Whether a character is seen, and leaves the text around it alone.
+pub fn is_visible(character: char) -> bool {
+    !is_invisible(character) && !matches!(character, '\u{2028}' | '\u{2029}')
+}
+
 /// Characters that change how the text around them is shown, without being seen: zero-width and bidirectional marks.
 fn is_invisible(character: char) -> bool {
     matches!(character,

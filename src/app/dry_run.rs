@@ -10,16 +10,31 @@ use super::run::check_survey;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
-use crate::outcome::{Status, Summary};
+use crate::outcome::Summary;
 use crate::reply::Failure;
 use crate::results::format::Format;
 use crate::results::{Journal, ResultsFile};
 use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, DryRun};
 
-/// Surveys the input, checks the key, and says what a run would do. The summary counts as `not_attempted` what would be
-/// sent.
-pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console: &Console) -> Result<Summary, Refusal> {
+/// What a dry run found.
+#[derive(Debug)]
+pub(super) struct Rehearsal {
+    /// How many invitations would be cancelled.
+    pub(super) cancels: u64,
+    /// How many rows there are.
+    pub(super) rows: u64,
+    /// What the results hold already.
+    pub(super) done: Summary,
+}
+
+/// Surveys the input, checks the key, and says what a run would do.
+pub(super) fn dry_run(
+    args: &RunArgs,
+    target: &Target,
+    output: &Output,
+    console: &Console,
+) -> Result<Rehearsal, Refusal> {
     let options = reading_options(args);
     let survey = if Input::is_standard(args) {
         input::survey_stream(io::stdin(), &options)?
@@ -40,7 +55,7 @@ pub(super) fn dry_run(args: &RunArgs, target: &Target, output: &Output, console:
     let time = target.config.rate.time_for(cancels);
     console.say(&DryRun { cancels, host: target.host(), findings, time }.to_string());
     let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
-    Ok(planned(&survey, done))
+    Ok(Rehearsal { cancels, rows: survey.rows, done })
 }
 
 /// Looks what earlier runs left, and finds out whether journal and results could be written. It leaves nothing behind:
@@ -58,7 +73,7 @@ fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, target: &Target)
 /// Asks iMocha whether it takes the key, with one call that changes nothing.
 fn check_key(target: &Target) -> Result<String, Refusal> {
     let scrubber = Scrubber::new(target.api_key.clone());
-    let answer = super::runtime()?.block_on(target.client.list_one_test());
+    let answer = super::watch::runtime()?.block_on(target.client.list_one_test());
     match answer {
         Ok(reply) if reply.http_status == 200 => Ok("accepted".to_owned()),
         Ok(reply) if reply.http_status == 401 => {
@@ -71,21 +86,6 @@ fn check_key(target: &Target) -> Result<String, Refusal> {
                 .hint("check --base-url, the network, the proxy (HTTPS_PROXY), and --timeout"))
         }
     }
-}
-
-/// What the results would count.
-fn planned(survey: &Survey, done: Summary) -> Summary {
-    let mut summary = done;
-    let unsent = [
-        (Status::InvalidId, survey.invalid),
-        (Status::Duplicate, survey.duplicates),
-        (Status::Filtered, survey.filtered),
-    ];
-    for (status, rows) in unsent {
-        summary.add_unsent(status, rows.saturating_sub(summary.count(status)));
-    }
-    summary.add_unsent(Status::NotAttempted, survey.rows.saturating_sub(summary.total()));
-    summary
 }
 
 /// How the input was understood, so that a person can see at a glance whether it was understood right.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::HumanCount;
 
-use super::credentials;
+use super::{collisions, credentials, proxy, standard_output};
 use crate::cli::RunArgs;
 use crate::client::Client;
 use crate::config::{ApiKey, BaseUrl, Config, ConfigError};
@@ -16,7 +16,7 @@ use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, Sur
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
 use crate::text::quoted_path;
-use crate::ui::plural;
+use crate::ui::{Api, plural};
 
 /// What stands for standard input and standard output on the command line.
 const DASH: &str = "-";
@@ -106,16 +106,12 @@ impl Output {
     /// Settles where the results go, without touching anything.
     pub(super) fn plan(args: &RunArgs) -> Result<Self, Refusal> {
         if Self::is_standard(args) || (Input::is_standard(args) && args.output.is_none()) {
+            collisions::check(args, None)?;
+            standard_output::check_results()?;
             return Ok(Self::StandardOutput);
         }
         let path = args.output.clone().unwrap_or_else(|| default_output(&args.input));
-        if path == args.input || same_file::is_same_file(&path, &args.input).unwrap_or(false) {
-            return Err(Refusal::new(
-                Cause::Usage,
-                format!("output and input are the same file {}", quoted_path(&path)),
-            )
-            .hint("name another file for the results with --output"));
-        }
+        collisions::check(args, Some(&path))?;
         let existing = match (args.overwrite, args.resume) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,
@@ -171,6 +167,7 @@ impl Target {
             Some(sandbox) => (own_url(sandbox)?, own_key(sandbox)?),
             None => (args.base_url.clone(), credentials::api_key(args.api_key_file.as_deref())?),
         };
+        proxy::check(&base_url)?;
         let config = Config { base_url, rate: args.rate, concurrency: args.concurrency, timeout: args.timeout };
         let extra_roots = match &args.ca_file {
             Some(path) => credentials::root_certificates(path)?,
@@ -178,6 +175,11 @@ impl Target {
         };
         let client = Client::new(&config, &api_key, extra_roots)?;
         Ok(Self { config, api_key, client, sandbox })
+    }
+
+    /// Who is called, as far as the answers so far tell.
+    pub(super) fn api(&self) -> Api {
+        if self.sandbox.is_some() || self.client.is_simulated() { Api::Simulated } else { Api::Real }
     }
 
     /// The host for a person.

@@ -1,6 +1,5 @@
-//! Going on with what earlier runs left: whether these are the results of this very input, and the command that goes on.
+//! Going on with what earlier runs left: whether these are the results of this very input.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::Path;
 
@@ -137,54 +136,4 @@ fn without_journal(results: &Path) -> Refusal {
         "without it nobody knows which rows may have been sent; put it back, or compare the results with the input, and \
          begin a new run over what is left with another --output",
     )
-}
-
-/// The command that goes on with the run that these arguments began. A limit is left out, for it was a first step; and
-/// with it the `--yes` that was said to so few.
-pub(super) fn command(arguments: &[OsString]) -> String {
-    let mut words: Vec<String> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let limit = words.iter().position(|word| word == "--limit" || word.starts_with("--limit="));
-    if let Some(limit) = limit {
-        let with_value = if words.get(limit).is_some_and(|word| word == "--limit") { 2 } else { 1 };
-        words.drain(limit..(limit + with_value).min(words.len()));
-        words.retain(|word| word != "--yes");
-        words.iter_mut().for_each(without_short_yes);
-        words.retain(|word| word != "-");
-    }
-    words.retain(|word| word != "--overwrite" && word != "--resume");
-    words.insert(0, env!("CARGO_PKG_NAME").to_owned());
-    words.push("--resume".to_owned());
-    // Only a zero byte cannot be quoted, and no argument has one.
-    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_default()
-}
-
-/// Takes `-y` out of a cluster of short switches such as `-yq`.
-fn without_short_yes(word: &mut String) {
-    let is_cluster =
-        word.strip_prefix('-').is_some_and(|switches| switches.chars().all(|switch| "nqvy".contains(switch)));
-    if is_cluster && word.len() > 1 {
-        word.retain(|character| character != 'y');
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_that_goes_on_is_the_one_that_began_without_its_first_steps() {
-        for (began, goes_on) in [
-            ("x run a.csv", "imocha-cancel run a.csv --resume"),
-            ("x run a.csv -y --overwrite --rate 1/s", "imocha-cancel run a.csv -y --rate 1/s --resume"),
-            ("x run a.csv --resume", "imocha-cancel run a.csv --resume"),
-            ("x run a.csv --limit 10 --yes -v", "imocha-cancel run a.csv -v --resume"),
-            ("x run a.csv -yq --limit 2", "imocha-cancel run a.csv -q --resume"),
-            ("x run --limit=10 a.csv", "imocha-cancel run a.csv --resume"),
-        ] {
-            let arguments: Vec<OsString> = began.split(' ').map(OsString::from).collect();
-            assert_eq!(command(&arguments), goes_on);
-        }
-        let blanks = ["x", "run", "my file.csv", "--where", "Test Status=Pending"].map(OsString::from);
-        assert_eq!(command(&blanks), "imocha-cancel run 'my file.csv' --where 'Test Status=Pending' --resume");
-    }
 }

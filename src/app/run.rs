@@ -1,108 +1,199 @@
 //! The command `run`: checks all that can be checked before the first call, asks, and lets the engine go.
 
-use std::ffi::OsString;
+use std::convert::Infallible;
+use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
-use jiff::Timestamp;
-use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
+use super::again::CommandLine;
 use super::dry_run::dry_run;
 use super::plan::{Input, Output, Target, surveyed};
-use super::resume::{self, Resumption};
+use super::replaced::Replaced;
+use super::resume::Resumption;
+use super::tell::{tell, tell_without_watch, with_what_is_known};
+use super::watch::{Hurry, NotBegun, Watch};
 use crate::cli::RunArgs;
 use crate::config::Patience;
-use crate::engine::{self, Finished, InputEnd, Job, SharedJournal};
+use crate::ending::{Ending, ExitCode};
+use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
 use crate::error::{Cause, Refusal};
 use crate::input::{Choice, RowReader, Survey};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, Weather};
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
-use crate::shutdown::{Shutdown, Signals};
+use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
-use crate::throttle::Throttle;
-use crate::ui::{Console, Ending, Progress, Question, Report, Results};
+use crate::throttle::{Outlook, Throttle};
+use crate::ui::{Beginning, Console, Progress, Question, Report, Results};
 
 /// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash, besides what backs
 /// off.
 const RESERVED_TIME: Duration = Duration::from_millis(100);
 
-/// Does what `run` was asked by these `arguments`, says what came of it, and gives the exit code.
-pub(super) fn run(args: &RunArgs, arguments: &[OsString]) -> u8 {
-    let results = if Output::is_standard(args) { Results::OnStandardOutput } else { Results::InFile };
-    let console = Console::new(&args.console, results);
-    let mut report = Report::begin(&args.input);
-    report.ending = perform(args, &console, &mut report).unwrap_or_else(|refusal| {
-        console.refusal(&refusal);
-        Ending::Refused(refusal.cause)
-    });
-    report.finished_at = Timestamp::now();
-    if report.can_be_resumed() && !Input::is_standard(args) {
-        report.resume_command = Some(resume::command(arguments));
-    }
-    if matches!(report.ending, Ending::Finished | Ending::Stopped(_)) {
-        console.say(&report.text());
-    }
-    if args.json {
-        report.print_json();
+/// Does what `run` was asked, says what came of it, and gives the exit code.
+pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
+    let args = Arc::new(args);
+    let shutdown = Shutdown::default();
+    let results = if Output::is_standard(&args) { Results::OnStandardOutput } else { Results::InFile };
+    let console = Console::new(&args.console, results, shutdown.clone());
+    let beginning = Beginning::now();
+    let (result, watch) = match Watch::start(&console, &shutdown) {
+        Ok((watch, threads)) => (perform(&args, &console, &watch, threads), Some(watch)),
+        Err(refusal) => (Err(refusal.into()), None),
+    };
+    let report = match result {
+        Ok(report) => report,
+        Err(NotBegun::Refused(refusal)) => {
+            console.refusal(&refusal);
+            Report::refused(&refusal).since(beginning)
+        }
+        Err(NotBegun::Stopped(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
+    };
+    let report = with_what_is_known(report, &shutdown, &args, command);
+    match watch {
+        Some(watch) => tell(&args, &console, &report, watch),
+        None => tell_without_watch(&args, &console, &report, &shutdown),
     }
     report.exit_code()
 }
 
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
-fn perform(args: &RunArgs, console: &Console, report: &mut Report) -> Result<Ending, Refusal> {
-    check_flags(args)?;
+fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threads) -> Result<Report, NotBegun> {
+    super::flags::check(args)?;
     let output = Output::plan(args)?;
-    let target = Target::of(args)?;
+    let for_target = Arc::clone(args);
+    let target = watch.unless_stopped(move || Target::of(&for_target))??;
     if args.dry_run {
-        report.summary = dry_run(args, &target, &output, console)?;
-        return Ok(Ending::Rehearsed);
+        return rehearse(args, target, output, console, watch);
     }
     // The lock comes before the first look, and stays to the end: nobody else can change what this run was told.
     let mut journal = output.path().map(Journal::open).transpose()?;
     let output = Output::plan(args)?;
-    let input = Input::open(args)?;
-    report.input_rows = input.rows();
-    let resumption = match (&input, output.path()) {
-        (Input::File { survey, .. }, Some(results)) => {
-            Some(Resumption::look(args, results, journal.as_ref(), survey, &target)?)
-        }
-        (Input::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading(), &target)),
-        (Input::File { .. } | Input::Stream(_), None) => None,
-    };
+    let for_input = Arc::clone(args);
+    let input = watch.unless_stopped(move || Input::open(&for_input))??;
+    let resumption = look_back(args, &input, output.path(), journal.as_ref(), &target)?;
+    // Reading earlier results can take a while.
+    watch.check_going()?;
     let cancels = match &input {
         Input::File { survey, .. } => Some(check_survey(args, survey, resumption.as_ref())?),
         Input::Stream(_) => None,
     };
-    if !(args.yes || args.sandbox || cancels == Some(0)) {
-        console.confirm(&question(args, &target, &input, &output, cancels))?;
+    let replaced = look_at_replaced(&output, watch)?;
+    if args.yes || args.sandbox || cancels == Some(0) {
+        say_what_is_replaced(replaced.as_ref(), &output, console);
+    } else {
+        let question = question(args, &target, &input, &output, cancels).replacing(replaced.map(|it| it.in_words()));
+        confirm(question, console, watch)?;
     }
-    // Before the results are there: what fails from here on leaves a file behind.
-    let runtime = super::runtime()?;
-    let is_stream = input.rows().is_none();
+    let input_rows = input.rows();
     let reader = input.into_reader()?;
+    // From here on there is something to go on with.
+    watch.check_going()?;
+    watch.calls_begin();
     let (results, history) = begin(&output, resumption, journal.as_mut(), reader.layout().clone())?;
     let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
-    report.results = output.path().map(ToOwned::to_owned);
     if args.sandbox {
         console.say("against the sandbox: nobody is e-mailed\n");
     }
-    report.started_at = Timestamp::now();
+    let beginning = Beginning::now();
     let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
     // Rows of a stream are not reserved: nobody can go on with it. Its journal is the lock alone.
-    let reserving = if is_stream { None } else { journal.clone() };
-    let parts = Parts { reader, history, journal: reserving, results, progress: Arc::clone(&progress) };
-    let (ending, finished) = send(args, &target, parts, runtime);
+    let reserving = if input_rows.is_none() { None } else { journal.clone() };
+    let parts = Parts { reader, history, journal: reserving, results, threads, progress: Arc::clone(&progress) };
+    let (ending, finished) = send(args, &target, parts, watch);
     progress.finish();
-    report.lost_rows = progress.has_lost_rows();
-    report.summary = finished.summary;
-    report.input_end = finished.input;
-    let ending = report.settle(ending);
-    if let Some(journal) = journal {
-        close(&journal, &ending);
+    let report = Report {
+        results: output.path().map(ToOwned::to_owned),
+        host: Some(target.config.base_url.host()),
+        api: target.api(),
+        summary: finished.summary,
+        this_run: progress.this_run(),
+        input_rows,
+        input_end: finished.input,
+        lost_rows: progress.has_lost_rows(),
+        ..Report::of(ending).since(beginning)
     }
-    Ok(ending)
+    .settled();
+    if let Some(journal) = journal {
+        let ending = report.ending.clone();
+        watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
+    }
+    Ok(report)
+}
+
+/// What earlier runs left; `None` where nobody can go on with this one.
+fn look_back(
+    args: &RunArgs,
+    input: &Input,
+    results: Option<&Path>,
+    journal: Option<&Journal>,
+    target: &Target,
+) -> Result<Option<Resumption>, Refusal> {
+    Ok(match (input, results) {
+        (Input::File { survey, .. }, Some(results)) => Some(Resumption::look(args, results, journal, survey, target)?),
+        (Input::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading(), target)),
+        (Input::File { .. } | Input::Stream(_), None) => None,
+    })
+}
+
+/// The dry run. It leaves nothing behind, so it can be stopped anywhere.
+fn rehearse(
+    args: &Arc<RunArgs>,
+    target: Target,
+    output: Output,
+    console: &Console,
+    watch: &Watch,
+) -> Result<Report, NotBegun> {
+    let (args, console) = (Arc::clone(args), console.clone());
+    let host = target.config.base_url.host();
+    let beginning = Beginning::now();
+    let rehearse = move || dry_run(&args, &target, &output, &console).map(|found| (found, target.api()));
+    let (found, api) = watch.unless_stopped(rehearse)??;
+    Ok(Report {
+        host: Some(host),
+        api,
+        summary: found.done,
+        would_cancel: Some(found.cancels),
+        input_rows: Some(found.rows),
+        ..Report::of(Ending::Rehearsed).since(beginning)
+    })
+}
+
+/// Looks at what the new results would take the place of, where they are to.
+fn look_at_replaced(output: &Output, watch: &Watch) -> Result<Option<Replaced>, NotBegun> {
+    match output {
+        Output::File(file) if file.existing() == Existing::Replace => {
+            let path = file.path().to_owned();
+            watch.unless_stopped(move || Replaced::at(&path))
+        }
+        Output::File(_) | Output::StandardOutput => Ok(None),
+    }
+}
+
+/// Says what is given up. Where it may be that invitations are cancelled of which nobody else knows, whatever the flags.
+fn say_what_is_replaced(replaced: Option<&Replaced>, output: &Output, console: &Console) {
+    let Some(replaced) = replaced else { return };
+    let text = format!("--overwrite gives up {output}: {}", replaced.in_words());
+    if replaced.doubtful() > 0 {
+        tracing::warn!("{text}");
+    } else {
+        console.say(&format!("{text}\n"));
+    }
+}
+
+/// Asks whether to go on.
+fn confirm(question: Question, console: &Console, watch: &Watch) -> Result<(), NotBegun> {
+    let asking = console.clone();
+    let answer = watch.unless_stopped(move || asking.confirm(&question));
+    if answer.is_err() && io::stdin().is_terminal() {
+        // The cursor is behind the question.
+        console.say("\n");
+    }
+    Ok(answer??)
 }
 
 /// Makes the results and opens the run in the journal. Where results are replaced, they go first: after a crash in
@@ -153,12 +244,15 @@ struct Parts {
     history: History,
     journal: Option<SharedJournal>,
     results: ResultsWriter,
+    threads: Threads,
     progress: Arc<Progress>,
 }
 
 /// Lets the engine go, and waits for its end, or for a second signal.
-fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (Ending, Finished) {
-    let shutdown = Shutdown::default();
+fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending, Finished) {
+    let shutdown = watch.shutdown();
+    let throttle = Throttle::new(target.config.rate, args.max_outage.get(), args.max_attempts);
+    let outlook = throttle.outlook();
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
         reader: parts.reader,
@@ -167,79 +261,39 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, runtime: Runtime) -> (End
         batch_rows: target.config.rate.calls_within(RESERVED_TIME),
         results: parts.results,
         client: target.client.clone(),
-        throttle: Throttle::new(target.config.rate, args.max_outage.get(), args.max_attempts),
+        throttle,
         scrubber: Scrubber::new(target.api_key.clone()),
         concurrency: target.config.concurrency,
         max_duration: args.max_duration.map(Patience::get),
         limit: args.limit,
+        threads: parts.threads,
         monitor,
         shutdown: shutdown.clone(),
     };
-    let lines = parts.progress.say_lines();
-    let finished = runtime.block_on(async {
+    let finished = watch.wait_for(async {
         tokio::select! {
             finished = engine::run(job) => finished,
-            () = given_up(&shutdown) => {
+            () = shutdown.given_up() => {
                 Finished { summary: parts.progress.summary(), input: InputEnd::NotReached }
             }
+            never = parts.progress.say_lines() => match never {},
+            never = show(outlook, &parts.progress) => match never {},
         }
     });
-    drop(lines);
-    // A look-up of a name may still hang in a thread, or a read of standard input; nobody waits for it any more.
-    runtime.shutdown_background();
     let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
     (ending, finished)
 }
 
-/// Stops the run at the first signal, and returns at the second.
-async fn given_up(shutdown: &Shutdown) {
-    match Signals::listen() {
-        Ok(signals) => signals.second(shutdown).await,
-        Err(error) => {
-            tracing::warn!(%error, "a signal will end the run at once, without an orderly end");
-            std::future::pending::<()>().await;
-        }
+/// Shows why no calls leave, whenever that is so. Never ends.
+async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Infallible {
+    while outlook.changed().await.is_ok() {
+        progress.weather(match *outlook.borrow_and_update() {
+            Outlook::Fair => Weather::Fair,
+            Outlook::Paused { until } => Weather::Paused { until: until.into_std() },
+            Outlook::Down => Weather::Down,
+        });
     }
-}
-
-/// Flags that cannot be meant together.
-fn check_flags(args: &RunArgs) -> Result<(), Refusal> {
-    let usage = |message: &str, hint: &str| Err(Refusal::new(Cause::Usage, message).hint(hint));
-    if args.console.quiet && args.console.verbose {
-        return usage("--quiet and --verbose contradict each other", "leave one of them out");
-    }
-    if args.json && Output::is_standard(args) {
-        return usage(
-            "results and the --json summary cannot both go to standard output",
-            "name a results file with --output",
-        );
-    }
-    if args.resume && (Output::is_standard(args) || Input::is_standard(args)) {
-        return usage(
-            "--resume needs files: what went through standard input or output cannot be looked at again",
-            "name the input, and the results with --output",
-        );
-    }
-    if !Input::is_standard(args) {
-        return Ok(());
-    }
-    if !(args.yes || args.sandbox || args.dry_run) {
-        let refusal = Refusal::new(Cause::NotConfirmed, "standard input is the list, so nobody can be asked on it");
-        return Err(refusal.hint("look at what would be done with --dry-run, then say --yes"));
-    }
-    if args.output.is_none() {
-        return usage("results of standard input need a place", "name a file with --output, or - for standard output");
-    }
-    if args.max_cancels.is_some() {
-        return usage(
-            "--max-cancels needs a file: how many invitations come on standard input is not known before the first call",
-            "write the input to a file first, or bound the run with --limit",
-        );
-    }
-    if args.max_input_age.is_some() {
-        return usage("--max-input-age needs a file: standard input has no age", "name the file instead of -");
-    }
-    Ok(())
+    std::future::pending().await
 }
 
 /// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.

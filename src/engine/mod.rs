@@ -17,15 +17,18 @@ mod first_answers;
 mod pool;
 mod queue;
 mod record;
+mod threads;
 mod trial;
 
+use std::any::Any;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinError, JoinHandle, JoinSet, spawn_blocking};
-use tokio::time::timeout;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::budget::Budget;
 use self::feed::Feed;
@@ -33,8 +36,9 @@ use self::first_answers::FirstAnswers;
 use self::pool::Pool;
 use self::queue::RowQueue;
 use self::record::Recorder;
-
+pub use self::threads::Threads;
 use crate::client::Client;
+use crate::clock::Stopwatch;
 use crate::config::Concurrency;
 use crate::input::RowReader;
 use crate::monitor::Monitor;
@@ -114,6 +118,8 @@ pub struct Job {
     pub max_duration: Option<Duration>,
     /// The most rows to send; the rest is not attempted.
     pub limit: Option<u64>,
+    /// The threads for what blocks.
+    pub threads: Threads,
     /// Who watches.
     pub monitor: Arc<dyn Monitor>,
     /// The switch that ends the run early.
@@ -136,7 +142,7 @@ pub async fn run(job: Job) -> Finished {
     let (feed_given_up_tx, feed_given_up) = oneshot::channel();
     let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done.clone());
     let recorder = recorder.giving_back_to(budget.clone());
-    let recording = spawn_blocking(move || recorder.record(outcomes_rx, feed_given_up));
+    let recording = job.threads.record.begin(move || recorder.record(outcomes_rx, feed_given_up));
 
     let feed = Feed {
         history: job.history,
@@ -148,7 +154,7 @@ pub async fn run(job: Job) -> Finished {
         shutdown: job.shutdown.clone(),
     };
     let reader = job.reader;
-    let feeding = spawn_blocking(move || feed.run(reader));
+    let feeding = job.threads.feed.begin(move || feed.run(reader));
 
     let pool = Arc::new(Pool {
         queue: RowQueue::new(rows_rx, source, job.journal, outcomes_tx),
@@ -169,7 +175,8 @@ pub async fn run(job: Job) -> Finished {
 
     let mut panicked = Vec::new();
     while let Some(joined) = workers.join_next().await {
-        panicked.extend(joined.err());
+        // Our tasks are never aborted, so a join fails for no other reason.
+        panicked.extend(joined.err().and_then(|error| JoinError::try_into_panic(error).ok()));
     }
     deadline.abort();
     let fed = fed(feeding, source).await;
@@ -186,37 +193,44 @@ pub async fn run(job: Job) -> Finished {
         None => InputEnd::NotReached,
     };
     match recording.await {
-        Ok(summary) if panicked.is_empty() => Finished { summary, input },
-        Ok(_incomplete) => unwind(panicked),
-        Err(error) => unwind(vec![error]),
+        Ok(Ok(summary)) if panicked.is_empty() => Finished { summary, input },
+        Ok(Ok(_)) | Err(_) => unwind(panicked),
+        Ok(Err(panic)) => resume_unwind(panic),
     }
 }
 
 /// Waits for the end of the feed, when all rows that it handed over have ended. Before that a stream ends only when the run
 /// is stopped, and then it is not waited for.
-async fn fed(feeding: JoinHandle<InputEnd>, source: Source) -> Option<Result<InputEnd, JoinError>> {
+async fn fed(feeding: oneshot::Receiver<thread::Result<InputEnd>>, source: Source) -> Option<thread::Result<InputEnd>> {
     match source {
-        Source::File => Some(feeding.await),
-        Source::Stream => timeout(READING_ON, feeding).await.ok(),
+        Source::File => feeding.await.ok(),
+        Source::Stream => timeout(READING_ON, feeding).await.ok()?.ok(),
     }
 }
 
-/// Stops the run when its time is over.
+/// How often the time is looked at: the timers of a machine that slept go late, and stand still while it sleeps.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Stops the run when its time is over, sleep of the machine included.
 async fn stop_after(max_duration: Option<Duration>, shutdown: Shutdown) {
     if let Some(max_duration) = max_duration {
-        tokio::time::sleep(max_duration).await;
+        let (by_the_timers, by_the_machine) = (Instant::now(), Stopwatch::start());
+        loop {
+            let elapsed = by_the_timers.elapsed().max(by_the_machine.elapsed());
+            let left = max_duration.saturating_sub(elapsed);
+            if left.is_zero() {
+                break;
+            }
+            sleep(left.min(LOOK)).await;
+        }
         let detail =
             format!("the time for the run is over (--max-duration {})", humantime::format_duration(max_duration));
         shutdown.stop(Stop { reason: StopReason::Deadline, detail });
     }
 }
 
-/// Passes on the first panic. Our tasks are never aborted, so a join fails for no other reason.
-fn unwind(panicked: Vec<JoinError>) -> ! {
-    for error in panicked {
-        if let Ok(payload) = error.try_into_panic() {
-            resume_unwind(payload);
-        }
-    }
-    resume_unwind(Box::new("a part of the run was aborted"))
+/// Passes on the first panic.
+fn unwind(panicked: Vec<Box<dyn Any + Send>>) -> ! {
+    let panic = panicked.into_iter().next();
+    resume_unwind(panic.unwrap_or_else(|| Box::new("a part of the run was aborted")))
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
@@ -218,9 +217,8 @@ impl Recorder {
     /// No further call may leave: its end could not be written down.
     fn give_up(&mut self, error: &io::Error) {
         let detail = format!("the results could not be written: {error}");
-        let said = self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
-        // Before the rows that follow: then whoever finds them on standard error knows what they are.
-        drop(said.map(JoinHandle::join));
+        // Said before the rows that follow: then whoever finds them on standard error knows what they are.
+        self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
         if self.state == State::Writing {
             self.state = State::Rescuing(Header::Yes);
         }

@@ -54,6 +54,17 @@ pub enum Signal {
     HangUp,
 }
 
+impl Signal {
+    /// The name that the system gives it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+            Self::HangUp => "SIGHUP",
+        }
+    }
+}
+
 /// Why a run stopped early, with the particulars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {

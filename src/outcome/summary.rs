@@ -86,6 +86,15 @@ impl Summary {
         self.rows.iter().any(|(status, &rows)| rows > 0 && status.is_tried_again())
     }
 
+    /// Whether a later run would try rows again that may end otherwise then. What the key may not cancel ends so again until
+    /// somebody has changed that.
+    pub fn has_rows_worth_another_try(&self) -> bool {
+        let forbidden = self.count(Status::Forbidden);
+        let tried_again: u64 =
+            self.rows.iter().filter(|(status, _)| status.is_tried_again()).map(|(_, rows)| rows).sum();
+        tried_again > forbidden
+    }
+
     /// Whether no row needs anybody's attention.
     pub fn is_well(&self) -> bool {
         self.rows.iter().all(|(status, &rows)| rows == 0 || !status.needs_attention())
@@ -141,5 +150,9 @@ mod tests {
         assert!(summary.is_well());
         summary.add_unsent(Status::InvalidId, 1);
         assert!(!summary.is_well());
+        summary.add_unsent(Status::Forbidden, 2);
+        assert!(summary.has_rows_to_try_again() && !summary.has_rows_worth_another_try());
+        summary.add_unsent(Status::Unreachable, 1);
+        assert!(summary.has_rows_worth_another_try());
     }
 }

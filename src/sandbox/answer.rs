@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -105,6 +105,15 @@ impl Refusal {
         }
         response
     }
+}
+
+/// The header by which an answer says that nothing happened in truth.
+const SIMULATED: HeaderName = HeaderName::from_static("x-simulated");
+
+/// The same answer, which says that it is a simulation.
+pub(super) fn simulated(mut response: Response) -> Response {
+    response.headers_mut().insert(SIMULATED, HeaderValue::from_static("imocha-cancel sandbox"));
+    response
 }
 
 /// The invitation is cancelled.

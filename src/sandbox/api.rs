@@ -226,8 +226,8 @@ impl Api {
 /// Gives the caller what was decided. Where that is no answer, this never returns, but ends with the connection.
 async fn deliver(reply: Reply, line: Option<&Line>) -> Response {
     let ending = match reply {
-        Reply::Answer(response) => return response,
-        Reply::Truncated(response, bytes) => Ending::Send(fault::truncate(response, bytes).await),
+        Reply::Answer(response) => return answer::simulated(response),
+        Reply::Truncated(response, bytes) => Ending::Send(fault::truncate(answer::simulated(response), bytes).await),
         Reply::End(ending) => ending,
         Reply::Silence => pending().await,
     };

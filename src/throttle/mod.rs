@@ -12,7 +12,6 @@ mod troubles;
 mod weather;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -49,6 +48,22 @@ pub struct Throttle {
     weather: Mutex<Weather>,
     /// Wakes those who wait for the weather to change.
     changed: watch::Sender<()>,
+    /// What is shown of all that.
+    outlook: watch::Sender<Outlook>,
+}
+
+/// What the calls do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// They leave.
+    Fair,
+    /// They wait until then, because the API asked for it.
+    Paused {
+        /// The end of the pause.
+        until: Instant,
+    },
+    /// They wait until the API answers again.
+    Down,
 }
 
 /// The present rate.
@@ -76,6 +91,7 @@ impl Throttle {
             speed: Mutex::new(Speed { interval, pace, steps: STEPS, answers: 0 }),
             weather: Mutex::new(Weather::new(max_outage, max_attempts.get())),
             changed: watch::Sender::new(()),
+            outlook: watch::Sender::new(Outlook::Fair),
         }
     }
 
@@ -121,6 +137,7 @@ impl Throttle {
                 Change::Absolved => lock(&self.speed).unhalve(),
                 Change::OutageBegan | Change::OutageEnded | Change::OutageCalledOff | Change::SeriesEnded => {}
             }
+            self.show(change);
             say(change);
         }
         // Whoever waits for the end of a look at an outage looks next.
@@ -158,6 +175,23 @@ impl Throttle {
         while lock(&self.weather).is_undecided(streak) {
             change(&mut changed).await;
         }
+    }
+
+    /// What the calls do at present, for those who watch.
+    pub fn outlook(&self) -> watch::Receiver<Outlook> {
+        self.outlook.subscribe()
+    }
+
+    fn show(&self, change: Change) {
+        let outlook = match change {
+            Change::Paused => {
+                lock(&self.weather).paused_until().map_or(Outlook::Fair, |until| Outlook::Paused { until })
+            }
+            Change::OutageBegan => Outlook::Down,
+            Change::OutageEnded | Change::OutageCalledOff => Outlook::Fair,
+            Change::Absolved | Change::SeriesEnded => return,
+        };
+        self.outlook.send_replace(outlook);
     }
 
     async fn turn(&self) {
@@ -204,7 +238,7 @@ impl Speed {
     }
 }
 
-/// Says what changed. From a thread of its own, for standard error may block, and nothing blocks beside the calls.
+/// Says what changed. The log does not block.
 fn say(change: Change) {
     let text = match change {
         Change::SeriesEnded => return,
@@ -216,7 +250,7 @@ fn say(change: Change) {
         Change::OutageEnded => "iMocha answers again: the calls go on",
         Change::OutageCalledOff => "nothing is left but rows that fail: they end as their last call left them",
     };
-    thread::spawn(move || tracing::warn!("{text}"));
+    tracing::warn!("{text}");
 }
 
 /// Waits until something changes. The sender lives in the throttle that is asked, so the wait cannot fail.

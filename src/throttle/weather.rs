@@ -258,6 +258,11 @@ impl Weather {
         self.streak == streak && self.outage.is_none()
     }
 
+    /// When the last pause ends, or ended.
+    pub(super) fn paused_until(&self) -> Option<Instant> {
+        self.paused_until
+    }
+
     /// Whether the API is down.
     pub(super) fn is_down(&self) -> bool {
         self.outage.is_some()

@@ -2,21 +2,23 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::{HumanCount, ProgressBar};
+use indicatif::HumanCount;
 use tracing::Level;
 
 use crate::cli::{ConsoleArgs, LogFormat};
 use crate::error::{Cause, Refusal};
+use crate::shutdown::Shutdown;
+use crate::ui::bar::Frame;
 use crate::ui::log;
 use crate::ui::report::plural;
+use crate::ui::stderr::{StandardError, Urgency};
 
 /// Standard error, as the operator wants it. Its clones are one console.
 #[derive(Debug, Clone)]
 pub struct Console {
     voice: Voice,
     volume: Volume,
-    /// The bar, hidden until a run begins. It exists from the start because the log must know it.
-    pub(super) bar: ProgressBar,
+    stderr: StandardError,
     pub(super) progress: ProgressStyle,
 }
 
@@ -55,9 +57,10 @@ pub(super) enum ProgressStyle {
 }
 
 impl Console {
-    /// A console as the flags ask for, and the log with it. There is no bar where results go to the same terminal.
-    pub fn new(args: &ConsoleArgs, results: Results) -> Self {
-        let bar = ProgressBar::hidden();
+    /// A console as the flags ask for, and the log with it. There is no bar where results go to the same terminal. Once
+    /// the run is stopped, nobody waits any more to log a call.
+    pub fn new(args: &ConsoleArgs, results: Results, shutdown: Shutdown) -> Self {
+        let stderr = StandardError::new(args.log_format, shutdown);
         let is_terminal = io::stderr().is_terminal();
         let level = match (args.verbose, args.log_format) {
             (true, _) => Level::DEBUG,
@@ -65,7 +68,7 @@ impl Console {
             (false, LogFormat::Json | LogFormat::Text) => Level::WARN,
         };
         let has_color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        log::start(level, args.log_format, has_color, bar.clone());
+        log::start(level, args.log_format, has_color, stderr.clone());
         let voice = match args.log_format {
             LogFormat::Text => Voice::Text,
             LogFormat::Json => Voice::Events,
@@ -79,12 +82,37 @@ impl Console {
         } else {
             ProgressStyle::Lines
         };
-        Self { voice, volume, bar, progress }
+        Self { voice, volume, stderr, progress }
     }
 
     /// A console without flags and log.
     pub fn plain() -> Self {
-        Self { voice: Voice::Text, volume: Volume::All, bar: ProgressBar::hidden(), progress: ProgressStyle::None }
+        let stderr = StandardError::new(LogFormat::Text, Shutdown::default());
+        Self { voice: Voice::Text, volume: Volume::All, stderr, progress: ProgressStyle::None }
+    }
+
+    /// Has a thread of its own write to standard error from now on: then nobody waits who says something.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no room for a thread.
+    pub fn start_writer(&self) -> io::Result<()> {
+        self.stderr.start_writer()
+    }
+
+    /// Waits until all that was said is written; from when `is_hurried` says so, no longer than a moment.
+    pub fn flush(&self, is_hurried: impl Fn() -> bool) {
+        self.stderr.flush(is_hurried);
+    }
+
+    /// Writes what is kept nowhere else, whatever the flags.
+    pub(super) fn keep(&self, bytes: &[u8]) {
+        self.stderr.send(bytes, Urgency::Keep);
+    }
+
+    /// Shows a bar, until it is taken away with `None`.
+    pub(super) fn show(&self, frame: Option<Frame>) {
+        self.stderr.show(frame);
     }
 
     /// Says something that is no error.
@@ -168,11 +196,7 @@ impl Console {
     }
 
     fn write(&self, text: &str) {
-        self.bar.suspend(|| {
-            // Nobody is left to tell when standard error is gone.
-            let mut output = io::stderr().lock();
-            drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
-        });
+        self.stderr.send(text.as_bytes(), Urgency::Now);
     }
 }
 
@@ -185,6 +209,15 @@ pub struct Question {
     pub host: String,
     /// The particulars, a line each: a name, and what it is.
     pub particulars: Vec<(&'static str, String)>,
+}
+
+impl Question {
+    /// The same, with what is given up for it, if anything is.
+    #[must_use]
+    pub fn replacing(mut self, replaced: Option<String>) -> Self {
+        self.particulars.extend(replaced.map(|replaced| ("replaced", replaced)));
+        self
+    }
 }
 
 impl std::fmt::Display for Question {

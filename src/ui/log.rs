@@ -1,21 +1,21 @@
-//! The log on standard error. It steps aside for the progress bar: the bar is taken away while a line is written.
+//! The log on standard error.
 
 use std::io::{self, Write};
 
-use indicatif::ProgressBar;
-use tracing::Level;
+use tracing::{Level, Metadata};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::stderr::{StandardError, Urgency};
 use crate::cli::LogFormat;
 
 /// Starts the log. Only this program's own events are in it: a library's could show a header.
-pub(super) fn start(level: Level, format: LogFormat, ansi: bool, bar: ProgressBar) {
+pub(super) fn start(level: Level, format: LogFormat, ansi: bool, stderr: StandardError) {
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(BesideBar { bar }).with_target(false).with_ansi(ansi);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Log { stderr }).with_target(false).with_ansi(ansi);
     let lines = match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -24,26 +24,40 @@ pub(super) fn start(level: Level, format: LogFormat, ansi: bool, bar: ProgressBa
     drop(tracing_subscriber::registry().with(lines.with_filter(own)).try_init());
 }
 
-/// Writes to standard error while the bar is away.
-#[derive(Debug, Clone)]
-struct BesideBar {
-    bar: ProgressBar,
+/// Makes a writer for each line.
+#[derive(Debug)]
+struct Log {
+    stderr: StandardError,
 }
 
-impl<'a> MakeWriter<'a> for BesideBar {
-    type Writer = Self;
+/// Hands one line to standard error.
+#[derive(Debug)]
+struct Line {
+    stderr: StandardError,
+    urgency: Urgency,
+}
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Line;
+
+    fn make_writer(&'a self) -> Line {
+        Line { stderr: self.stderr.clone(), urgency: Urgency::Now }
+    }
+
+    /// What is logged for each call comes from a thread that may wait; all else must not.
+    fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Line {
+        let urgency = if *metadata.level() <= Level::INFO { Urgency::Now } else { Urgency::EachCall };
+        Line { urgency, ..self.make_writer() }
     }
 }
 
-impl Write for BesideBar {
+impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.bar.suspend(|| io::stderr().write(bytes))
+        self.stderr.send(bytes, self.urgency);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! All that a person or a script sees: errors, the prompt, progress, the summary, the log. Standard output is for data;
 //! everything else goes to standard error.
 
+mod bar;
 mod console;
 mod log;
 mod progress;
 mod report;
+mod stderr;
 
 pub use self::console::{Console, Question, Results};
-pub use self::progress::{Lines, Progress};
+pub use self::progress::Progress;
 pub(crate) use self::report::plural;
-pub use self::report::{DryRun, Ending, Report};
+pub use self::report::{Api, Beginning, DryRun, Report};

@@ -1,20 +1,19 @@
 //! How far a run is: a bar on a terminal, a plain line now and then elsewhere. It shows what the results hold.
 
-use std::io::{self, Write};
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, HumanDuration, ProgressDrawTarget, ProgressStyle as BarStyle};
+use indicatif::{HumanCount, HumanDuration};
+use tokio::time::sleep;
 
-use crate::monitor::Monitor;
+use crate::clock::Stopwatch;
+use crate::monitor::{Monitor, Weather};
 use crate::outcome::{Outcome, Status, Summary};
+use crate::ui::bar::Frame;
 use crate::ui::console::{Console, ProgressStyle};
 
-/// Times a second that the bar is drawn: smooth to the eye, and no cost beside the calls.
-const BAR_HERTZ: u8 = 10;
 /// The time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -22,53 +21,58 @@ const LINE_INTERVAL: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Progress {
     console: Console,
-    /// A lock, because rows are counted by the thread that records them, and lines are said by another.
-    counts: Mutex<Counts>,
+    /// A lock, because rows are counted by the thread that records them, and shown by others.
+    counts: Arc<Mutex<Counts>>,
     lost_rows: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Counts {
     summary: Summary,
+    /// What this run added, without what the results held before.
+    this_run: Summary,
     /// Rows for which a call was made.
     tried: u64,
     /// How many of them there will be, where that is known.
     total: Option<u64>,
-    started: Instant,
-}
-
-/// Says a line now and then, until it is dropped.
-#[derive(Debug)]
-pub struct Lines {
-    _end: Option<SyncSender<()>>,
+    started: Stopwatch,
+    weather: Weather,
 }
 
 impl Progress {
     /// Begins to show a run that tries `total` invitations; `None` where nobody knows how many will come. The
     /// results hold `done` already.
     pub fn start(console: &Console, total: Option<u64>, done: Summary) -> Self {
-        let counts = Counts { summary: done, tried: 0, total, started: Instant::now() };
-        let progress = Self { console: console.clone(), counts: Mutex::new(counts), lost_rows: AtomicBool::new(false) };
-        if progress.console.progress == ProgressStyle::Bar {
-            progress.start_bar(total);
+        let counts = Counts {
+            summary: done,
+            this_run: Summary::new(),
+            tried: 0,
+            total,
+            started: Stopwatch::start(),
+            weather: Weather::Fair,
+        };
+        let counts = Arc::new(Mutex::new(counts));
+        if console.progress == ProgressStyle::Bar {
+            let shown = Arc::clone(&counts);
+            let now = Arc::new(move || {
+                let counts = lock(&shown);
+                (counts.tried, counts.line())
+            });
+            console.show(Some(Frame { total, now }));
         }
-        progress
+        Self { console: console.clone(), counts, lost_rows: AtomicBool::new(false) }
     }
 
-    /// Says how far the run is every now and then, where there is no bar. From a thread of its own, for standard error
-    /// may block.
-    pub fn say_lines(self: &Arc<Self>) -> Lines {
+    /// Says how far the run is every now and then, where there is no bar. Never ends.
+    pub async fn say_lines(&self) -> Infallible {
         if self.console.progress != ProgressStyle::Lines {
-            return Lines { _end: None };
+            std::future::pending::<Infallible>().await;
         }
-        let (end, ended) = sync_channel(0);
-        let progress = Arc::clone(self);
-        thread::spawn(move || {
-            while ended.recv_timeout(LINE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                progress.console.say(&format!("{}\n", progress.counts().line()));
-            }
-        });
-        Lines { _end: Some(end) }
+        loop {
+            sleep(LINE_INTERVAL).await;
+            let line = lock(&self.counts).line();
+            self.console.say(&format!("{line}\n"));
+        }
     }
 
     /// Whether rows were printed that the results could not take.
@@ -76,53 +80,46 @@ impl Progress {
         self.lost_rows.load(Ordering::Relaxed)
     }
 
-    /// What has been recorded so far.
+    /// What the results hold so far.
     pub fn summary(&self) -> Summary {
-        self.counts().summary.clone()
+        lock(&self.counts).summary.clone()
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn start_bar(&self, total: Option<u64>) {
-        // The message is cut at the edge of the terminal.
-        let template = if total.is_some() { "{bar:20} {wide_msg}" } else { "{spinner} {wide_msg}" };
-        let style = BarStyle::with_template(template).unwrap_or_else(|_wrong| BarStyle::default_bar());
-        self.console.bar.set_style(style.progress_chars("=> "));
-        if let Some(total) = total {
-            self.console.bar.set_length(total);
-        }
-        self.console.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(BAR_HERTZ));
-        self.console.bar.enable_steady_tick(Duration::from_secs(1) / u32::from(BAR_HERTZ));
+    /// What this run has added to them so far.
+    pub fn this_run(&self) -> Summary {
+        lock(&self.counts).this_run.clone()
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.console.bar.disable_steady_tick();
-        self.console.bar.finish_and_clear();
+        self.console.show(None);
     }
+}
+
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Monitor for Progress {
     fn recorded(&self, outcomes: &[Outcome]) {
-        let mut counts = self.counts();
+        let mut counts = lock(&self.counts);
         for outcome in outcomes {
             counts.summary.add(outcome);
+            // What an earlier run did, and this one did not come to, is written again and is not new.
+            if outcome.calls > 0 || outcome.attempts == 0 {
+                counts.this_run.add(outcome);
+            }
             counts.tried += u64::from(outcome.calls > 0);
-        }
-        if self.console.progress == ProgressStyle::Bar {
-            self.console.bar.set_position(counts.tried);
-            self.console.bar.set_message(counts.line());
         }
     }
 
     fn lost(&self, csv: &[u8]) {
         self.lost_rows.store(true, Ordering::Relaxed);
-        self.console.bar.suspend(|| {
-            // This was the last place for these rows; there is no other to complain at.
-            drop(io::stderr().lock().write_all(csv));
-        });
+        self.console.keep(csv);
+    }
+
+    fn weather(&self, weather: Weather) {
+        lock(&self.counts).weather = weather;
     }
 }
 
@@ -130,15 +127,19 @@ impl Counts {
     /// The run in one line, what matters first, for the line is cut at the edge of a terminal:
     /// `1,200 of 6,000; 4.9 calls/s, 16m left; 1,198 cancelled, 2 not_found`.
     fn line(&self) -> String {
+        self.line_after(self.started.elapsed())
+    }
+
+    fn line_after(&self, elapsed: Duration) -> String {
         let so_far = match self.total {
             Some(total) => format!("{} of {}", HumanCount(self.tried), HumanCount(total)),
             None => HumanCount(self.tried).to_string(),
         };
-        let elapsed = self.started.elapsed();
         let mut parts = vec![so_far];
+        parts.extend(self.interruption());
         if self.tried > 0 {
             #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
-            let per_second = self.summary.calls().saturating_sub(1) as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
+            let per_second = self.this_run.calls().saturating_sub(1) as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
             let left = self.time_left(elapsed).map(|left| format!(", {left:#} left"));
             parts.push(format!("{per_second:.1} calls/s{}", left.unwrap_or_default()));
         }
@@ -154,6 +155,20 @@ impl Counts {
         parts.join("; ")
     }
 
+    /// Why no calls leave at present, if that is so.
+    fn interruption(&self) -> Option<String> {
+        match self.weather {
+            Weather::Fair => None,
+            Weather::Paused { until } => {
+                let left = until.saturating_duration_since(Instant::now());
+                let seconds = Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
+                // A pause ends by itself, and nobody says so.
+                (!left.is_zero()).then(|| format!("pause (429), {} left", humantime::format_duration(seconds)))
+            }
+            Weather::Down => Some("iMocha is not answering, all calls wait".to_owned()),
+        }
+    }
+
     /// The time that the rest takes if it goes on as it went so far.
     fn time_left(&self, elapsed: Duration) -> Option<HumanDuration> {
         let left = self.total?.saturating_sub(self.tried);
@@ -166,25 +181,37 @@ impl Counts {
 mod tests {
     use super::*;
 
-    fn counts(rows: &[(Status, u64)], tried: u64, total: Option<u64>, elapsed: Duration) -> Counts {
+    fn counts(rows: &[(Status, u64)], tried: u64, total: Option<u64>) -> Counts {
         let mut summary = Summary::new();
         for &(status, count) in rows {
             summary.add_unsent(status, count);
         }
-        Counts { summary, tried, total, started: Instant::now().checked_sub(elapsed).unwrap() }
+        let (this_run, started) = (Summary::new(), Stopwatch::start());
+        Counts { summary, this_run, tried, total, started, weather: Weather::Fair }
     }
 
     #[test]
     fn the_line_says_how_far_and_how_long_still_before_the_counts() {
         let rows = [(Status::NotFound, 2), (Status::Cancelled, 1198), (Status::Filtered, 50)];
-        let line = counts(&rows, 1200, Some(6000), Duration::from_secs(240)).line();
+        let line = counts(&rows, 1200, Some(6000)).line_after(Duration::from_secs(240));
         assert_eq!(line, "1,200 of 6,000; 0.0 calls/s, 16m left; 1,198 cancelled, 2 not_found, 50 filtered");
     }
 
     #[test]
     fn nobody_knows_the_end_of_a_stream_and_nothing_is_said_of_a_start() {
-        let line = counts(&[(Status::Cancelled, 3)], 3, None, Duration::from_secs(2)).line();
+        let line = counts(&[(Status::Cancelled, 3)], 3, None).line_after(Duration::from_secs(2));
         assert_eq!(line, "3; 0.0 calls/s; 3 cancelled");
-        assert_eq!(counts(&[], 0, Some(7), Duration::ZERO).line(), "0 of 7");
+        assert_eq!(counts(&[], 0, Some(7)).line_after(Duration::ZERO), "0 of 7");
+    }
+
+    #[test]
+    fn an_outage_and_a_pause_are_shown_and_a_pause_ends_by_itself() {
+        let line = |weather| Counts { weather, ..counts(&[], 2, Some(7)) }.line_after(Duration::ZERO);
+        let now = Instant::now();
+        assert!(line(Weather::Down).starts_with("2 of 7; iMocha is not answering, all calls wait; "));
+        let paused = line(Weather::Paused { until: now + Duration::from_secs(90) });
+        assert!(paused.starts_with("2 of 7; pause (429), 1m 30s left; "), "{paused}");
+        assert!(!line(Weather::Paused { until: now }).contains("pause"));
+        assert!(!line(Weather::Fair).contains("wait"));
     }
 }

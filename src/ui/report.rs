@@ -1,16 +1,17 @@
 //! What came of it all: the summary for a person, the JSON object for a script, and the findings of a dry run.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{HumanCount, HumanDuration};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::clock::Stopwatch;
+use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
-use crate::error::Cause;
-use crate::exit;
+use crate::error::Refusal;
 use crate::outcome::{Status, Stop, StopReason, Summary};
 use crate::text::{quoted_path, timestamp};
 use crate::ui::console::push_line;
@@ -20,16 +21,26 @@ const NOT_READ_ON: &str =
     "standard input was not read to its end: what did not come before was not sent, and has no result";
 
 /// How a command to run ended, whichever way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Report {
     /// Which way.
     pub ending: Ending,
+    /// Why it was refused, for a person.
+    pub message: Option<String>,
     /// The input, as the operator named it.
     pub input: Option<PathBuf>,
     /// The results file, as the operator named it; `None` where none was written.
     pub results: Option<PathBuf>,
-    /// The counts.
+    /// The host that was called, where it is known.
+    pub host: Option<String>,
+    /// Whom the calls went to.
+    pub api: Api,
+    /// What the results hold, of all runs together.
     pub summary: Summary,
+    /// What this run added.
+    pub this_run: Summary,
+    /// How many invitations a run would cancel, after a dry run.
+    pub would_cancel: Option<u64>,
     /// How many rows the input has, where that is known.
     pub input_rows: Option<u64>,
     /// Whether every row of the input was read.
@@ -40,68 +51,87 @@ pub struct Report {
     pub resume_command: Option<String>,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
 }
 
-/// The ways in which a run ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// Every row had its turn.
-    Finished,
-    /// It was a dry run, and a real one could start.
-    Rehearsed,
-    /// It ended early.
-    Stopped(Stop),
-    /// It did not begin.
-    Refused(Cause),
+/// Who was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// iMocha, as far as anybody knows.
+    Real,
+    /// The sandbox.
+    Simulated,
+}
+
+/// When something began, by the clock on the wall and by one that does not jump.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning {
+    at: Timestamp,
+    stopwatch: Stopwatch,
+}
+
+impl Beginning {
+    /// Something begins.
+    pub fn now() -> Self {
+        Self { at: Timestamp::now(), stopwatch: Stopwatch::start() }
+    }
 }
 
 impl Report {
-    /// The report of a run over `input` that begins now. Until more is known it stands as refused.
-    pub fn begin(input: &Path) -> Self {
-        Self { input: Some(input.to_owned()), ..Self::refused(Cause::Usage) }
-    }
-
-    /// The report of a run of which nothing is known but that it was refused.
-    pub fn refused(cause: Cause) -> Self {
-        let now = Timestamp::now();
+    /// The report of a run that came to this end, and of which nothing else is known yet.
+    pub fn of(ending: Ending) -> Self {
         Self {
-            ending: Ending::Refused(cause),
+            ending,
+            message: None,
             input: None,
             results: None,
+            host: None,
+            api: Api::Real,
             summary: Summary::new(),
+            this_run: Summary::new(),
+            would_cancel: None,
             input_rows: None,
             input_end: InputEnd::Reached,
             lost_rows: false,
             resume_command: None,
-            started_at: now,
-            finished_at: now,
+            started_at: Timestamp::now(),
+            duration: Duration::ZERO,
         }
+    }
+
+    /// The report of a run that was refused.
+    pub fn refused(refusal: &Refusal) -> Self {
+        let hint = refusal.hint.as_ref().map(|hint| format!("; {hint}"));
+        let message = format!("{refusal}{}", hint.unwrap_or_default());
+        Self { message: Some(message), ..Self::of(Ending::Refused(refusal.cause)) }
+    }
+
+    /// Says that the run began then and ends now.
+    #[must_use]
+    pub fn since(self, beginning: Beginning) -> Self {
+        Self { started_at: beginning.at, duration: beginning.stopwatch.elapsed(), ..self }
     }
 
     /// The exit code for this ending.
-    pub fn exit_code(&self) -> u8 {
-        match &self.ending {
-            Ending::Finished => exit::of_finished(&self.summary),
-            Ending::Stopped(stop) => exit::of_stopped(stop.reason),
-            Ending::Rehearsed => exit::DONE,
-            Ending::Refused(_) => exit::REFUSED,
-        }
+    pub fn exit_code(&self) -> ExitCode {
+        self.ending.exit_code(&self.summary)
     }
 
-    /// How a run ended that came to this end: when its time was over just as all was done, it is finished.
-    pub fn settle(&self, ending: Ending) -> Ending {
-        let is_whole =
-            !self.summary.has_rows_to_try_again() && self.unread() == 0 && self.input_end == InputEnd::Reached;
-        match ending {
+    /// When its time was over just as all was done, the run is finished.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let is_read = self.without_result() == 0 && self.input_end == InputEnd::Reached;
+        let is_whole = is_read && !self.summary.has_rows_to_try_again();
+        let ending = match self.ending {
             Ending::Stopped(stop) if stop.reason == StopReason::Deadline && is_whole => Ending::Finished,
             other => other,
-        }
+        };
+        Self { ending, ..self }
     }
 
     /// How many rows of the input have no result.
-    fn unread(&self) -> u64 {
+    fn without_result(&self) -> u64 {
         let rows = self.summary.total();
         self.input_rows.unwrap_or(rows).saturating_sub(rows)
     }
@@ -110,52 +140,56 @@ impl Report {
     pub fn can_be_resumed(&self) -> bool {
         let has_more = match &self.ending {
             Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
-            Ending::Finished => self.summary.has_rows_to_try_again(),
+            Ending::Finished => self.summary.has_rows_worth_another_try(),
             Ending::Rehearsed | Ending::Refused(_) => false,
         };
         has_more && self.results.is_some()
     }
 
-    fn duration(&self) -> Duration {
-        Duration::try_from(self.finished_at.duration_since(self.started_at)).unwrap_or_default()
+    fn finished_at(&self) -> Timestamp {
+        // Beyond the last year of the calendar it is as good as any other.
+        self.started_at.checked_add(self.duration).unwrap_or(self.started_at)
     }
 
     /// The pace of the calls: how many intervals between two calls fit into a second. The first call starts the first
     /// interval and ends none, so a run of few calls does not seem faster than its ceiling.
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
     fn calls_per_second(&self) -> f64 {
-        let (calls, seconds) = (self.summary.calls(), self.duration().as_secs_f64());
+        let (calls, seconds) = (self.summary.calls(), self.duration.as_secs_f64());
         let intervals = if calls > 1 { calls - 1 } else { calls };
         if seconds > 0.0 { intervals as f64 / seconds } else { 0.0 }
     }
 
     /// Prints the summary on standard output, as one JSON object.
     pub fn print_json(&self) {
+        let line = format!("{}\n", self.json());
+        let mut output = std::io::stdout().lock();
         // A reader that is gone needs no summary.
-        drop(writeln!(std::io::stdout().lock(), "{}", self.json()));
+        drop(output.write_all(line.as_bytes()).and_then(|()| output.flush()));
     }
 
     fn json(&self) -> Value {
         let (outcome, reason) = match &self.ending {
-            Ending::Finished | Ending::Rehearsed => ("finished", None),
+            Ending::Finished => ("finished", None),
+            Ending::Rehearsed => ("dry_run", None),
             Ending::Stopped(stop) => ("stopped", Some(stop.reason.word())),
             Ending::Refused(cause) => ("refused", Some(cause.word())),
         };
         let mut rows = Map::new();
         rows.insert("total".to_owned(), self.summary.total().into());
-        rows.extend(Status::ALL.iter().map(|&status| (status.word().to_owned(), self.summary.count(status).into())));
+        rows.extend(counts(&self.summary));
         let latency = |quantile: f64| self.summary.latency(quantile).map(|time| round(time.as_secs_f64() * 1000.0, 1));
-        json!({
+        let mut json = json!({
             "tool": env!("CARGO_PKG_NAME"),
             "version": env!("CARGO_PKG_VERSION"),
             "outcome": outcome,
             "reason": reason,
-            "exit_code": self.exit_code(),
+            "exit_code": self.exit_code().number(),
             "input": self.input.as_ref().map(|path| path.to_string_lossy()),
             "results": self.results.as_ref().map(|path| path.to_string_lossy()),
             "started_at": timestamp(self.started_at),
-            "finished_at": timestamp(self.finished_at),
-            "duration_s": round(self.duration().as_secs_f64(), 3),
+            "finished_at": timestamp(self.finished_at()),
+            "duration_s": round(self.duration.as_secs_f64(), 3),
             "rows": rows,
             "calls": {
                 "total": self.summary.calls(),
@@ -163,32 +197,70 @@ impl Report {
                 "per_second": round(self.calls_per_second(), 2),
             },
             "latency_ms": { "p50": latency(0.50), "p95": latency(0.95), "p99": latency(0.99), "max": latency(1.0) },
+            "host": self.host,
+            "simulated": self.api == Api::Simulated,
+            "dry_run": self.ending == Ending::Rehearsed,
+            "this_run": counts(&self.this_run),
+            "without_result": if matches!(self.ending, Ending::Stopped(_)) { self.without_result() } else { 0 },
+            "message": self.message,
             "resume_command": self.resume_command,
-        })
+        });
+        if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
+            fields.insert("would_cancel".to_owned(), cancels.into());
+        }
+        json
+    }
+
+    /// The summary of a run that was stopped before it began, for a person: one line.
+    pub fn line(&self, stop: &Stop) -> String {
+        let again = self.resume_command.as_ref().map(|command| format!("; to begin again: {command}"));
+        format!("stopped: {}, nothing was sent{}\n", stop.detail, again.unwrap_or_default())
     }
 
     /// The summary of a run that began, for a person.
     pub fn text(&self) -> String {
         let mut text = String::new();
         let how = match &self.ending {
+            // Told when it was heard.
+            Ending::Stopped(Stop { reason: StopReason::Interrupted(_), .. }) => "stopped",
             Ending::Stopped(stop) => {
                 push_line(&mut text, format_args!("stopped: {}", stop.detail));
                 "stopped"
             }
             Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
         };
-        let (rows, time) = (self.summary.total(), humantime::format_duration(whole_millis(self.duration())));
+        let (rows, time) = (self.summary.total(), humantime::format_duration(whole_millis(self.duration)));
         push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
-        for &status in Status::ALL {
-            let count = self.summary.count(status);
-            if count > 0 {
-                push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
-            }
+        for (status, count) in present(&self.summary) {
+            push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
+        }
+        self.push_this_run(&mut text);
+        self.push_without_result(&mut text);
+        if let Some(results) = &self.results {
+            let whole =
+                if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
+            push_line(&mut text, format_args!("results: {}{whole}", quoted_path(results)));
+        }
+        self.push_forbidden(&mut text);
+        if let Some(command) = &self.resume_command {
+            push_line(&mut text, format_args!("to go on: {command}"));
+        }
+        self.push_doubts(&mut text);
+        text
+    }
+
+    /// What this run added, where an earlier one had begun, and its calls.
+    fn push_this_run(&self, text: &mut String) {
+        let added: Vec<String> =
+            present(&self.this_run).map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
+        if !present(&self.this_run).eq(present(&self.summary)) {
+            let added = if added.is_empty() { "no row".to_owned() } else { added.join(", ") };
+            push_line(text, format_args!("of this run: {added}"));
         }
         let calls = self.summary.calls();
         if let (Some(median), Some(most)) = (self.summary.latency(0.5), self.summary.latency(0.95)) {
             push_line(
-                &mut text,
+                text,
                 format_args!(
                     "{} {}, {:.1} a second; half answered within {median:.1?}, 95 % within {most:.1?}",
                     HumanCount(calls),
@@ -197,29 +269,33 @@ impl Report {
                 ),
             );
         }
-        self.push_unread(&mut text);
-        if let Some(results) = &self.results {
-            let whole =
-                if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
-            push_line(&mut text, format_args!("results: {}{whole}", quoted_path(results)));
+    }
+
+    /// What has to be mended before a row can be tried again that the key may not cancel.
+    fn push_forbidden(&self, text: &mut String) {
+        let forbidden = self.summary.count(Status::Forbidden);
+        if forbidden > 0 {
+            push_line(
+                text,
+                format_args!(
+                    "the API key may not cancel {} {} (403): ask iMocha why; once that is mended, --resume tries them again",
+                    HumanCount(forbidden),
+                    plural(forbidden, "invitation"),
+                ),
+            );
         }
-        if let Some(command) = &self.resume_command {
-            push_line(&mut text, format_args!("to go on: {command}"));
-        }
-        self.push_doubts(&mut text);
-        text
     }
 
     /// What became of rows without a result.
-    fn push_unread(&self, text: &mut String) {
-        let unread = self.unread();
-        if unread == 0 {
+    fn push_without_result(&self, text: &mut String) {
+        let rows = self.without_result();
+        if rows == 0 {
             if self.input_rows.is_none() && self.input_end == InputEnd::NotReached {
                 push_line(text, format_args!("{NOT_READ_ON}"));
             }
             return;
         }
-        let (count, noun) = (HumanCount(unread), plural(unread, "row"));
+        let (count, noun) = (HumanCount(rows), plural(rows, "row"));
         let why = match &self.ending {
             Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
                 "were not read, not sent, and have no result"
@@ -282,6 +358,16 @@ impl std::fmt::Display for DryRun {
             writeln!(formatter, ", in {} at the least", HumanDuration(self.time))
         }
     }
+}
+
+/// Every status with its count.
+fn counts(summary: &Summary) -> Map<String, Value> {
+    Status::ALL.iter().map(|&status| (status.word().to_owned(), summary.count(status).into())).collect()
+}
+
+/// The statuses that there are, with their counts.
+fn present(summary: &Summary) -> impl Iterator<Item = (Status, u64)> {
+    Status::ALL.iter().map(|&status| (status, summary.count(status))).filter(|(_, count)| *count > 0)
 }
 
 /// A noun, with an `s` unless there is one.

@@ -14,11 +14,9 @@ fn a_dry_run_makes_one_read_call_and_says_what_would_be_done() {
     assert_eq!(record.arrivals[0].method, "GET");
     assert_eq!(place.names(), ["input.csv"], "a dry run writes no results");
     let json = ended.json();
-    assert_eq!(json["outcome"], "finished");
-    assert_eq!(json["rows"]["total"], 5);
-    assert_eq!(json["rows"]["not_attempted"], 3);
-    assert_eq!(json["rows"]["invalid_id"], 1);
-    assert_eq!(json["rows"]["duplicate"], 1);
+    assert_eq!((&json["outcome"], &json["dry_run"]), (&"dry_run".into(), &true.into()));
+    assert_eq!(json["would_cancel"], 3);
+    assert_eq!(json["rows"]["total"], 0, "there are no results");
     assert_eq!(json["calls"]["total"], 0);
     ended.expect_said(&[
         "nothing was cancelled",
@@ -69,7 +67,7 @@ fn a_dry_run_reads_standard_input_too() {
     let mut command =
         place.command(["run", "-", "-o", "x.csv", "--dry-run", "--json", "--base-url", &server.base_url()]);
     let ended = Ended::of(command.env("IMOCHA_API_KEY", server.api_key()).write_stdin("id\n1\n2\n")).expect_code(0);
-    assert_eq!(ended.json()["rows"]["not_attempted"], 2);
+    assert_eq!(ended.json()["would_cancel"], 2);
 }
 
 #[test]

@@ -12,7 +12,9 @@
 
 #[cfg(unix)]
 mod access;
+mod again;
 mod answers;
+mod before_the_first_call;
 mod canned;
 mod flags;
 mod guards;
@@ -28,11 +30,14 @@ mod retries;
 mod samples;
 mod server;
 mod signals;
+mod standard_streams;
 mod stops;
 mod storm;
+mod stuck;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod threads;
 mod tls;
 mod transport;
 mod walls;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::canned::{Answer, Canned};
 use crate::support::{Ended, OWN_COLUMNS, Place, column, parse_results, sandbox};
 
 #[test]
@@ -49,8 +50,13 @@ fn the_json_summary_has_every_promised_field() {
             "duplicate":1,"filtered":0,"not_attempted":0}},
         "calls":{{"total":2,"retries":0,"per_second":null}},
         "latency_ms":{{"p50":null,"p95":null,"p99":null,"max":null}},
-        "resume_command":null}}"#,
-        env!("CARGO_PKG_VERSION")
+        "host":"{}","simulated":true,"dry_run":false,
+        "this_run":{{"cancelled":1,"not_cancellable":0,"not_found":1,"forbidden":0,"unauthorized":0,
+            "rate_limited":0,"server_error":0,"unreachable":0,"unconfirmed":0,"unexpected_response":0,"invalid_id":1,
+            "duplicate":1,"filtered":0,"not_attempted":0}},
+        "without_result":0,"message":null,"resume_command":null}}"#,
+        env!("CARGO_PKG_VERSION"),
+        server.base_url().trim_start_matches("http://")
     );
     assert_eq!(json, serde_json::from_str::<Value>(&expected).unwrap());
 }
@@ -112,4 +118,46 @@ fn a_reader_that_leaves_early_is_no_crash() {
     command.current_dir(place.path("")).args(["-c", help, env!("CARGO_BIN_EXE_imocha-cancel")]);
     let ended = Ended::of(&mut command);
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_this_run_added_is_told_apart_from_what_the_results_hold() {
+    let (server, place) = (sandbox(), Place::with_input("id\n1\n2\n97\nx\n"));
+    let first = place.run(&server, &["--limit", "1", "--json"]).expect_code(1);
+    assert_eq!(first.json()["rows"]["cancelled"], first.json()["this_run"]["cancelled"]);
+    assert!(!first.stderr.contains("of this run"), "{}", first.stderr);
+    let second = place.run(&server, &["--resume", "--json"]).expect_code(1);
+    let json = second.json();
+    assert_eq!((&json["rows"]["cancelled"], &json["this_run"]["cancelled"]), (&2.into(), &1.into()));
+    assert_eq!((&json["rows"]["invalid_id"], &json["this_run"]["invalid_id"]), (&1.into(), &0.into()));
+    second.expect_said(&["of this run: 1 cancelled, 1 not_found"]);
+}
+
+#[test]
+fn what_the_key_may_not_cancel_has_to_be_mended_first() {
+    let (server, place) = (sandbox(), Place::with_input("id\n1\n96\n"));
+    let ended = place.run(&server, &["--json"]).expect_code(1);
+    assert_eq!(ended.json()["resume_command"], Value::Null);
+    assert!(!ended.stderr.contains("to go on"), "{}", ended.stderr);
+    ended.expect_said(&["may not cancel 1 invitation (403)", "--resume tries them again"]);
+}
+
+#[test]
+fn a_refusal_has_its_sentence_in_the_summary() {
+    let ended = Place::new().run(&sandbox(), &["--json"]).expect_code(2);
+    let json = ended.json();
+    assert!(json["message"].as_str().unwrap().starts_with("there is no input file \"input.csv\""), "{json}");
+    assert_eq!((&json["simulated"], &json["without_result"]), (&false.into(), &0.into()));
+    let sandboxed = Ended::of(Place::with_input("id\n1\n").command(["run", "input.csv", "--sandbox"]).arg("--json"));
+    assert_eq!(sandboxed.json()["simulated"], true);
+}
+
+#[test]
+fn a_simulation_is_told_from_the_truth() {
+    let place = Place::with_input("id\n1\n");
+    let server = sandbox();
+    assert_eq!(place.run(&server, &["-n", "--json"]).expect_code(0).json()["simulated"], true);
+    let server = Canned::serve(|path, _before| Answer::cancelled(path));
+    let json = place.run_at(&server.base_url, "key", &["--json"]).expect_code(0).json();
+    assert_eq!((&json["simulated"], &json["host"]), (&false.into(), &server.base_url.replace("http://", "").into()));
 }

@@ -150,3 +150,49 @@ fn a_command_line_that_cannot_be_read_is_refused_with_the_summary_too() {
 fn two_things_cannot_both_go_to_standard_output() {
     refused(&good(), &["run", "input.csv", "-y", "-o", "-"], "usage").expect_said(&["--json", "--output"]);
 }
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_refused_by_its_name_and_not_shown() {
+    for (name, value) in [
+        ("HTTPS_PROXY", "http://s3cret:port"),
+        ("https_proxy", "s3cret s3cret"),
+        ("ALL_PROXY", "socks5://me:s3cret@127.0.0.1:1080"),
+        ("all_proxy", "ftp://s3cret"),
+    ] {
+        for arguments in [vec!["-y"], vec!["-n"]] {
+            let place = good();
+            let mut command = place.command(["run", "input.csv", "--json", "--base-url", "https://127.0.0.1:1"]);
+            command.args(arguments).env("IMOCHA_API_KEY", "key").env(name, value);
+            let ended = Ended::of(&mut command).expect_code(2).expect_said(&[name, "proxy", "unset it"]);
+            assert_eq!(ended.json()["reason"], "usage");
+            assert!(!ended.stderr.contains("s3cret") && !ended.stdout.contains("s3cret"), "{}", ended.stderr);
+            assert_eq!(place.names(), ["input.csv"]);
+        }
+    }
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_with_an_example() {
+    for flag in ["--limit", "--max-cancels"] {
+        for value in ["x", "-5", "1.5", "+3", ""] {
+            let place = good();
+            let mut command = place.command(["run", "input.csv", "--json"]);
+            let ended = Ended::of(command.arg(format!("{flag}={value}"))).expect_code(2);
+            let json = ended.json();
+            assert!(json["message"].as_str().unwrap().contains("a whole number, such as 10"), "{json}");
+            ended.expect_said(&[flag, "a whole number, such as 10"]);
+        }
+    }
+}
+
+#[test]
+fn what_overwrite_gives_up_is_told() {
+    let (server, place) = (sandbox(), good());
+    place.run(&server, &["--limit", "2"]).expect_code(1);
+    let ended = place.run(&server, &["--overwrite"]).expect_code(1);
+    ended.expect_said(&[
+        "--overwrite gives up \"input.results.csv\": 3 rows of an earlier run (2 cancelled, 1 not_attempted)",
+    ]);
+    place.write("input.results.csv", "line,invitation_id,status,http_status,error\n2,1,unconfirmed,,lost\n");
+    place.run(&server, &["--overwrite", "-q"]).expect_said(&["WARN", "1 may be cancelled without a confirmation"]);
+}

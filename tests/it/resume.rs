@@ -27,7 +27,7 @@ fn a_first_step_and_the_rest_are_one_run() {
     assert!(place.has("input.results.csv.journal"));
 
     let dry = place.run(&server, &["--resume", "--dry-run", "--json"]).expect_code(0);
-    assert_eq!((&dry.json()["rows"]["cancelled"], &dry.json()["rows"]["not_attempted"]), (&10.into(), &20.into()));
+    assert_eq!((&dry.json()["rows"]["cancelled"], &dry.json()["would_cancel"]), (&10.into(), &20.into()));
     dry.expect_said(&["10 by earlier runs", "20 invitations would be cancelled"]);
     // It is the same input by whatever name.
     fs::rename(place.path("input.csv"), place.path("renamed.csv")).unwrap();
@@ -35,7 +35,9 @@ fn a_first_step_and_the_rest_are_one_run() {
     let second = place.run(&server, &["--resume", "--json"]).expect_code(0);
     assert_eq!(statuses(&place), ["cancelled"; 30]);
     assert_eq!(asked_for(&server).len(), 30, "each was sent once");
-    assert_eq!((&second.json()["rows"]["cancelled"], &second.json()["calls"]["total"]), (&30.into(), &20.into()));
+    let json = second.json();
+    assert_eq!((&json["rows"]["cancelled"], &json["calls"]["total"]), (&30.into(), &20.into()));
+    assert_eq!((&json["this_run"]["cancelled"], &json["this_run"]["not_attempted"]), (&20.into(), &0.into()));
     assert_eq!(second.json()["resume_command"], serde_json::Value::Null);
 
     place.run(&server, &["--resume"]).expect_code(0);

@@ -38,6 +38,7 @@ fn the_first_signal_finishes_what_is_in_flight_and_records_it() {
         send(&process, signal);
         let ended = Ended::from(process.wait_with_output().unwrap()).expect_code(code);
 
+        assert_eq!(ended.stderr.matches("what is in flight").count(), 1, "told once: {}", ended.stderr);
         let json = ended.json();
         assert_eq!(
             (&json["outcome"], &json["reason"], &json["exit_code"]),

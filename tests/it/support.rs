@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use imocha_cancel::sandbox::{Options, Recording, Sandbox};
@@ -156,6 +156,16 @@ pub(crate) fn sandbox_with(options: Options) -> Sandbox {
 /// The IDs whose cancellation the sandbox was asked for, in the order of arrival.
 pub(crate) fn asked_for(server: &Sandbox) -> Vec<u64> {
     server.record().arrivals.iter().filter_map(|arrival| arrival.invitation).collect()
+}
+
+/// Waits until something holds that nobody announces, such as what another process does.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}: it does not come");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
 }
 
 /// A file of this repository.

@@ -5,6 +5,7 @@ use std::process::Command;
 use imocha_cancel::sandbox::{Options, Sandbox};
 use rexpect::session::{PtySession, spawn_command};
 
+use crate::canned::{Answer, Canned};
 use crate::support::{PATIENCE, Place, asked_for, column, sandbox, sandbox_with};
 
 /// `run input.csv` on a terminal of its own.
@@ -79,6 +80,22 @@ fn the_question_tells_a_limited_run_from_a_whole_one() {
 }
 
 #[test]
+fn the_question_says_what_would_be_replaced() {
+    let server = sandbox();
+    let place = Place::with_input("id\n31\n32\n");
+    place.write(
+        "input.results.csv",
+        "line,invitation_id,status,http_status\n2,31,cancelled,200\n3,32,server_error,500\n",
+    );
+    let mut session = on_a_terminal(&place, &server, &["--overwrite"]);
+    let asked = session.exp_string("Type yes to go on:").unwrap();
+    let replaced = "2 rows of an earlier run (1 cancelled, 1 server_error), of which 1 may be cancelled";
+    assert!(asked.contains(replaced), "{asked}");
+    session.send_line("no").unwrap();
+    session.exp_eof().unwrap();
+}
+
+#[test]
 fn the_bar_shows_counts_and_goes_away_and_the_log_does_not_break_it() {
     let server = sandbox_with(Options { latency: std::time::Duration::from_millis(100), ..Options::default() });
     let ids: String = (1..=20).map(|number| format!("{number}01\n")).collect();
@@ -92,4 +109,37 @@ fn the_bar_shows_counts_and_goes_away_and_the_log_does_not_break_it() {
         assert!(!visible.contains("of 20;"), "a log line and the bar stand in one line: {line:?}");
     }
     assert!(rest.contains("finished after"), "{rest}");
+}
+
+#[test]
+fn the_bar_shows_a_pause_and_an_outage() {
+    for (answer, shown) in [
+        ("429 Slow Down\r\nRetry-After: 2", "pause \\(429\\), [12]s left"),
+        ("500 Broken", "iMocha is not answering, all calls wait"),
+    ] {
+        // As many failures as an outage takes, and then all is well.
+        let server = Canned::serve(move |path, before| {
+            let fails = if answer.starts_with("429") { before == 0 && path.contains("/101/") } else { before < 2 };
+            if fails { Answer::json(answer, "{}") } else { Answer::cancelled(path) }
+        });
+        let ids: String = (1..=12).map(|number| format!("{number}01\n")).collect();
+        let place = Place::with_input(format!("id\n{ids}"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+        command.env_clear().env("TERM", "xterm").env("IMOCHA_API_KEY", "key").current_dir(place.path(""));
+        command.args([
+            "run",
+            "input.csv",
+            "-y",
+            "--rate",
+            "50/s",
+            "--concurrency",
+            "12",
+            "--base-url",
+            &server.base_url,
+        ]);
+        let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
+        session.exp_regex(shown).unwrap();
+        session.exp_string("finished after").unwrap();
+        session.exp_eof().unwrap();
+    }
 }

@@ -7,7 +7,7 @@ use crate::support::repository;
 /// The floors, from the bottom: a room may name the rooms of the floors below its own, and only those.
 const FLOORS: [&[&str]; 5] = [
     &["invitation", "row", "outcome"],
-    &["config", "backoff", "error", "reply", "verdict", "text", "exit"],
+    &["config", "backoff", "error", "reply", "verdict", "text", "clock", "ending"],
     &["input", "results", "client", "throttle", "shutdown", "monitor"],
     &["engine"],
     &["cli", "ui", "app"],

@@ -1,0 +1,196 @@
+//! The command that goes on with a run: built anew from what the command line said, so that whoever copies it into a
+//! shell says exactly that. What the environment said is not repeated: it says it again.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+
+/// Flags that are not said again when a run goes on: they were for its beginning.
+const FIRST_STEPS: [&str; 3] = ["limit", "overwrite", "resume"];
+
+/// What was said on the command line of `run`.
+#[derive(Debug)]
+pub(super) struct CommandLine {
+    /// The input, and whatever else has no name.
+    operands: Vec<OsString>,
+    flags: Vec<Flag>,
+    /// Whether a `--limit` held, wherever it was said.
+    has_limit: bool,
+}
+
+#[derive(Debug)]
+struct Flag {
+    id: String,
+    long: String,
+    /// `None` for a switch.
+    value: Option<OsString>,
+}
+
+impl CommandLine {
+    /// What was said, as `matches` has it for this `command`.
+    pub(super) fn of(command: &Command, matches: &ArgMatches) -> Self {
+        let mut line = Self { operands: Vec::new(), flags: Vec::new(), has_limit: matches.contains_id("limit") };
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let values = || matches.get_raw(id).into_iter().flatten().map(ToOwned::to_owned);
+            let Some(long) = argument.get_long() else {
+                line.operands.extend(values());
+                continue;
+            };
+            let flag = |value| Flag { id: id.to_owned(), long: long.to_owned(), value };
+            if argument.get_action().takes_values() {
+                line.flags.extend(values().map(|value| flag(Some(value))));
+            } else {
+                line.flags.push(flag(None));
+            }
+        }
+        line
+    }
+
+    /// The command that goes on. A limit is left out, for it was a first step; and with it the `--yes` that was said to so
+    /// few. `None` where a shell cannot say it.
+    pub(super) fn going_on(&self) -> Option<String> {
+        let is_said_again =
+            |flag: &&Flag| !(FIRST_STEPS.contains(&flag.id.as_str()) || (self.has_limit && flag.id == "yes"));
+        let resume = Flag { id: "resume".to_owned(), long: "resume".to_owned(), value: None };
+        self.say(self.flags.iter().filter(is_said_again).chain([&resume]))
+    }
+
+    /// The same command once more. `None` where a shell cannot say it.
+    pub(super) fn once_more(&self) -> Option<String> {
+        self.say(self.flags.iter())
+    }
+
+    fn say<'a>(&self, flags: impl Iterator<Item = &'a Flag>) -> Option<String> {
+        let mut words = vec![env!("CARGO_PKG_NAME").to_owned(), "run".to_owned()];
+        let (behind, before): (Vec<_>, Vec<_>) =
+            self.operands.iter().partition(|operand| begins_like_a_flag(operand) && *operand != "-");
+        for operand in before {
+            words.push(word(operand)?);
+        }
+        for flag in flags {
+            words.extend(flag.words()?);
+        }
+        if !behind.is_empty() {
+            words.push("--".to_owned());
+        }
+        for operand in behind {
+            words.push(word(operand)?);
+        }
+        Some(words.join(" "))
+    }
+}
+
+impl Flag {
+    /// The flag as words of a shell. A value that could be taken for a flag is in one word with its own.
+    fn words(&self) -> Option<Vec<String>> {
+        let name = format!("--{}", self.long);
+        match &self.value {
+            None => Some(vec![name]),
+            Some(value) if begins_like_a_flag(value) || value.is_empty() => {
+                let value = if value.is_empty() { String::new() } else { word(value)? };
+                Some(vec![format!("{name}={value}")])
+            }
+            Some(value) => Some(vec![name, word(value)?]),
+        }
+    }
+}
+
+fn begins_like_a_flag(value: &OsStr) -> bool {
+    value.as_encoded_bytes().starts_with(b"-")
+}
+
+/// One word as any shell reads it back, byte by byte, on one line and without anything that disturbs a terminal.
+fn word(value: &OsStr) -> Option<String> {
+    match value.to_str() {
+        // Only a zero byte cannot be quoted, and no argument has one.
+        Some(text) if text.chars().all(is_shown_as_it_is) => shlex::try_quote(text).ok().map(Into::into),
+        Some(_) | None => printed(value.as_encoded_bytes()),
+    }
+}
+
+/// Whether a character can stand in a line on a terminal, and be copied from it.
+fn is_shown_as_it_is(character: char) -> bool {
+    !character.is_control() && crate::text::is_visible(character)
+}
+
+/// A word with bytes that cannot be shown: `printf` writes them. It needs no more than a shell of POSIX, but the shell
+/// takes line ends away from the end.
+fn printed(bytes: &[u8]) -> Option<String> {
+    if bytes.ends_with(b"\n") {
+        return None;
+    }
+    let escaped = bytes.iter().enumerate().map(|(index, &byte)| {
+        let is_plain = byte.is_ascii_alphanumeric() || b"_./=: ".contains(&byte) || (byte == b'-' && index > 0);
+        if is_plain { char::from(byte).to_string() } else { format!("\\{byte:03o}") }
+    });
+    Some(format!("\"$(printf '{}')\"", escaped.collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn line(arguments: &[&str]) -> CommandLine {
+        let mut command = Cli::command();
+        let matches = command.try_get_matches_from_mut([&["x", "run"], arguments].concat()).unwrap();
+        CommandLine::of(command.find_subcommand("run").unwrap(), matches.subcommand_matches("run").unwrap())
+    }
+
+    fn goes_on(arguments: &[&str]) -> String {
+        line(arguments).going_on().unwrap()
+    }
+
+    #[test]
+    fn the_command_that_goes_on_is_the_one_that_began_without_its_first_steps() {
+        for (began, expected) in [
+            ("a.csv", "a.csv --resume"),
+            ("a.csv -y --overwrite --rate 1/s", "a.csv --yes --rate 1/s --resume"),
+            ("--rate=1/s a.csv --resume", "a.csv --rate 1/s --resume"),
+            ("a.csv --limit 10 --yes -v", "a.csv --verbose --resume"),
+            ("a.csv -yq --limit 2", "a.csv --quiet --resume"),
+            ("--limit=10 a.csv", "a.csv --resume"),
+            ("a.csv -yo out.csv --limit 10", "a.csv --output out.csv --resume"),
+            ("a.csv -oy --limit 1 -y", "a.csv --output y --resume"),
+            ("a.csv --output=--limit=1", "a.csv --output='--limit=1' --resume"),
+            ("a.csv --delimiter - -y", "a.csv --delimiter=- --yes --resume"),
+            (
+                "a.csv --where a=1 -v --where=b!=2 --where=-c=-3",
+                "a.csv --where 'a=1' --where 'b!=2' --where='-c=-3' --verbose --resume",
+            ),
+            ("-y -- --x", "--yes --resume -- --x"),
+            ("- -o out.csv", "- --output out.csv --resume"),
+        ] {
+            let arguments: Vec<&str> = began.split(' ').collect();
+            assert_eq!(goes_on(&arguments), format!("imocha-cancel run {expected}"), "{began}");
+        }
+    }
+
+    #[test]
+    fn values_are_quoted_as_a_shell_needs_them() {
+        assert_eq!(
+            goes_on(&["my file.csv", "--where", "Test Status=Pending", "--id-column", ""]),
+            "imocha-cancel run 'my file.csv' --id-column= --where 'Test Status=Pending' --resume"
+        );
+        let odd = goes_on(&["a\nb.csv", "-o", "c\u{1b}[31m\u{202e}d"]);
+        assert_eq!(
+            odd,
+            r#"imocha-cancel run "$(printf 'a\012b.csv')" --output "$(printf 'c\033\133\063\061m\342\200\256d')" --resume"#
+                .replace("\\063\\061", "31")
+        );
+        assert_eq!(line(&["a\n"]).going_on(), None, "a shell takes the line end away");
+    }
+
+    #[test]
+    fn the_same_once_more_is_all_that_was_said() {
+        let line = line(&["a.csv", "--limit", "3", "--overwrite", "-y"]);
+        assert_eq!(line.once_more().unwrap(), "imocha-cancel run a.csv --overwrite --limit 3 --yes");
+    }
+}

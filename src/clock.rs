@@ -1,0 +1,64 @@
+//! Time as people mean it: it goes on while the machine sleeps, and does not jump when somebody sets the clock.
+
+use std::time::{Duration, Instant};
+
+/// Measures how long something takes, sleep of the machine included.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch {
+    /// Stands still while the machine sleeps, on most systems.
+    started: Instant,
+    /// The time since the machine was started, its sleep included, where the system knows it.
+    started_since_boot: Option<Duration>,
+}
+
+impl Stopwatch {
+    /// Starts to measure.
+    pub fn start() -> Self {
+        Self { started: Instant::now(), started_since_boot: since_boot() }
+    }
+
+    /// How long it is since the start: by whichever of the two clocks says that it is longer.
+    pub fn elapsed(&self) -> Duration {
+        let awake = self.started.elapsed();
+        let since_start = |(then, now): (Duration, Duration)| now.saturating_sub(then);
+        self.started_since_boot.zip(since_boot()).map_or(awake, |boot| since_start(boot).max(awake))
+    }
+}
+
+/// The time since the machine was started, by a clock that nobody sets and that goes on during sleep.
+#[cfg(unix)]
+fn since_boot() -> Option<Duration> {
+    use rustix::time::{ClockId, clock_gettime};
+
+    // What other systems call monotonic goes on during sleep, or has no better one beside it.
+    #[cfg(target_os = "linux")]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+    let now = clock_gettime(CLOCK);
+    Some(Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?))
+}
+
+/// Other systems do not tell.
+#[cfg(not(unix))]
+fn since_boot() -> Option<Duration> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longer_of_the_two_times_counts() {
+        let hour = Duration::from_secs(3600);
+        let now = Stopwatch::start();
+        assert!(now.elapsed() < hour);
+        let slept = Stopwatch { started_since_boot: now.started_since_boot.map(|at| at.saturating_sub(hour)), ..now };
+        let uptime = now.started_since_boot.unwrap_or_default();
+        assert!(slept.elapsed() >= hour.min(uptime), "the machine slept for an hour");
+        let awake = Stopwatch { started: now.started.checked_sub(hour.min(uptime)).unwrap(), ..now };
+        assert!(awake.elapsed() >= hour.min(uptime));
+        assert!(Stopwatch { started_since_boot: None, ..awake }.elapsed() >= hour.min(uptime));
+    }
+}

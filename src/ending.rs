@@ -1,0 +1,88 @@
+//! The ways in which a command ends, and their exit codes. The codes are a contract with cron jobs and scripts, and this
+//! is the only place that knows the numbers.
+
+use std::process;
+use std::process::Termination;
+
+use crate::error::Cause;
+use crate::outcome::{Signal, Stop, StopReason, Summary};
+
+/// The ways in which a run ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Every row had its turn.
+    Finished,
+    /// It was a dry run, and a real one could start.
+    Rehearsed,
+    /// It ended early.
+    Stopped(Stop),
+    /// It did not begin.
+    Refused(Cause),
+}
+
+impl Ending {
+    /// The exit code for a run that ended so, with these counts.
+    pub fn exit_code(&self, summary: &Summary) -> ExitCode {
+        match self {
+            Self::Finished if summary.is_well() => ExitCode::Done,
+            Self::Finished => ExitCode::RowsLeft,
+            Self::Rehearsed => ExitCode::Done,
+            Self::Stopped(stop) => ExitCode::of_stopped(stop.reason),
+            Self::Refused(_) => ExitCode::Refused,
+        }
+    }
+}
+
+/// What the process tells whoever started it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Every row is cancelled, a duplicate or filtered; or a command other than `run` did what it was asked.
+    Done,
+    /// The run finished, and some rows were not cancelled.
+    RowsLeft,
+    /// The run was refused. Nothing was sent.
+    Refused,
+    /// The run stopped early.
+    Stopped,
+    /// Stopped by SIGINT.
+    Interrupted,
+    /// Stopped by SIGTERM or SIGHUP.
+    Terminated,
+}
+
+impl ExitCode {
+    /// The number. Those for signals are 128 and the number of the signal, as shells have it.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::RowsLeft => 1,
+            Self::Refused => 2,
+            Self::Stopped => 3,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The code of a run that stopped early.
+    pub const fn of_stopped(reason: StopReason) -> Self {
+        match reason {
+            StopReason::Interrupted(Signal::Interrupt) => Self::Interrupted,
+            StopReason::Interrupted(Signal::Terminate | Signal::HangUp) => Self::Terminated,
+            StopReason::Unauthorized
+            | StopReason::Outage
+            | StopReason::RateLimited
+            | StopReason::Deadline
+            | StopReason::WrongInput
+            | StopReason::ResultsUnwritable
+            | StopReason::Input
+            | StopReason::InputChanged
+            | StopReason::Bug => Self::Stopped,
+        }
+    }
+}
+
+impl Termination for ExitCode {
+    fn report(self) -> process::ExitCode {
+        self.number().into()
+    }
+}
