@@ -51,7 +51,7 @@ fn one_line_for_cron_starts_and_goes_on_until_it_is_done() {
                      {"ids": 301, "attempts": 1, "answer": {"status": 403}}]"#;
     let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
     let place = input(5);
-    let arguments = ["--resume", "--max-attempts", "1", "--json"];
+    let arguments = ["--resume", "--max-attempts", "1", "--max-outage", "0s", "--json"];
     let first = place.run(&server, &arguments).expect_code(1);
     assert_eq!(first.json()["rows"]["server_error"], 2);
     assert!(first.json()["resume_command"].is_string());
@@ -307,7 +307,7 @@ fn a_row_that_a_later_run_does_not_reach_keeps_the_result_that_it_had() {
     let faults = r#"[{"ids": [101, 201, 301], "answer": {"status": 403}}, {"ids": 401, "answer": {"status": 500}}]"#;
     let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
     let place = input(5);
-    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    place.run(&server, &["--max-attempts", "1", "--max-outage", "0s"]).expect_code(1);
     let tried = |place: &Place| -> Vec<_> {
         let mut rows = place.results();
         rows.sort_by_key(|row| row["line"].parse::<u64>().unwrap());
@@ -316,7 +316,7 @@ fn a_row_that_a_later_run_does_not_reach_keeps_the_result_that_it_had() {
     let before = tried(&place);
     assert_eq!(column(&before, "status"), ["forbidden", "forbidden", "server_error"]);
 
-    place.run(&server, &["--resume", "--limit", "1", "--max-attempts", "1"]).expect_code(1);
+    place.run(&server, &["--resume", "--limit", "1", "--max-attempts", "1", "--max-outage", "0s"]).expect_code(1);
     assert_eq!(tried(&place), before, "beyond the limit nothing is known that was not known before");
     assert_eq!(column(&place.results(), "attempts"), ["2", "1", "1", "1", "1"]);
 }
