@@ -12,7 +12,7 @@ use crate::cli::RunArgs;
 use crate::client::Client;
 use crate::config::{ApiKey, BaseUrl, Config, ConfigError};
 use crate::error::{Cause, Refusal};
-use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, Survey};
+use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
 use crate::text::quoted_path;
@@ -74,6 +74,7 @@ pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
         delimiter: args.delimiter,
         encoding: args.encoding,
         filters: args.filters.clone(),
+        short_rows: if args.short_rows { ShortRows::Meant } else { ShortRows::Doubted },
     }
 }
 

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use csv::ByteRecord;
 use encoding_rs::Encoding;
 
-use super::ReadingOptions;
 use super::columns::{Columns, FirstRow, IdColumn, Question, cells};
 use super::dialect::{Dialect, Sample, SeparatorLine};
+use super::earlier::Earlier;
 use super::encoding::Decoding;
 use super::fault::{Fault, ReadError};
 use super::filter::ResolvedFilter;
 use super::records::Records;
-use super::screen::{Screen, Verdict};
+use super::screen::{Screen, Verdict, Why};
 use super::source::Bytes;
+use super::tables::{HasId, Header, Looked, Place, Tables};
+use super::widths::Widths;
+use super::{ReadingOptions, ShortRows};
 use crate::error::Refusal;
-use crate::row::Layout;
+use crate::row::{Layout, column_key};
 
 /// How one input is read: what was found, and what the operator said.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub struct Reading {
 pub(super) struct Rows {
     records: Records,
     screen: Arc<Screen>,
+    tables: Tables,
+    widths: Widths,
     /// A first row that is no header, read to settle that.
     waiting: Option<u64>,
     record: ByteRecord,
@@ -80,13 +85,28 @@ impl Beginning<'_> {
         let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
         let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
         let id_column = columns.map(|columns| columns.id);
+        let id_index = id_column.as_ref().map_or(0, |id| id.number - 1);
+        let named = match first_row {
+            FirstRow::Header => names.iter().rposition(|name| !column_key(name).is_empty()).map_or(0, |last| last + 1),
+            FirstRow::Data => names.len(),
+        };
+        let earlier = Earlier::among(&names, first_row);
+        let whole = match options.short_rows {
+            ShortRows::Doubted => named,
+            // The columns of results are never left out, so a row that lacks some is torn.
+            ShortRows::Meant => earlier.as_ref().map_or(0, Earlier::own_columns),
+        };
         let screen = Arc::new(Screen {
-            id_index: id_column.as_ref().map_or(0, |id| id.number - 1),
+            id_index,
             id_name: id_column.as_ref().map_or_else(String::new, |id| id.name.clone()),
             width: names.len(),
+            named,
+            whole,
             delimiter: dialect.delimiter,
             first_row,
             filters,
+            header: Header::new(&names, id_index, first_row),
+            earlier,
         });
         if let (Some(line), FirstRow::Header) = (first_line, first_row)
             && let Some(id) = screen.joined_rows(records.text(), first_row)
@@ -109,7 +129,8 @@ impl Beginning<'_> {
             duplicated: Arc::default(),
         };
         let waiting = first_line.filter(|_| first_row == FirstRow::Data);
-        Ok((reading, Rows { records, screen, waiting, record }))
+        let (tables, widths) = (Tables::default(), Widths::default());
+        Ok((reading, Rows { records, screen, tables, widths, waiting, record }))
     }
 }
 
@@ -124,12 +145,17 @@ fn resolve(
 impl Rows {
     /// Reads an input again from its beginning, as it was settled.
     pub(super) fn again(bytes: Bytes, input: &Arc<str>, reading: &Reading) -> Result<Self, ReadError> {
-        let mut records = Records::new(bytes, reading.decoding, input, reading.layout.delimiter);
+        Self::of(Records::new(bytes, reading.decoding, input, reading.layout.delimiter), reading)
+    }
+
+    /// Reads these records as an input was settled.
+    pub(super) fn of(mut records: Records, reading: &Reading) -> Result<Self, ReadError> {
         let mut record = ByteRecord::new();
         for _ in 0..reading.preamble {
             records.read(&mut record)?;
         }
-        Ok(Self { records, screen: Arc::clone(&reading.screen), waiting: None, record })
+        let (tables, widths) = (Tables::default(), Widths::default());
+        Ok(Self { records, screen: Arc::clone(&reading.screen), tables, widths, waiting: None, record })
     }
 
     /// Goes to the next row and says on which line it begins and what it asks for.
@@ -144,7 +170,29 @@ impl Rows {
         if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
             return Err(self.malformed(line, Fault::JoinedRows { id: id.get() }));
         }
-        Ok(Some((line, self.screen.verdict(&self.record))))
+        Ok(Some((line, self.verdict(line))))
+    }
+
+    /// Decides about the current row.
+    fn verdict(&mut self, line: u64) -> Verdict {
+        let id = self.screen.id(&self.record);
+        let has_id = if id.is_ok() { HasId::Yes } else { HasId::No };
+        let looked = Looked { record: &self.record, has_id, header: &self.screen.header };
+        match self.tables.place(line, self.records.gap(), &looked) {
+            Place::HeaderAgain => Verdict::Skip(Why::HeaderAgain),
+            Place::Beyond(line) => Verdict::Skip(Why::OtherTable(line)),
+            Place::Blank => self.screen.verdict(&self.record, id),
+            Place::Inside => {
+                let verdict = self.screen.verdict(&self.record, id);
+                self.widths.count(line, &self.record, verdict, &self.screen);
+                verdict
+            }
+        }
+    }
+
+    /// How wide the rows were that were read so far, those of the table of the header.
+    pub(super) fn widths(&self) -> &Widths {
+        &self.widths
     }
 
     /// The cells of the current row.

@@ -6,11 +6,9 @@ use std::collections::HashSet;
 use csv::{ByteRecord, QuoteStyle, Terminator, Writer, WriterBuilder};
 
 use crate::outcome::Outcome;
-use crate::row::{Layout, column_key};
+use crate::row::{COLLISION_PREFIX, Layout, column_key};
 use crate::text::timestamp;
 
-/// What a column of the input is called when its name collides with another.
-const PREFIX: &str = "input_";
 /// The column for cells beyond the header's width.
 const EXTRA_COLUMN: &str = "input_extra";
 /// Room for a row of ordinary length, so that building one does not allocate again and again.
@@ -96,7 +94,7 @@ impl Format {
         for column in &self.layout.columns {
             let mut name = column.clone();
             while taken.contains(&column_key(&name)) || (name != *column && names.contains(&name)) {
-                name.insert_str(0, PREFIX);
+                name.insert_str(0, COLLISION_PREFIX);
             }
             if name != *column {
                 taken.insert(column_key(&name));
