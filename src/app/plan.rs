@@ -22,6 +22,7 @@ use crate::ui::plural;
 const DASH: &str = "-";
 
 /// Where the rows come from.
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
 #[derive(Debug)]
 pub(super) enum Input {
     /// A file, surveyed from its first byte to its last.

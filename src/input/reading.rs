@@ -5,20 +5,20 @@ use std::sync::Arc;
 use csv::ByteRecord;
 use encoding_rs::Encoding;
 
+use super::ReadingOptions;
 use super::columns::{Columns, FirstRow, IdColumn, Question, cells};
 use super::dialect::{Dialect, Sample, SeparatorLine};
-use super::earlier::Earlier;
 use super::encoding::Decoding;
 use super::fault::{Fault, ReadError};
 use super::filter::ResolvedFilter;
 use super::records::Records;
-use super::screen::{Screen, Verdict, Why};
+use super::screen::{Form, Screen, Verdict, Why};
 use super::source::Bytes;
-use super::tables::{HasId, Header, Looked, Place, Tables};
+use super::tables::{HasId, Looked, Place, Tables};
 use super::widths::Widths;
-use super::{ReadingOptions, ShortRows};
 use crate::error::Refusal;
-use crate::row::{Layout, column_key};
+use crate::invitation::NotAnId;
+use crate::row::Layout;
 
 /// How one input is read: what was found, and what the operator said.
 #[derive(Debug, Clone)]
@@ -85,29 +85,12 @@ impl Beginning<'_> {
         let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
         let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
         let id_column = columns.map(|columns| columns.id);
-        let id_index = id_column.as_ref().map_or(0, |id| id.number - 1);
-        let named = match first_row {
-            FirstRow::Header => names.iter().rposition(|name| !column_key(name).is_empty()).map_or(0, |last| last + 1),
-            FirstRow::Data => names.len(),
-        };
-        let earlier = Earlier::among(&names, first_row);
-        let whole = match options.short_rows {
-            ShortRows::Doubted => named,
-            // The columns of results are never left out, so a row that lacks some is torn.
-            ShortRows::Meant => earlier.as_ref().map_or(0, Earlier::own_columns),
-        };
-        let screen = Arc::new(Screen {
-            id_index,
-            id_name: id_column.as_ref().map_or_else(String::new, |id| id.name.clone()),
-            width: names.len(),
-            named,
-            whole,
-            delimiter: dialect.delimiter,
-            first_row,
+        let screen = Arc::new(Screen::new(
+            id_column.as_ref(),
+            Form { names: &names, delimiter: dialect.delimiter, first_row },
             filters,
-            header: Header::new(&names, id_index, first_row),
-            earlier,
-        });
+            options.short_rows,
+        ));
         if let (Some(line), FirstRow::Header) = (first_line, first_row)
             && let Some(id) = screen.joined_rows(records.text(), first_row)
         {
@@ -176,7 +159,11 @@ impl Rows {
     /// Decides about the current row.
     fn verdict(&mut self, line: u64) -> Verdict {
         let id = self.screen.id(&self.record);
-        let has_id = if id.is_ok() { HasId::Yes } else { HasId::No };
+        let has_id = match id {
+            Err(Why::Short | Why::NotAnId(NotAnId::Empty | NotAnId::Text)) => HasId::No,
+            // A damaged number is no name of a column.
+            Ok(_) | Err(_) => HasId::Yes,
+        };
         let looked = Looked { record: &self.record, has_id, header: &self.screen.header };
         match self.tables.place(line, self.records.gap(), &looked) {
             Place::HeaderAgain => Verdict::Skip(Why::HeaderAgain),

@@ -7,14 +7,15 @@
 
 use csv::ByteRecord;
 
-use super::columns::FirstRow;
+use super::ShortRows;
+use super::columns::{FirstRow, IdColumn};
 use super::earlier::Earlier;
 use super::filter::{Answer, ResolvedFilter};
 use super::tables::{Header, is_blank_row};
 use super::totals::says_total;
 use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote, without_blanks};
 use crate::outcome::{Effect, Status};
-use crate::row::Skip;
+use crate::row::{Skip, column_key};
 use crate::text::quoted;
 
 /// The delimiters that people also write between the thousands of a number.
@@ -102,7 +103,40 @@ impl Why {
     }
 }
 
+/// The form of the rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form<'a> {
+    pub(super) names: &'a [String],
+    pub(super) delimiter: u8,
+    pub(super) first_row: FirstRow,
+}
+
 impl Screen {
+    /// Settles what is known about every row of an input.
+    pub(super) fn new(
+        id: Option<&IdColumn>,
+        form: Form<'_>,
+        filters: Vec<ResolvedFilter>,
+        short_rows: ShortRows,
+    ) -> Self {
+        let Form { names, delimiter, first_row } = form;
+        let id_index = id.map_or(0, |id| id.number - 1);
+        let named = match first_row {
+            FirstRow::Header => names.iter().rposition(|name| !column_key(name).is_empty()).map_or(0, |last| last + 1),
+            FirstRow::Data => names.len(),
+        };
+        let earlier = Earlier::among(names, first_row);
+        let whole = match short_rows {
+            ShortRows::Doubted => named,
+            // The columns of results are never left out, so a row that lacks some is torn.
+            ShortRows::Meant => earlier.as_ref().map_or(0, Earlier::own_columns),
+        };
+        let header = Header::new(names, id_index, first_row);
+        let id_name = id.map_or_else(String::new, |id| id.name.clone());
+        let width = names.len();
+        Self { id_index, id_name, width, named, whole, delimiter, first_row, filters, header, earlier }
+    }
+
     /// The ID of a row, by the cell in its column alone.
     pub(super) fn id(&self, record: &ByteRecord) -> Result<InvitationId, Why> {
         record.get(self.id_index).map_or(Err(Why::Short), |cell| id_in(cell).map_err(Why::NotAnId))
@@ -303,10 +337,10 @@ const MISSING: [&str; 8] = ["na", "n/a", "nan", "null", "none", "nil", "missing"
 /// Whether a cell is an ID, or is one damaged or missing. Text is none, and a date only looks like several numbers.
 fn may_be_the_id(cell: &[u8]) -> bool {
     match id_in(cell) {
-        Ok(_) => true,
         Err(NotAnId::Several) => false,
         Err(NotAnId::Text) => is_missing(&String::from_utf8_lossy(cell)),
-        Err(
+        Ok(_)
+        | Err(
             NotAnId::Empty
             | NotAnId::Negative
             | NotAnId::PlusSign
