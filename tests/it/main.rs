@@ -12,6 +12,7 @@
 
 mod answers;
 mod canned;
+mod doubtful_rows;
 mod flags;
 mod guards;
 mod happy;
