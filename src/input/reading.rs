@@ -167,7 +167,10 @@ impl Rows {
         let looked = Looked { record: &self.record, has_id, header: &self.screen.header };
         match self.tables.place(line, self.records.gap(), &looked) {
             Place::HeaderAgain => Verdict::Skip(Why::HeaderAgain),
-            Place::Beyond(line) => Verdict::Skip(Why::OtherTable(line)),
+            Place::Beyond(line) => {
+                self.widths.pass_by();
+                Verdict::Skip(Why::OtherTable(line))
+            }
             Place::Blank => self.screen.verdict(&self.record, id),
             Place::Inside => {
                 let verdict = self.screen.verdict(&self.record, id);

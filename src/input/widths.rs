@@ -13,6 +13,8 @@ pub(super) struct Widths {
     counts: Vec<u64>,
     /// The line of the first row.
     first_line: u64,
+    /// Whether there are rows beyond, in another table, which have no common width with these.
+    has_more: bool,
     /// Whether the cells behind the last column mean something, in any row.
     surplus: Surplus,
 }
@@ -65,13 +67,18 @@ impl Widths {
         }
     }
 
+    /// Notes that a row stands in another table.
+    pub(super) fn pass_by(&mut self) {
+        self.has_more = true;
+    }
+
     /// Says what follows from the widths of all rows.
     ///
     /// A single row has nothing in common with others. It is taken at its word only where no cell can be missing before
     /// its ID.
     pub(super) fn finding(&self, screen: &Screen) -> Finding {
         let Some(fewest) = self.counts.iter().position(|rows| *rows > 0) else { return Finding::ByHeader };
-        let is_uniform = self.counts.get(fewest) == Some(&self.rows);
+        let is_uniform = self.counts.get(fewest) == Some(&self.rows) && !self.has_more;
         match screen.first_row {
             FirstRow::Header if fewest > screen.width && self.surplus == Surplus::Cells => {
                 Finding::AllLong { line: self.first_line, cells: fewest }
