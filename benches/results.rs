@@ -163,5 +163,6 @@ fn identity() -> Identity {
         header_line: Some(1),
         id_column: Some(1),
         filters: Vec::new(),
+        short_rows: false,
     }
 }

@@ -86,6 +86,9 @@ pub struct RunArgs {
     /// Only rows whose cell is (or, with !=, is not) this; may be repeated, all must hold
     #[arg(long = "where", value_name = "COLUMN=VALUE", env = "IMOCHA_CANCEL_WHERE", hide_env = true, help_heading = READING)]
     pub filters: Vec<Filter>,
+    /// Rows that end early are meant: empty cells at their end were left out
+    #[arg(long, env = "IMOCHA_CANCEL_SHORT_ROWS", hide_env = true, value_parser = FalseyValueParser::new(), help_heading = READING)]
+    pub short_rows: bool,
 
     /// Try to cancel at most the first N invitations
     #[arg(long, value_name = "N", env = "IMOCHA_CANCEL_LIMIT", hide_env = true, value_parser = parse_count, help_heading = GUARDS)]

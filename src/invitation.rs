@@ -36,6 +36,17 @@ pub enum NotAnId {
     /// `9007199254740993.0`: whoever wrote the `.0` could not hold the digits before it.
     #[error("a decimal number so large that its last digits may have been lost: export the column as text")]
     InexactDecimal,
+    /// `292.000`: written with decimals, or one of the thousands separators that some countries use.
+    #[error(
+        "may be a number with a thousands separator, or one with three decimals: export the column as Text, or as Number \
+         without either"
+    )]
+    MaybeThousands,
+    /// `9007199254741000`: a spreadsheet keeps 15 digits and writes zeros for the rest.
+    #[error(
+        "a number so large that a spreadsheet writes zeros for its last digits, as here: export the column as text"
+    )]
+    Rounded,
     /// `2.93295E+06`.
     #[error(
         "scientific notation: Excel has turned the ID into this and its digits may be lost: export again with the \
@@ -60,6 +71,13 @@ pub enum NotAnId {
 /// binary64 has 53 bits of significand), so that `.0` behind it took nothing away.
 const EXACT_DECIMALS_END: u64 = 1 << 53;
 
+/// A number that has been rounded to the digits of a spreadsheet ends in as many zeros, at the least.
+const ROUNDED_STEP: u64 = 1000;
+
+/// The most digits before the first thousands separator, and the decimals that can be a group behind it.
+const FIRST_GROUP_DIGITS: usize = 3;
+const GROUP_OF_ZEROS: &str = "000";
+
 /// The quotes that may stand around the digits: as programs write them, and as word processors do.
 const QUOTES: [(char, char); 6] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»')];
 
@@ -75,7 +93,7 @@ impl InvitationId {
     /// Reads the cell of a spreadsheet.
     ///
     /// Around the digits there may be blanks of any kind, one pair of quotes, and Excel's mark for text, a leading
-    /// `'`; before them zeros, and behind them `.0` with any number of zeros.
+    /// `'`; before them zeros, and behind them `.0` with any number of zeros, where that cannot be a group of thousands.
     ///
     /// # Errors
     ///
@@ -92,10 +110,19 @@ impl InvitationId {
             Ok(number) => number,
             Err(_) => return Err(NotAnId::TooLarge),
         };
-        if number >= EXACT_DECIMALS_END && digits.len() < text.len() {
-            return Err(NotAnId::InexactDecimal);
+        let id = Self::new(number).ok_or(NotAnId::TooLarge)?;
+        let has_decimals = digits.len() < text.len();
+        if has_decimals && digits.len() <= FIRST_GROUP_DIGITS && decimals == GROUP_OF_ZEROS {
+            Err(NotAnId::MaybeThousands)
+        } else if number < EXACT_DECIMALS_END {
+            Ok(id)
+        } else if has_decimals {
+            Err(NotAnId::InexactDecimal)
+        } else if number.is_multiple_of(ROUNDED_STEP) {
+            Err(NotAnId::Rounded)
+        } else {
+            Ok(id)
         }
-        Self::new(number).ok_or(NotAnId::TooLarge)
     }
 
     /// How many digits the number has.

@@ -78,6 +78,10 @@ pub struct Layout {
     pub extra_cells: bool,
 }
 
+/// What a column of the input is called in the results when its name collides with another: this comes before it, as
+/// often as it takes.
+pub const COLLISION_PREFIX: &str = "input_";
+
 /// What two column names must share to be the same to a person: their letters and digits, without case, blanks, `_`
 /// and `-`.
 pub fn column_key(name: &str) -> String {

@@ -12,7 +12,7 @@ use crate::cli::RunArgs;
 use crate::client::Client;
 use crate::config::{ApiKey, BaseUrl, Config, ConfigError};
 use crate::error::{Cause, Refusal};
-use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, Survey};
+use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
 use crate::text::quoted_path;
@@ -22,6 +22,7 @@ use crate::ui::{Api, plural};
 const DASH: &str = "-";
 
 /// Where the rows come from.
+#[expect(clippy::large_enum_variant, reason = "a run has one")]
 #[derive(Debug)]
 pub(super) enum Input {
     /// A file, surveyed from its first byte to its last.
@@ -74,6 +75,7 @@ pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
         delimiter: args.delimiter,
         encoding: args.encoding,
         filters: args.filters.clone(),
+        short_rows: if args.short_rows { ShortRows::Meant } else { ShortRows::Doubted },
     }
 }
 

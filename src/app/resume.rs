@@ -93,6 +93,7 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
         header_line: reading.header_line,
         id_column: reading.id_column.as_ref().map(|column| column.number),
         filters: args.filters.iter().map(ToString::to_string).collect(),
+        short_rows: args.short_rows,
     }
 }
 
@@ -114,6 +115,11 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
     let differences = [
         ("--base-url", now.base_url != then.base_url, &then.base_url),
         ("--where", now.filters != then.filters, &spoken(&then.filters)),
+        (
+            "--short-rows",
+            now.short_rows != then.short_rows,
+            &(if then.short_rows { "given" } else { "not given" }).to_owned(),
+        ),
         ("--encoding", now.encoding != then.encoding, &then.encoding),
         ("--delimiter", now.delimiter != then.delimiter, &then.delimiter.to_string()),
         ("--no-header", now.header_line != then.header_line, &format!("header line {:?}", then.header_line)),

@@ -303,6 +303,13 @@ pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&
     let cancels = args.limit.map_or(left, |limit| left.min(limit));
     check_guards(args, survey, cancels)?;
     warn_of_results(args, survey);
+    if let Some(line) = survey.other_table {
+        tracing::warn!(
+            input = ?args.input,
+            line,
+            "another table begins, and nothing from there on is sent; give it a file of its own"
+        );
+    }
     if survey.eligible == 0 {
         tracing::warn!(input = ?args.input, found = surveyed(survey), "there is nothing to cancel");
     }

@@ -316,12 +316,18 @@ impl Suspicion {
             return;
         }
         self.line = line;
-        if matches!(verdict, Verdict::Skip(Why::Filtered(_))) {
+        if matches!(verdict, Verdict::Skip(Why::Filtered(_) | Why::HeaderAgain | Why::OtherTable(_))) {
             return;
         }
         self.looked_at += 1;
-        if let Verdict::Skip(Why::NotAnId(_) | Why::Short) = verdict {
-            let cell = record.get(column.number - 1).unwrap_or_default();
+        let cell = record.get(column.number - 1).unwrap_or_default();
+        let is_wrong = match verdict {
+            Verdict::Skip(Why::NotAnId(_) | Why::Short) => true,
+            // Whether a row is whole says nothing about the column.
+            Verdict::Skip(Why::Torn) => !is_id(&String::from_utf8_lossy(cell)),
+            Verdict::Skip(_) | Verdict::Cancel(_) => false,
+        };
+        if is_wrong {
             self.wrong.push((line, quoted(&String::from_utf8_lossy(cell))));
         }
     }

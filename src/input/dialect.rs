@@ -16,7 +16,7 @@ use crate::text::quoted;
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// How many rows are looked at (chosen by us): the cells of a wrong delimiter rarely agree for that long.
-const LOOKED_AT_ROWS: usize = 100;
+pub(super) const LOOKED_AT_ROWS: usize = 100;
 
 /// Reads the value of `--delimiter`: one character of ASCII, `tab` or `\t`.
 ///
@@ -69,13 +69,7 @@ pub(super) enum Extent {
 impl Sample {
     /// The first records that stand in the sample from beginning to end, as long as they can be cut.
     pub(super) fn records(&self, delimiter: u8) -> Vec<(u64, ByteRecord)> {
-        let whole_lines = match self.extent {
-            Extent::Whole => self.text.len(),
-            Extent::Beginning => memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1),
-        };
-        let bytes = Cursor::new(self.text.get(..whole_lines).unwrap_or_default().to_vec());
-        let bytes = Bytes::Stream(Box::new(bytes));
-        let mut records = Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter);
+        let mut records = self.reader(delimiter);
         let mut found = Vec::new();
         let mut record = ByteRecord::new();
         while found.len() <= LOOKED_AT_ROWS
@@ -84,6 +78,17 @@ impl Sample {
             found.push((line, record.clone()));
         }
         found
+    }
+
+    /// Reads the records that stand in the sample from beginning to end.
+    pub(super) fn reader(&self, delimiter: u8) -> Records {
+        let whole_lines = match self.extent {
+            Extent::Whole => self.text.len(),
+            Extent::Beginning => memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1),
+        };
+        let bytes = Cursor::new(self.text.get(..whole_lines).unwrap_or_default().to_vec());
+        let bytes = Bytes::Stream(Box::new(bytes));
+        Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter)
     }
 }
 

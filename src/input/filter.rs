@@ -116,12 +116,19 @@ pub(super) enum Answer {
 }
 
 impl ResolvedFilter {
-    /// Whether a row is meant that has `extra` cells too many. A cell that is missing is empty.
-    ///
-    /// Each cell too many may come from a delimiter without quotes further left, and have pushed the cell in question
-    /// one column to the right. Whichever it is, the answer has to be the same. The first cell cannot have moved.
+    /// The place of the column, from 0.
+    pub(super) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Whether a row is meant of which the cell in question may have moved by up to `extra` columns to the right, because
+    /// of a delimiter without quotes or a cell that was put in front. Whichever cell it is, the answer has to be the
+    /// same. Of a row that ends before the column nobody knows, so it is not meant.
     pub(super) fn answer(&self, record: &ByteRecord, extra: usize) -> Answer {
-        let candidates = if self.index == 0 { 1 } else { 1 + extra };
+        if record.len() <= self.index {
+            return Answer::Fails;
+        }
+        let candidates = 1 + extra;
         let indices = self.index..self.index + candidates;
         match indices.filter(|index| self.holds(cell(record, *index))).count() {
             0 => Answer::Fails,
@@ -138,6 +145,9 @@ impl ResolvedFilter {
 
     /// Why a row is not meant, in one line.
     pub(super) fn reason(&self, record: &ByteRecord) -> String {
+        if record.len() <= self.index {
+            return format!("{}: the row ends before the column", self.summary);
+        }
         format!("{}: the cell is {}", self.summary, quoted(cell(record, self.index)))
     }
 

@@ -16,13 +16,17 @@
 //! | header and ID column, and whether it holds IDs | `columns` |
 //! | `--where` | `filter` |
 //! | all of this settled for one input | `reading` |
-//! | what a row asks for, and whether one before it asked for the same | `screen` |
+//! | what a row asks for | `screen`, with `totals`, and with `earlier` where the input is results |
+//! | whether a row before it asked for the same | `seen` |
+//! | where the table of the header ends | `tables` |
+//! | whether rows are whole | `widths` |
 //! | first pass: counts and duplicates | `survey` |
 //! | second pass: the rows | `reader` |
 //! | errors | `fault` |
 
 mod columns;
 mod dialect;
+mod earlier;
 mod encoding;
 mod fault;
 mod filter;
@@ -31,10 +35,14 @@ mod reader;
 mod reading;
 mod records;
 mod screen;
+mod seen;
 mod source;
 mod survey;
+mod tables;
 #[cfg(test)]
 mod tests;
+mod totals;
+mod widths;
 
 pub use columns::{Choice, IdColumn};
 pub use dialect::parse_delimiter;
@@ -60,6 +68,18 @@ pub struct ReadingOptions {
     pub encoding: Option<&'static Encoding>,
     /// The conditions of `--where`. All of them must hold.
     pub filters: Vec<Filter>,
+    /// What a row means that ends early.
+    pub short_rows: ShortRows,
+}
+
+/// What a row means that has fewer cells than the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ShortRows {
+    /// A line break may have torn it, unless all rows of the file are so.
+    #[default]
+    Doubted,
+    /// Empty cells at its end were left out.
+    Meant,
 }
 
 /// Whether to look for a header.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::ReadingOptions;
 use super::columns::Suspicion;
-use super::dialect::{Extent, Sample};
+use super::dialect::{Extent, LOOKED_AT_ROWS, Sample};
 use super::encoding::{Decoding, Utf8};
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
 use super::reading::{Beginning, Reading, Rows};
-use super::screen::{Seen, Verdict, Why};
+use super::screen::{Verdict, Why};
+use super::seen::Seen;
 use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
 use super::survey::SHOWN_ROWS;
 use crate::error::Refusal;
-use crate::outcome::Effect;
 use crate::row::{Layout, Row, Screened, Skip};
 
 /// Reads the rows of the input in their order.
@@ -75,7 +75,7 @@ impl RowReader {
         let bytes = Bytes::Stream(Box::new(Cursor::new(text).chain(stream)));
         let (mut reading, rows) = Beginning { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
         reading.layout.extra_cells = true;
-        let suspicion = suspicion_of(&sample, &reading);
+        let suspicion = look_at_beginning(&input, &sample, &reading)?;
         suspicion.check(&input)?;
         let suspicion = Some(Box::new(suspicion));
         Ok(Self { rows, reading, seen: Seen::in_stream(), suspicion, state: State::Reading })
@@ -135,7 +135,7 @@ impl RowReader {
         cells.extend(record);
         let row = Row { line, cells };
         match verdict {
-            Verdict::Cancel(id) => Screened::ToCancel { row, id, effect: Effect::None },
+            Verdict::Cancel(id) => Screened::ToCancel { row, id, effect: self.rows.screen().effect(record) },
             Verdict::Skip(why) => Screened::Skipped { row, skip: self.rows.screen().skip(why, record) },
         }
     }
@@ -151,6 +151,12 @@ impl Iterator for RowReader {
         let step = self.advance();
         if !matches!(step, Ok(Some(_))) {
             self.state = State::Ended;
+        }
+        if let Ok(Some((line, Verdict::Skip(Why::OtherTable(begin))))) = step
+            && line == begin
+            && self.is_stream()
+        {
+            tracing::warn!(line, "another table begins, and nothing from there on is sent");
         }
         step.map(|step| step.map(|(line, verdict)| self.screened(line, verdict))).transpose()
     }
@@ -188,11 +194,20 @@ fn whole_lines(bytes: &[u8]) -> usize {
     lines.filter(|line| line.iter().any(is_text)).count()
 }
 
-/// Looks at what has come of a stream, for there is no survey to find the wrong column out.
-fn suspicion_of(sample: &Sample, reading: &Reading) -> Suspicion {
+/// Looks at what has come of a stream, for there is no survey to find out a wrong column, or columns that do not stand
+/// below their names.
+fn look_at_beginning(input: &Arc<str>, sample: &Sample, reading: &Reading) -> Result<Suspicion, Refusal> {
     let mut suspicion = Suspicion::of(reading);
-    for (line, record) in sample.records(reading.layout.delimiter).into_iter().skip(reading.preamble) {
-        suspicion.look(line, reading.screen.verdict(&record), &record);
+    let Ok(mut rows) = Rows::of(sample.reader(reading.layout.delimiter), reading) else { return Ok(suspicion) };
+    let mut looked_at = 0;
+    while looked_at < LOOKED_AT_ROWS
+        && let Ok(Some((line, verdict))) = rows.next()
+    {
+        suspicion.look(line, verdict, rows.record());
+        looked_at += 1;
     }
-    suspicion
+    if looked_at > 1 || sample.extent == Extent::Whole {
+        rows.widths().check(input, rows.screen())?;
+    }
+    Ok(suspicion)
 }

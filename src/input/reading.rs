@@ -12,9 +12,12 @@ use super::encoding::Decoding;
 use super::fault::{Fault, ReadError};
 use super::filter::ResolvedFilter;
 use super::records::Records;
-use super::screen::{Screen, Verdict};
+use super::screen::{Form, Screen, Verdict, Why};
 use super::source::Bytes;
+use super::tables::{HasId, Looked, Place, Tables};
+use super::widths::Widths;
 use crate::error::Refusal;
+use crate::invitation::NotAnId;
 use crate::row::Layout;
 
 /// How one input is read: what was found, and what the operator said.
@@ -41,6 +44,8 @@ pub struct Reading {
 pub(super) struct Rows {
     records: Records,
     screen: Arc<Screen>,
+    tables: Tables,
+    widths: Widths,
     /// A first row that is no header, read to settle that.
     waiting: Option<u64>,
     record: ByteRecord,
@@ -80,14 +85,12 @@ impl Beginning<'_> {
         let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
         let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
         let id_column = columns.map(|columns| columns.id);
-        let screen = Arc::new(Screen {
-            id_index: id_column.as_ref().map_or(0, |id| id.number - 1),
-            id_name: id_column.as_ref().map_or_else(String::new, |id| id.name.clone()),
-            width: names.len(),
-            delimiter: dialect.delimiter,
-            first_row,
+        let screen = Arc::new(Screen::new(
+            id_column.as_ref(),
+            Form { names: &names, delimiter: dialect.delimiter, first_row },
             filters,
-        });
+            options.short_rows,
+        ));
         if let (Some(line), FirstRow::Header) = (first_line, first_row)
             && let Some(id) = screen.joined_rows(records.text(), first_row)
         {
@@ -109,7 +112,8 @@ impl Beginning<'_> {
             duplicated: Arc::default(),
         };
         let waiting = first_line.filter(|_| first_row == FirstRow::Data);
-        Ok((reading, Rows { records, screen, waiting, record }))
+        let (tables, widths) = (Tables::default(), Widths::default());
+        Ok((reading, Rows { records, screen, tables, widths, waiting, record }))
     }
 }
 
@@ -124,12 +128,17 @@ fn resolve(
 impl Rows {
     /// Reads an input again from its beginning, as it was settled.
     pub(super) fn again(bytes: Bytes, input: &Arc<str>, reading: &Reading) -> Result<Self, ReadError> {
-        let mut records = Records::new(bytes, reading.decoding, input, reading.layout.delimiter);
+        Self::of(Records::new(bytes, reading.decoding, input, reading.layout.delimiter), reading)
+    }
+
+    /// Reads these records as an input was settled.
+    pub(super) fn of(mut records: Records, reading: &Reading) -> Result<Self, ReadError> {
         let mut record = ByteRecord::new();
         for _ in 0..reading.preamble {
             records.read(&mut record)?;
         }
-        Ok(Self { records, screen: Arc::clone(&reading.screen), waiting: None, record })
+        let (tables, widths) = (Tables::default(), Widths::default());
+        Ok(Self { records, screen: Arc::clone(&reading.screen), tables, widths, waiting: None, record })
     }
 
     /// Goes to the next row and says on which line it begins and what it asks for.
@@ -144,7 +153,36 @@ impl Rows {
         if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
             return Err(self.malformed(line, Fault::JoinedRows { id: id.get() }));
         }
-        Ok(Some((line, self.screen.verdict(&self.record))))
+        Ok(Some((line, self.verdict(line))))
+    }
+
+    /// Decides about the current row.
+    fn verdict(&mut self, line: u64) -> Verdict {
+        let id = self.screen.id(&self.record);
+        let has_id = match id {
+            Err(Why::Short | Why::NotAnId(NotAnId::Empty | NotAnId::Text)) => HasId::No,
+            // A damaged number is no name of a column.
+            Ok(_) | Err(_) => HasId::Yes,
+        };
+        let looked = Looked { record: &self.record, has_id, header: &self.screen.header };
+        match self.tables.place(line, self.records.gap(), &looked) {
+            Place::HeaderAgain => Verdict::Skip(Why::HeaderAgain),
+            Place::Beyond(line) => {
+                self.widths.pass_by();
+                Verdict::Skip(Why::OtherTable(line))
+            }
+            Place::Blank => self.screen.verdict(&self.record, id),
+            Place::Inside => {
+                let verdict = self.screen.verdict(&self.record, id);
+                self.widths.count(line, &self.record, verdict, &self.screen);
+                verdict
+            }
+        }
+    }
+
+    /// How wide the rows were that were read so far, those of the table of the header.
+    pub(super) fn widths(&self) -> &Widths {
+        &self.widths
     }
 
     /// The cells of the current row.

@@ -15,6 +15,7 @@ use memchr::memchr3;
 use super::encoding::{Decoding, Text, Way};
 use super::fault::{Fault, ReadError};
 use super::source::{Bytes, CHUNK_BYTES};
+use super::tables::Gap;
 
 /// The longest row, in bytes. Excel's largest cell has 32,767 characters; a row without end is a quote that was never
 /// closed, and must not fill the memory (chosen by us).
@@ -89,6 +90,11 @@ impl Records {
         self.parser.get_ref().scanner.row()
     }
 
+    /// What stands between the record that was read last and the one before it.
+    pub(super) fn gap(&self) -> Gap {
+        self.parser.get_ref().scanner.gap
+    }
+
     pub(super) fn malformed(&self, line: u64, fault: Fault) -> ReadError {
         self.parser.get_ref().scanner.malformed(line, fault)
     }
@@ -109,6 +115,8 @@ pub(super) struct Scanner {
     position: usize,
     line: u64,
     is_first_row: bool,
+    /// What stands before the current row. Nothing does before the first.
+    gap: Gap,
     state: State,
     line_feed: LineFeed,
 }
@@ -159,6 +167,7 @@ impl Scanner {
             position: 0,
             line: 1,
             is_first_row: true,
+            gap: Gap::None,
             state: State::Plain,
             line_feed: LineFeed::EndsALine,
         }
@@ -167,10 +176,12 @@ impl Scanner {
     /// Finds the next row and says on which line it begins. Lines without a character are no rows.
     pub(super) fn advance(&mut self) -> Result<Option<u64>, ReadError> {
         loop {
+            let expected = self.line;
             if !self.find_begin()? {
                 return Ok(None);
             }
             let first = self.line;
+            self.gap = if first > expected && !self.is_first_row { Gap::BlankLine } else { Gap::None };
             self.find_end()?;
             // The parser takes a byte-order mark off its first row; one that stands there is no text here, either.
             while self.is_first_row && self.row().starts_with(b"\xEF\xBB\xBF") {

@@ -1,19 +1,21 @@
-//! What one row asks for: [`Screen`] asks the filters first and the ID then, [`Seen`] knows whether an earlier row asked
-//! for the same invitation.
+//! What one row asks for: [`Screen`] asks the filters first and the ID then.
 //!
-//! A row with too many cells may be one whose text held the delimiter without quotes: then its cells have moved to the
-//! right. It is used as long as only one of its cells can be the ID that was meant, and no filter depends on which.
-
-use std::collections::HashSet;
-use std::sync::Arc;
+//! A row with too few cells may be the half of one that a line break without quotes has torn, and is not used. One with
+//! too many may have a text that held the delimiter without quotes, or a number that was put in front: then its cells
+//! have moved to the right. It is used as long as only one of its cells can be the ID that was meant, and no filter
+//! depends on which.
 
 use csv::ByteRecord;
 
-use super::columns::FirstRow;
+use super::ShortRows;
+use super::columns::{FirstRow, IdColumn};
+use super::earlier::Earlier;
 use super::filter::{Answer, ResolvedFilter};
-use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote};
-use crate::outcome::Status;
-use crate::row::Skip;
+use super::tables::{Header, is_blank_row};
+use super::totals::says_total;
+use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote, without_blanks};
+use crate::outcome::{Effect, Status};
+use crate::row::{Skip, column_key};
 use crate::text::quoted;
 
 /// The delimiters that people also write between the thousands of a number.
@@ -27,10 +29,18 @@ const GROUPS_END: u64 = 1000;
 pub(super) struct Screen {
     pub(super) id_index: usize,
     pub(super) id_name: String,
+    /// The number of columns.
     pub(super) width: usize,
+    /// The number of columns up to the last that has a name.
+    pub(super) named: usize,
+    /// A row with fewer cells may have been torn.
+    pub(super) whole: usize,
     pub(super) delimiter: u8,
     pub(super) first_row: FirstRow,
     pub(super) filters: Vec<ResolvedFilter>,
+    pub(super) header: Header,
+    /// What the input knows of its rows, where it is the results of an earlier run.
+    pub(super) earlier: Option<Earlier>,
 }
 
 /// What a row asks for.
@@ -47,6 +57,16 @@ pub(super) enum Why {
     NotAnId(NotAnId),
     /// The row ends before the ID column.
     Short,
+    /// The row ends before the last column: a line break may have torn it.
+    Torn,
+    /// The row is the header once more.
+    HeaderAgain,
+    /// The row belongs to another table, which begins on this line.
+    OtherTable(u64),
+    /// Another cell says that the row is a total.
+    Total,
+    /// An earlier run found that the row has no valid ID.
+    Known,
     /// `2,932,950` in a column that was not made for it: three cells.
     Grouped,
     /// `2932950,2932951` in an input of one column.
@@ -62,7 +82,16 @@ pub(super) enum Why {
 impl Why {
     pub(super) fn status(self) -> Status {
         match self {
-            Self::NotAnId(_) | Self::Short | Self::Grouped | Self::Several | Self::Moved => Status::InvalidId,
+            Self::NotAnId(_)
+            | Self::Short
+            | Self::Torn
+            | Self::HeaderAgain
+            | Self::OtherTable(_)
+            | Self::Total
+            | Self::Known
+            | Self::Grouped
+            | Self::Several
+            | Self::Moved => Status::InvalidId,
             Self::Filtered(_) => Status::Filtered,
             Self::Duplicate(_) => Status::Duplicate,
         }
@@ -74,28 +103,89 @@ impl Why {
     }
 }
 
+/// The form of the rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form<'a> {
+    pub(super) names: &'a [String],
+    pub(super) delimiter: u8,
+    pub(super) first_row: FirstRow,
+}
+
 impl Screen {
-    /// Says what a row asks for.
-    pub(super) fn verdict(&self, record: &ByteRecord) -> Verdict {
-        if let Some(why) = self.filtered(record) {
+    /// Settles what is known about every row of an input.
+    pub(super) fn new(
+        id: Option<&IdColumn>,
+        form: Form<'_>,
+        filters: Vec<ResolvedFilter>,
+        short_rows: ShortRows,
+    ) -> Self {
+        let Form { names, delimiter, first_row } = form;
+        let id_index = id.map_or(0, |id| id.number - 1);
+        let named = match first_row {
+            FirstRow::Header => names.iter().rposition(|name| !column_key(name).is_empty()).map_or(0, |last| last + 1),
+            FirstRow::Data => names.len(),
+        };
+        let earlier = Earlier::among(names, first_row);
+        let whole = match short_rows {
+            ShortRows::Doubted => named,
+            // The columns of results are never left out, so a row that lacks some is torn.
+            ShortRows::Meant => earlier.as_ref().map_or(0, Earlier::own_columns),
+        };
+        let header = Header::new(names, id_index, first_row);
+        let id_name = id.map_or_else(String::new, |id| id.name.clone());
+        let width = names.len();
+        Self { id_index, id_name, width, named, whole, delimiter, first_row, filters, header, earlier }
+    }
+
+    /// The ID of a row, by the cell in its column alone.
+    pub(super) fn id(&self, record: &ByteRecord) -> Result<InvitationId, Why> {
+        record.get(self.id_index).map_or(Err(Why::Short), |cell| id_in(cell).map_err(Why::NotAnId))
+    }
+
+    /// Says what a row asks for that has this ID, or none.
+    pub(super) fn verdict(&self, record: &ByteRecord, id: Result<InvitationId, Why>) -> Verdict {
+        if record.len() < self.whole {
+            return Verdict::Skip(match id {
+                Err(why) if why == Why::Short || is_blank_row(record) => why,
+                Err(_) | Ok(_) => Why::Torn,
+            });
+        }
+        let moved = self.cells_that_may_move_the_id(record);
+        if let Some(why) = self.filtered(record, if id.is_ok() { moved } else { self.extra_cells(record) }) {
             return Verdict::Skip(why);
         }
-        let Some(cell) = record.get(self.id_index) else { return Verdict::Skip(Why::Short) };
-        match id_in(cell) {
-            Err(fault) => Verdict::Skip(Why::NotAnId(fault)),
-            Ok(id) if self.may_be_grouped(id, record) => Verdict::Skip(Why::Grouped),
-            Ok(_) if self.holds_several(record) => Verdict::Skip(Why::Several),
-            Ok(_) if self.may_have_moved(record) => Verdict::Skip(Why::Moved),
-            Ok(id) => Verdict::Cancel(id),
+        let why = match id {
+            Err(why) => Some(why),
+            Ok(_) if self.earlier.as_ref().is_some_and(|earlier| earlier.knows_no_id(record)) => Some(Why::Known),
+            Ok(id) if self.may_be_grouped(id, record) => Some(Why::Grouped),
+            Ok(_) if self.holds_several(record) => Some(Why::Several),
+            Ok(_) if moved > 0 => Some(Why::Moved),
+            Ok(_) if self.is_total(record) => Some(Why::Total),
+            Ok(_) => None,
+        };
+        match (why, id) {
+            (None, Ok(id)) => Verdict::Cancel(id),
+            (Some(why), _) | (None, Err(why)) => Verdict::Skip(why),
         }
     }
 
-    /// What the filters say against a row. One that certainly fails needs no other.
-    fn filtered(&self, record: &ByteRecord) -> Option<Why> {
+    /// Whether the input itself says that an earlier call for the row may have taken effect.
+    pub(super) fn effect(&self, record: &ByteRecord) -> Effect {
+        self.earlier.as_ref().map_or(Effect::None, |earlier| earlier.effect(record))
+    }
+
+    /// The same, but with another number of cells that make a row whole.
+    pub(super) fn with_whole(&self, whole: usize) -> Self {
+        Self { whole, named: self.named.max(whole), ..self.clone() }
+    }
+
+    /// What the filters say against a row of which the ID may have moved by so many cells. One that certainly fails
+    /// needs no other. Where the ID has not moved, no cell before it has.
+    fn filtered(&self, record: &ByteRecord, moved: usize) -> Option<Why> {
         let extra = self.extra_cells(record);
         let mut why = None;
         for (index, filter) in self.filters.iter().enumerate() {
-            match filter.answer(record, extra) {
+            match filter.answer(record, if filter.index() > self.id_index { extra } else { moved }) {
                 Answer::Passes => {}
                 Answer::Fails => return Some(Why::Filtered(index)),
                 Answer::Uncertain => why = Some(Why::Moved),
@@ -104,9 +194,22 @@ impl Screen {
         why
     }
 
-    /// How many cells a row has too many.
+    /// How many cells a row has too many. Cells below columns without a name, at the end of the header, are none of a row
+    /// that fits in unless something stands in them.
     fn extra_cells(&self, record: &ByteRecord) -> usize {
-        record.len().saturating_sub(self.width)
+        let cells = record.len();
+        if cells <= self.named {
+            return 0;
+        }
+        let is_text = |index: usize| record.get(index).is_some_and(|cell| !is_blank_cell(cell));
+        let filled = (self.named..cells).rev().find(|index| is_text(*index)).map_or(self.named, |last| last + 1);
+        cells.saturating_sub(self.width.max(self.named)).max(filled - self.named)
+    }
+
+    /// Whether one of the cells of the list, besides the ID, says that the row is a total.
+    fn is_total(&self, record: &ByteRecord) -> bool {
+        let own = self.earlier.as_ref().map_or(0, Earlier::own_columns);
+        record.iter().enumerate().skip(own).any(|(index, cell)| index != self.id_index && says_total(cell))
     }
 
     /// Words why a row is not sent.
@@ -120,6 +223,10 @@ impl Screen {
         let reason = match why {
             Why::Filtered(index) => self.filters.get(index).map(|filter| filter.reason(record)).unwrap_or_default(),
             Why::Duplicate(Some(line)) => format!("same invitation as line {line}"),
+            Why::Known => {
+                let known = self.earlier.as_ref().and_then(|earlier| earlier.reason(record));
+                known.unwrap_or_else(|| self.summary(why))
+            }
             _ => self.summary(why),
         };
         Skip { status: why.status(), invitation_id, reason }
@@ -130,17 +237,38 @@ impl Screen {
         match why {
             Why::NotAnId(fault) => fault.to_string(),
             Why::Short => format!("the row ends before its column {}", quoted(&self.id_name)),
+            Why::Torn => format!(
+                "the row has fewer cells than {}: a line break without quotes may have torn it, so quote the text; where \
+                 empty cells at the end were left out, say --short-rows",
+                self.measure()
+            ),
+            Why::HeaderAgain => "the header once more".to_owned(),
+            Why::OtherTable(line) => format!(
+                "another table begins on line {line}, and nothing from there on is sent: give it a file of its own"
+            ),
+            Why::Total => "a cell says that the row is a total".to_owned(),
+            Why::Known => "an earlier run found no valid ID here".to_owned(),
             Why::Grouped => {
                 "may be the beginning of a number with thousands separators: export the column as Text, or \
                              as Number without them"
                     .to_owned()
             }
             Why::Several => "more than one ID in the row: give each ID its own row".to_owned(),
-            Why::Moved => "the row has more cells than the header, so that it is not certain which of them is meant: \
-                           quote the text that holds the delimiter"
-                .to_owned(),
+            Why::Moved => format!(
+                "the row has more cells than {}, so that it is not certain which of them is meant: quote the text that \
+                 holds the delimiter, or take out a number that was put in front",
+                self.measure()
+            ),
             Why::Filtered(index) => self.filters.get(index).map(ResolvedFilter::summary).unwrap_or_default(),
             Why::Duplicate(_) => "same invitation as an earlier line".to_owned(),
+        }
+    }
+
+    /// What says how many cells a row has.
+    fn measure(&self) -> &'static str {
+        match self.first_row {
+            FirstRow::Header => "the header",
+            FirstRow::Data => "the other rows",
         }
     }
 
@@ -186,15 +314,56 @@ impl Screen {
 
     /// In an input of one column, the ID in a second cell would go unnoticed.
     fn holds_several(&self, record: &ByteRecord) -> bool {
-        self.width == 1 && record.iter().skip(1).any(|cell| id_in(cell).is_ok())
+        self.named == 1 && record.iter().skip(1).any(|cell| id_in(cell).is_ok())
     }
 
-    /// With an ID column that is not the first, each cell too many may have pushed the ID one column to the right. An
-    /// empty cell at the end is no proof of the contrary: the row may have ended with it before.
-    fn may_have_moved(&self, record: &ByteRecord) -> bool {
-        let behind = record.iter().skip(self.id_index + 1);
-        self.id_index > 0 && behind.take(self.extra_cells(record)).any(|cell| id_in(cell).is_ok())
+    /// By how many cells the ID may have moved: each cell too many may have pushed it one column to the right. It has not
+    /// moved where none of the cells to which it can have moved may be an ID, or a missing or damaged one.
+    ///
+    /// A row that has nothing behind its ID but delimiters has not moved: nobody puts a number in front of no data.
+    fn cells_that_may_move_the_id(&self, record: &ByteRecord) -> usize {
+        let extra = self.extra_cells(record);
+        if extra == 0 || record.iter().skip(self.id_index + 1).all(is_blank_cell) {
+            return 0;
+        }
+        let mut behind = record.iter().skip(self.id_index + 1).take(extra);
+        if behind.any(may_be_the_id) { extra } else { 0 }
     }
+}
+
+/// What stands in place of a value that is not known.
+const MISSING: [&str; 8] = ["na", "n/a", "nan", "null", "none", "nil", "missing", "unknown"];
+
+/// Whether a cell is an ID, or is one damaged or missing. Text is none, and a date only looks like several numbers.
+fn may_be_the_id(cell: &[u8]) -> bool {
+    match id_in(cell) {
+        Err(NotAnId::Several) => false,
+        Err(NotAnId::Text) => is_missing(&String::from_utf8_lossy(cell)),
+        Ok(_)
+        | Err(
+            NotAnId::Empty
+            | NotAnId::Negative
+            | NotAnId::PlusSign
+            | NotAnId::Zero
+            | NotAnId::TooLarge
+            | NotAnId::Fraction
+            | NotAnId::InexactDecimal
+            | NotAnId::MaybeThousands
+            | NotAnId::Rounded
+            | NotAnId::Scientific
+            | NotAnId::Grouped
+            | NotAnId::ForeignDigits,
+        ) => true,
+    }
+}
+
+fn is_missing(text: &str) -> bool {
+    let word = text.trim_matches(|character: char| !character.is_alphanumeric());
+    word.is_empty() || without_blanks(text) == "\\N" || MISSING.iter().any(|missing| word.eq_ignore_ascii_case(missing))
+}
+
+fn is_blank_cell(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty())
 }
 
 /// Whether a cell begins with two or three digits and no more, whatever blanks and quotes stand before them and
@@ -207,44 +376,4 @@ fn begins_with_a_group(cell: &[u8]) -> bool {
 
 fn id_in(cell: &[u8]) -> Result<InvitationId, NotAnId> {
     std::str::from_utf8(cell).map_or(Err(NotAnId::Text), InvitationId::from_cell)
-}
-
-/// The invitations asked for so far.
-#[derive(Debug)]
-pub(super) enum Seen {
-    /// Of a surveyed file: the line of the first row for each ID that has several, 0 until it is reached.
-    FirstLines { duplicated: Arc<Vec<u64>>, lines: Vec<u64> },
-    /// Of a stream: all IDs.
-    Ids(HashSet<u64>),
-}
-
-impl Seen {
-    /// Begins for an input of which the IDs that several rows ask for are known, in order.
-    pub(super) fn in_file(duplicated: &Arc<Vec<u64>>) -> Self {
-        Self::FirstLines { duplicated: Arc::clone(duplicated), lines: vec![0; duplicated.len()] }
-    }
-
-    /// Begins for an input of which nothing is known.
-    pub(super) fn in_stream() -> Self {
-        Self::Ids(HashSet::new())
-    }
-
-    /// Decides about a row that asks for a cancellation, and remembers it.
-    pub(super) fn verdict(&mut self, line: u64, id: InvitationId) -> Verdict {
-        let earlier = match self {
-            Self::Ids(ids) => (!ids.insert(id.get())).then_some(None),
-            Self::FirstLines { duplicated, lines } => {
-                let place = duplicated.binary_search(&id.get()).ok();
-                match place.and_then(|place| lines.get_mut(place)) {
-                    None => None,
-                    Some(first) if *first == 0 => {
-                        *first = line;
-                        None
-                    }
-                    Some(first) => Some(Some(*first)),
-                }
-            }
-        };
-        earlier.map_or(Verdict::Cancel(id), |first| Verdict::Skip(Why::Duplicate(first)))
-    }
 }

@@ -19,6 +19,7 @@ use super::reader::RowReader;
 use super::reading::{Beginning, Reading, Rows};
 use super::screen::{Verdict, Why};
 use super::source::{CHUNK_BYTES, Fingerprint, InputFile};
+use super::widths::{Finding, Widths};
 use crate::error::Refusal;
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
@@ -54,6 +55,8 @@ pub struct Survey {
     pub samples: Vec<(u64, InvitationId)>,
     /// The rows that will not be sent, by reason.
     pub skipped: Vec<SkippedRows>,
+    /// The line on which another table begins, of which no row is sent.
+    pub other_table: Option<u64>,
     /// By what the file is known again; none for a stream.
     pub fingerprint: Option<Fingerprint>,
 }
@@ -109,12 +112,26 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     let (reading, rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
 
     let counted = Census::new(reading, &beginning, fingerprint.bytes).take(rows, file.name())?;
-    let Counted { reading, mut tally, duplicates } = counted;
+    let counted = recount(counted, &file, &beginning, fingerprint.bytes)?;
+    let Counted { reading, mut tally, duplicates, .. } = counted;
     if duplicates > 0 {
         tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
     }
     let survey = tally.survey(reading, Some(fingerprint));
     Ok((file, survey))
+}
+
+/// Counts once more where the first count has shown that whole rows have another number of cells than it was thought. Rows
+/// that all end early are taken at their word, unless they may all be torn.
+fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> Result<Counted, Refusal> {
+    let Finding::Whole(whole) = counted.finding else { return Ok(counted) };
+    let screen = counted.reading.screen.with_whole(whole);
+    let may_be_torn = whole < screen.width && Widths::may_be_torn(whole, &screen);
+    let reading = Reading { screen: Arc::new(screen), ..counted.reading.clone() };
+    let text = file.bytes_from(reading.decoding.text_offset())?;
+    let rows = Rows::again(text, file.name(), &reading)?;
+    let again = Census::new(reading, beginning, bytes).take(rows, file.name())?;
+    Ok(if may_be_torn && !again.is_alike() { counted } else { again })
 }
 
 /// Surveys a stream by reading it to its end, for a dry run: it cannot be read again.
@@ -146,6 +163,19 @@ pub(super) struct Counted {
     pub(super) tally: Tally,
     /// Rows that ask for an invitation which an earlier row asks for. The tally has them as asking for it.
     pub(super) duplicates: u64,
+    /// What the widths of its rows say.
+    finding: Finding,
+    /// The smallest ID and the largest.
+    span: Option<(u64, u64)>,
+}
+
+impl Counted {
+    /// Whether every row has an ID, and all of them as many digits. The second halves of torn rows begin with a piece of
+    /// text, or with a number of another length.
+    fn is_alike(&self) -> bool {
+        let digits = |id: u64| id.checked_ilog10();
+        self.tally.has_no_invalid() && self.span.is_none_or(|(least, most)| digits(least) == digits(most))
+    }
 }
 
 impl Census {
@@ -177,9 +207,13 @@ impl Census {
             tally.count(line, verdict, &rows);
         }
         suspicion.check(input)?;
-        let (duplicated, duplicates) = duplicated(self.ids);
+        rows.widths().check(input, rows.screen())?;
+        let finding = rows.widths().finding(rows.screen());
+        self.ids.sort_unstable();
+        let span = self.ids.first().copied().zip(self.ids.last().copied());
+        let (duplicated, duplicates) = duplicated(&self.ids);
         self.reading.duplicated = Arc::new(duplicated);
-        Ok(Counted { reading: self.reading, tally, duplicates })
+        Ok(Counted { reading: self.reading, tally, duplicates, finding, span })
     }
 
     /// Grows by an eighth rather than to the double, for the list is most of the memory.
@@ -191,9 +225,8 @@ impl Census {
     }
 }
 
-/// The IDs that stand more than once in a list, in order, and how many entries of it are too many.
-fn duplicated(mut ids: Vec<u64>) -> (Vec<u64>, u64) {
-    ids.sort_unstable();
+/// The IDs that stand more than once in a list in order, and how many entries of it are too many.
+fn duplicated(ids: &[u64]) -> (Vec<u64>, u64) {
     let mut found = Vec::new();
     let mut too_many = 0;
     for pair in ids.windows(2) {
@@ -252,6 +285,10 @@ impl Tally {
         }
     }
 
+    fn has_no_invalid(&self) -> bool {
+        self.skipped.iter().all(|(why, _)| why.status() != Status::InvalidId)
+    }
+
     /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.
     pub(super) fn count_duplicates(&mut self, rows: u64, reason: String) {
         self.asked -= rows;
@@ -267,6 +304,10 @@ impl Tally {
         };
         let (invalid, duplicates) = (rows_that_are(Status::InvalidId), rows_that_are(Status::Duplicate));
         let filtered = rows_that_are(Status::Filtered);
+        let other_table = self.skipped.iter().find_map(|(why, _)| match why {
+            Why::OtherTable(line) => Some(*line),
+            _ => None,
+        });
         Survey {
             reading,
             rows: self.asked + invalid + duplicates + filtered,
@@ -277,6 +318,7 @@ impl Tally {
             first: self.first,
             last: self.last,
             samples: self.samples,
+            other_table,
             skipped: self.skipped.into_iter().map(|(_, group)| group).collect(),
             fingerprint,
         }
@@ -289,8 +331,8 @@ mod tests {
 
     #[test]
     fn an_id_that_stands_three_times_is_two_too_many() {
-        assert_eq!(duplicated(vec![5, 3, 5, 1, 5, 1]), (vec![1, 5], 3));
-        assert_eq!(duplicated(vec![2, 1]), (vec![], 0));
-        assert_eq!(duplicated(vec![]), (vec![], 0));
+        assert_eq!(duplicated(&[1, 1, 3, 5, 5, 5]), (vec![1, 5], 3));
+        assert_eq!(duplicated(&[1, 2]), (vec![], 0));
+        assert_eq!(duplicated(&[]), (vec![], 0));
     }
 }

@@ -6,11 +6,9 @@ use std::collections::{HashMap, HashSet};
 use csv::{ByteRecord, QuoteStyle, Terminator, Writer, WriterBuilder};
 
 use crate::outcome::Outcome;
-use crate::row::{Layout, column_key};
+use crate::row::{COLLISION_PREFIX, Layout, column_key};
 use crate::text::timestamp;
 
-/// What a column of the input is called when its name collides with another.
-const PREFIX: &str = "input_";
 /// The column for cells beyond the header's width.
 const EXTRA_COLUMN: &str = "input_extra";
 /// Room for a row of ordinary length, so that building one does not allocate again and again.
@@ -142,8 +140,8 @@ impl Format {
 fn free_prefix(key: &str, taken: &mut HashSet<String>) -> String {
     let (mut prefix, mut name) = (String::new(), key.to_owned());
     while !taken.insert(name.clone()) {
-        prefix.push_str(PREFIX);
-        name.insert_str(0, &column_key(PREFIX));
+        prefix.push_str(COLLISION_PREFIX);
+        name.insert_str(0, &column_key(COLLISION_PREFIX));
     }
     prefix
 }

@@ -4,7 +4,7 @@
 //!
 //! ```json
 //! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…","base_url":"https://…",
-//!   "encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[]},
+//!   "encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],"short_rows":false},
 //!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
 //!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}
@@ -58,6 +58,9 @@ pub struct Identity {
     pub id_column: Option<usize>,
     /// The conditions of `--where`.
     pub filters: Vec<String>,
+    /// Whether rows that end early are meant (`--short-rows`). A journal of an older version does not say so.
+    #[serde(default)]
+    pub short_rows: bool,
 }
 
 impl Identity {

@@ -16,6 +16,7 @@ mod again;
 mod answers;
 mod before_the_first_call;
 mod canned;
+mod doubtful_rows;
 mod flags;
 mod guards;
 mod happy;

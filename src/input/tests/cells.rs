@@ -40,8 +40,10 @@ fn a_row_that_ends_before_the_id_is_invalid() {
 }
 
 #[test]
-fn a_row_that_lacks_cells_behind_the_id_is_read() {
-    assert_eq!(rows("name,id,status,note\nAnn,5\nBob,6,x\n"), ["2 5", "3 6"]);
+fn a_row_that_lacks_cells_behind_the_id_is_read_where_the_operator_says_so() {
+    let text = "name,id,status,note\nAnn,5\nBob,6,x\nCy,7,x,y\n";
+    assert_eq!(rows(text), ["2 invalid_id \"5\"", "3 invalid_id \"6\"", "4 7"]);
+    assert_eq!(rows_with(text, &short_rows()), ["2 5", "3 6", "4 7"]);
 }
 
 #[test]
@@ -91,7 +93,8 @@ fn what_spreadsheets_write_around_a_number_does_not_hide_its_thousands_separator
     ];
     for text in texts {
         for (header, filler) in [("testInvitationId", ""), ("id,name", ",x,y")] {
-            let all = format!("{header}\n{text}{filler}\n2932956,\n2932957,\n2932958,\n");
+            let end = if filler.is_empty() { "" } else { "," };
+            let all = format!("{header}\n{text}{filler}\n2932956,\n2932957,\n2932958{end}\n");
             let (_, found) = read(&all);
             assert!(reason(&found[0]).contains("thousands separators"), "{all}");
             assert_eq!(brief(&found)[1..], ["3 2932956", "4 2932957", "5 2932958"]);
@@ -99,14 +102,17 @@ fn what_spreadsheets_write_around_a_number_does_not_hide_its_thousands_separator
         let given = ReadingOptions { id_column: Some("1".to_owned()), delimiter: Some(b','), ..no_header() };
         assert!(rows_with(text, &given)[0].starts_with("1 invalid_id"), "{text}");
     }
-    assert_eq!(rows("id,name\n2932950,932 Main St,x\n5,9 Main St,x\n"), ["2 2932950", "3 5"]);
+    assert_eq!(rows("id,name\n2932950,932 Main St,x\n5,9 Main St,x\n6,Ann\n"), ["2 2932950", "3 5", "4 6"]);
 }
 
 #[test]
 fn two_ids_on_one_line_of_a_single_column_are_not_sent_one_without_the_other() {
-    let text = "testInvitationId\n2932950,2932951\n2932952,\n2932953,done\n2932954,,2932955\n";
+    let text = "testInvitationId\n2932950,2932951\n2932952,\n2932953,done\n2932954,,2932955\n2932956\n";
     let (_, found) = read(text);
-    assert_eq!(brief(&found), ["2 invalid_id \"2932950\"", "3 2932952", "4 2932953", "5 invalid_id \"2932954\""]);
+    assert_eq!(
+        brief(&found),
+        ["2 invalid_id \"2932950\"", "3 2932952", "4 2932953", "5 invalid_id \"2932954\"", "6 2932956"]
+    );
     assert!(reason(&found[0]).contains("give each ID its own row"));
     assert_eq!(rows("2932949\n2932950,2932951\n"), ["1 2932949", "2 invalid_id \"2932950\""]);
 }

@@ -1,21 +1,44 @@
 use super::*;
 
-const TEXT: &str = "id,Test Status,Note\n5,Pending,\n6, PENDING ,x\n7,Completed,x\nx,Completed,\n5,pending,y\n8\n";
+const TEXT: &str = "id,Test Status,Note\n5,Pending,\n6, PENDING ,x\n7,Completed,x\nx,Completed,\n5,pending,y\n8\n8,\n";
 
 #[test]
 fn a_filter_lets_through_what_is_equal_but_for_blanks_and_case() {
     assert_eq!(
         rows_with(TEXT, &filtered(&["test_status=pending"])),
-        ["2 5", "3 6", "4 filtered \"7\"", "5 filtered \"x\"", "6 duplicate \"5\"", "7 filtered \"8\""]
+        [
+            "2 5",
+            "3 6",
+            "4 filtered \"7\"",
+            "5 filtered \"x\"",
+            "6 duplicate \"5\"",
+            "7 invalid_id \"8\"",
+            "8 invalid_id \"8\""
+        ]
     );
 }
 
 #[test]
-fn all_filters_must_hold_and_a_missing_cell_is_empty() {
+fn all_filters_must_hold() {
     let both = filtered(&["Test Status=Pending", "Note!=x"]);
     assert_eq!(rows_with(TEXT, &both)[..2], ["2 5", "3 filtered \"6\""]);
-    assert_eq!(rows_with(TEXT, &filtered(&["note="])).last().unwrap(), "7 8");
-    assert_eq!(rows_with(TEXT, &filtered(&["2!=completed"])).last().unwrap(), "7 8");
+}
+
+#[test]
+fn no_filter_lets_a_row_through_that_ends_before_its_column() {
+    for (filter, last) in [
+        ("note=", ["7 filtered \"8\"", "8 filtered \"8\""]),
+        ("note!=x", ["7 filtered \"8\"", "8 filtered \"8\""]),
+        ("2!=completed", ["7 filtered \"8\"", "8 8"]),
+        ("2=", ["7 filtered \"8\"", "8 8"]),
+        ("2=x|", ["7 filtered \"8\"", "8 filtered \"8\""]),
+    ] {
+        let options = ReadingOptions { short_rows: ShortRows::Meant, ..filtered(&[filter]) };
+        let (_, found) = read_with(TEXT, &options).unwrap();
+        assert_eq!(brief(&found)[5..], last, "{filter}");
+        assert!(reason(&found[5]).contains("the row ends before the column"), "{filter}");
+        assert!(rows_with(TEXT, &filtered(&[filter]))[5..].iter().all(|row| row.contains("invalid_id")), "{filter}");
+    }
 }
 
 #[test]
@@ -35,13 +58,14 @@ fn letters_beyond_ascii_are_compared_without_case() {
 
 #[test]
 fn a_filter_decides_about_a_row_with_too_many_cells_only_where_no_move_of_its_cell_matters() {
-    let text = "name,id,status\nDoe,5,x,Pending\nRoe,6,x,Completed\nPoe,7,Pending,pending\nLee,8,Completed,\n";
+    let text =
+        "name,id,status\nDoe,5,x,Pending\nRoe,6,x,Completed\nPoe,7,Pending,pending\nLee,8,Completed,\nKim,9,Pending\n";
     let (_, found) = read_with(text, &filtered(&["status!=completed"])).unwrap();
-    assert_eq!(brief(&found), ["2 5", "3 invalid_id \"6\"", "4 7", "5 invalid_id \"8\""]);
+    assert_eq!(brief(&found), ["2 5", "3 invalid_id \"6\"", "4 7", "5 invalid_id \"8\"", "6 9"]);
     assert!(reason(&found[1]).contains("more cells than the header"));
     assert_eq!(
         rows_with(text, &filtered(&["status=pending"])),
-        ["2 invalid_id \"5\"", "3 filtered \"6\"", "4 7", "5 filtered \"8\""]
+        ["2 invalid_id \"5\"", "3 filtered \"6\"", "4 7", "5 filtered \"8\"", "6 9"]
     );
 }
 
@@ -55,10 +79,11 @@ fn one_filter_that_certainly_fails_leaves_out_a_row_whose_cells_have_moved() {
 }
 
 #[test]
-fn a_filter_on_the_first_column_cannot_have_moved() {
+fn a_filter_on_a_column_before_the_id_has_moved_only_where_the_id_may_have() {
+    let text = "status,id,note\nPending,5,x,y\nDone,6,x,y\nPending,7,8,y\nDone,7,8,y\nPending,9,x\n";
     assert_eq!(
-        rows_with("status,id,note\nPending,5,x,y\nDone,6,x,y\n", &filtered(&["status=pending"])),
-        ["2 5", "3 filtered \"6\""]
+        rows_with(text, &filtered(&["status=pending"])),
+        ["2 5", "3 filtered \"6\"", "4 invalid_id \"7\"", "5 filtered \"7\"", "6 9"]
     );
 }
 

@@ -4,6 +4,8 @@
 mod cells;
 mod columns;
 mod dialect;
+mod doubt;
+mod earlier;
 mod encoding;
 mod faults;
 mod filters;
@@ -45,6 +47,10 @@ fn id_column(name: &str) -> ReadingOptions {
 
 fn no_header() -> ReadingOptions {
     ReadingOptions { header: HeaderOption::Absent, ..options() }
+}
+
+fn short_rows() -> ReadingOptions {
+    ReadingOptions { short_rows: ShortRows::Meant, ..options() }
 }
 
 fn filtered(filters: &[&str]) -> ReadingOptions {

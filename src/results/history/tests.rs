@@ -27,6 +27,8 @@ fn last_run(input_bytes: u64, sent_up_to: u64) -> LastRun {
         header_line: Some(1),
         id_column: Some(1),
         filters: Vec::new(),
+        short_rows: false,
+        short_rows: false,
     };
     LastRun { identity, doubt }
 }

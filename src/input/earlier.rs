@@ -1,0 +1,102 @@
+//! What results of an earlier run know of a row, where they are the input of this one: that its ID was none, or that a
+//! call for it may have taken effect. The cells alone do not say so any more: of `2,932,950` without quotes, results have
+//! the ID cell `2`.
+
+use csv::ByteRecord;
+
+use super::columns::FirstRow;
+use crate::invitation::without_blanks;
+use crate::outcome::{Effect, Outcome, Status};
+use crate::row::COLLISION_PREFIX;
+
+const STATUS: &str = "status";
+const ERROR: &str = "error";
+const INVITATION_ID: &str = "invitation_id";
+
+/// Where the input says what came of its rows before. Results whose columns were moved or cut count as well, and so do
+/// results of results, in which the older columns have a prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Earlier {
+    /// The columns of the last run first, then those of the run before it, and so on.
+    runs: Vec<RunColumns>,
+    /// How many columns are ours: all of them or, where some were moved or cut, nobody knows.
+    own: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct RunColumns {
+    status: usize,
+    error: Option<usize>,
+}
+
+impl Earlier {
+    /// Looks whether the columns are those of results.
+    pub(super) fn among(names: &[String], first_row: FirstRow) -> Option<Self> {
+        let place = |name: &str| names.iter().rposition(|column| without_blanks(column) == name);
+        if first_row == FirstRow::Data || (place(INVITATION_ID).is_none() && place(ERROR).is_none()) {
+            return None;
+        }
+        let mut runs = Vec::new();
+        let mut prefix = String::new();
+        while let Some(status) = place(&format!("{prefix}{STATUS}")) {
+            runs.push(RunColumns { status, error: place(&format!("{prefix}{ERROR}")) });
+            prefix.push_str(COLLISION_PREFIX);
+        }
+        let is_whole = Outcome::COLUMNS
+            .iter()
+            .enumerate()
+            .all(|(index, column)| names.get(index).is_some_and(|name| without_blanks(name) == *column));
+        let own = if is_whole { Outcome::COLUMNS.len() } else { 0 };
+        (!runs.is_empty()).then_some(Self { runs, own })
+    }
+
+    /// How many columns at the beginning are ours and not those of the list.
+    pub(super) fn own_columns(&self) -> usize {
+        self.own
+    }
+
+    /// Whether a run found that the row has no valid ID.
+    pub(super) fn knows_no_id(&self, record: &ByteRecord) -> bool {
+        self.runs.iter().any(|run| run.status(record) == Some(Status::InvalidId))
+    }
+
+    /// Why the row has no valid ID, in the words of the run that found it.
+    pub(super) fn reason(&self, record: &ByteRecord) -> Option<String> {
+        let run = self.runs.iter().find(|run| run.status(record) == Some(Status::InvalidId))?;
+        Some(cell(record, run.error?)).filter(|reason| !reason.is_empty()).map(str::to_owned)
+    }
+
+    /// Whether a call for the row may have taken effect without saying so. Runs that made no call do not change what
+    /// those before them knew; and of a duplicate only the row knows that was there before it.
+    pub(super) fn effect(&self, record: &ByteRecord) -> Effect {
+        for run in &self.runs {
+            match run.status(record) {
+                None | Some(Status::Filtered | Status::NotAttempted | Status::InvalidId) => {}
+                Some(Status::Duplicate) => return Effect::Possible,
+                Some(
+                    status @ (Status::Cancelled
+                    | Status::NotCancellable
+                    | Status::NotFound
+                    | Status::Forbidden
+                    | Status::Unauthorized
+                    | Status::RateLimited
+                    | Status::ServerError
+                    | Status::Unreachable
+                    | Status::Unconfirmed
+                    | Status::UnexpectedResponse),
+                ) => return status.effect(),
+            }
+        }
+        Effect::None
+    }
+}
+
+impl RunColumns {
+    fn status(self, record: &ByteRecord) -> Option<Status> {
+        Status::from_word(cell(record, self.status))
+    }
+}
+
+fn cell(record: &ByteRecord, index: usize) -> &str {
+    without_blanks(std::str::from_utf8(record.get(index).unwrap_or_default()).unwrap_or_default())
+}

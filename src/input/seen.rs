@@ -1,0 +1,47 @@
+//! Which invitations were asked for so far, so that none is asked for twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::screen::{Verdict, Why};
+use crate::invitation::InvitationId;
+
+/// The invitations asked for so far.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// Of a surveyed file: the line of the first row for each ID that has several, 0 until it is reached.
+    FirstLines { duplicated: Arc<Vec<u64>>, lines: Vec<u64> },
+    /// Of a stream: all IDs.
+    Ids(HashSet<u64>),
+}
+
+impl Seen {
+    /// Begins for an input of which the IDs that several rows ask for are known, in order.
+    pub(super) fn in_file(duplicated: &Arc<Vec<u64>>) -> Self {
+        Self::FirstLines { duplicated: Arc::clone(duplicated), lines: vec![0; duplicated.len()] }
+    }
+
+    /// Begins for an input of which nothing is known.
+    pub(super) fn in_stream() -> Self {
+        Self::Ids(HashSet::new())
+    }
+
+    /// Decides about a row that asks for a cancellation, and remembers it.
+    pub(super) fn verdict(&mut self, line: u64, id: InvitationId) -> Verdict {
+        let earlier = match self {
+            Self::Ids(ids) => (!ids.insert(id.get())).then_some(None),
+            Self::FirstLines { duplicated, lines } => {
+                let place = duplicated.binary_search(&id.get()).ok();
+                match place.and_then(|place| lines.get_mut(place)) {
+                    None => None,
+                    Some(first) if *first == 0 => {
+                        *first = line;
+                        None
+                    }
+                    Some(first) => Some(Some(*first)),
+                }
+            }
+        };
+        earlier.map_or(Verdict::Cancel(id), |first| Verdict::Skip(Why::Duplicate(first)))
+    }
+}

@@ -1,0 +1,194 @@
+//! Where the table of the header ends. One file may hold several, as a sheet of a spreadsheet does: what stands below
+//! another header are other people's numbers, or no people's.
+
+use std::collections::HashSet;
+
+use csv::ByteRecord;
+
+use super::columns::FirstRow;
+use crate::invitation::without_blanks;
+use crate::row::column_key;
+
+/// The longest cell that is looked up among the names, in bytes (chosen by us): names are short, and cells may be books.
+const LONGEST_NAME_BYTES: usize = 256;
+
+/// How many names a row must have in common with the header to name columns itself. The number is part of the contract.
+const TELLING_NAMES: usize = 2;
+
+/// The header, for comparison with what may be another one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Header {
+    /// The names in their order, as [`column_key`] writes them, up to the last that is not empty. None without a header.
+    keys: Vec<String>,
+    /// Those with a letter in them: a number is no name.
+    names: HashSet<String>,
+    id_index: usize,
+}
+
+/// What a row without an ID has in common with the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    None,
+    Same,
+    Other,
+}
+
+impl Header {
+    pub(super) fn new(names: &[String], id_index: usize, first_row: FirstRow) -> Self {
+        if first_row == FirstRow::Data {
+            return Self::default();
+        }
+        let mut keys: Vec<String> = names.iter().map(|name| column_key(name)).collect();
+        keys.truncate(keys.iter().rposition(|key| !key.is_empty()).map_or(0, |last| last + 1));
+        let names = keys.iter().filter(|key| is_name(key)).cloned().collect();
+        Self { keys, names, id_index }
+    }
+
+    /// Compares a row without an ID. It is another header if it has names of this one and is not the same; the name of the
+    /// ID column at its place is enough, for no row of data has that.
+    fn likeness(&self, record: &ByteRecord) -> Likeness {
+        if self.keys.is_empty() {
+            return Likeness::None;
+        }
+        let (mut own, mut known, mut strange, mut names_id) = (0, 0, 0, false);
+        for (index, cell) in record.iter().enumerate() {
+            let key = key_of(cell);
+            if self.keys.get(index).map_or(key.is_empty(), |own| *own == key) {
+                own += 1;
+                names_id |= index == self.id_index;
+            } else {
+                strange += 1;
+            }
+            known += usize::from(self.names.contains(&key));
+        }
+        if strange == 0 && own >= self.keys.len() {
+            Likeness::Same
+        } else if known >= TELLING_NAMES || known > 0 && names_id {
+            Likeness::Other
+        } else {
+            Likeness::None
+        }
+    }
+}
+
+/// The key of a cell, or something that is the key of no column.
+fn key_of(cell: &[u8]) -> String {
+    let text = std::str::from_utf8(cell).ok().filter(|text| text.len() <= LONGEST_NAME_BYTES);
+    text.map_or_else(|| "\n".to_owned(), column_key)
+}
+
+fn is_name(key: &str) -> bool {
+    key.chars().any(char::is_alphabetic)
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the table of the header.
+    Inside,
+    /// There, but nothing stands in any of its cells.
+    Blank,
+    /// There, but it is the header once more.
+    HeaderAgain,
+    /// In another table, which begins on this line, or behind it.
+    Beyond(u64),
+}
+
+/// What stands between a row and the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Gap {
+    None,
+    BlankLine,
+}
+
+/// Follows the rows, in their order, to the end of the table of the header.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    is_behind_blank: bool,
+    /// The line on which another table begins.
+    other: Option<u64>,
+}
+
+impl Tables {
+    /// Says where the next row stands.
+    ///
+    /// Another table begins with a row that names other columns, or with a row without an ID behind a blank line.
+    pub(super) fn place(&mut self, line: u64, gap: Gap, row: &Looked<'_>) -> Place {
+        if let Some(line) = self.other {
+            return Place::Beyond(line);
+        }
+        let is_behind_blank = std::mem::take(&mut self.is_behind_blank) || gap == Gap::BlankLine;
+        if row.has_id == HasId::Yes {
+            return Place::Inside;
+        }
+        if is_blank_row(row.record) {
+            self.is_behind_blank = true;
+            return Place::Blank;
+        }
+        match row.header.likeness(row.record) {
+            Likeness::Same => Place::HeaderAgain,
+            Likeness::None if !is_behind_blank => Place::Inside,
+            Likeness::None | Likeness::Other => {
+                self.other = Some(line);
+                Place::Beyond(line)
+            }
+        }
+    }
+}
+
+/// What the place of a row depends on.
+pub(super) struct Looked<'a> {
+    pub(super) record: &'a ByteRecord,
+    pub(super) has_id: HasId,
+    pub(super) header: &'a Header,
+}
+
+/// Whether the cell in the ID column is an ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HasId {
+    Yes,
+    No,
+}
+
+/// Whether nothing stands in any cell of a row, as in what a spreadsheet makes of a blank line.
+pub(super) fn is_blank_row(record: &ByteRecord) -> bool {
+    record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn likeness(header: &str, row: &str) -> Likeness {
+        let names: Vec<String> = header.split(',').map(str::to_owned).collect();
+        let id_index = names.iter().position(|name| name == "id").unwrap();
+        let record: ByteRecord = row.split(',').collect::<Vec<_>>().into();
+        Header::new(&names, id_index, FirstRow::Header).likeness(&record)
+    }
+
+    #[test]
+    fn a_header_is_the_same_whatever_its_spelling_and_however_many_delimiters_follow() {
+        for (header, row) in
+            [("id,Full Name", "ID,full_name"), ("id,name", "id,name,,"), ("id,name,", "id,name"), ("id,,x", "id,,x")]
+        {
+            assert_eq!(likeness(header, row), Likeness::Same, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_row_with_names_of_the_header_is_another_one_where_it_is_not_the_same() {
+        for row in
+            ["name,id,email", "name,email", "employee,id,email", "id,name,phone", "id,phone", "id", "x,email,name,id"]
+        {
+            assert_eq!(likeness("id,name,email", row), Likeness::Other, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_data_names_no_columns() {
+        for row in ["x,Ann,a@b.c", ",email,Ann", "name", "oops,name,x", "2024,2024,2024", ",,", ""] {
+            assert_eq!(likeness("id,name,email", row), Likeness::None, "{row}");
+        }
+        assert_eq!(likeness("id,2023,2024", "x,2024,2023"), Likeness::None);
+    }
+}

@@ -1,0 +1,121 @@
+//! How wide the rows of a whole input are, and what follows from that for each of them.
+
+use super::columns::FirstRow;
+use super::screen::{Screen, Verdict, Why};
+use crate::error::{Cause, Refusal};
+use crate::invitation::without_blanks;
+
+/// The rows of an input, counted by their number of cells.
+#[derive(Debug, Default)]
+pub(super) struct Widths {
+    rows: u64,
+    /// At each number of cells, how many rows have it. A row has a MiB at the most, so this stays small.
+    counts: Vec<u64>,
+    /// The line of the first row.
+    first_line: u64,
+    /// Whether there are rows beyond, in another table, which have no common width with these.
+    has_more: bool,
+    /// Whether the cells behind the last column mean something, in any row.
+    surplus: Surplus,
+}
+
+/// What stands behind the last column.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Surplus {
+    /// Nothing, or delimiters without a cell.
+    #[default]
+    Empty,
+    /// Text, or cells that may be the ID.
+    Cells,
+}
+
+/// What the widths of all rows say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// The rows are to be read by the header.
+    ByHeader,
+    /// The rows are to be read as if a whole one had this number of cells.
+    Whole(usize),
+    /// Every row is longer than the header: its names do not stand above their columns.
+    AllLong {
+        /// The line of the first row.
+        line: u64,
+        /// The fewest cells that a row has.
+        cells: usize,
+    },
+}
+
+impl Widths {
+    /// Counts a row on which the screen has given this verdict.
+    pub(super) fn count(&mut self, line: u64, record: &csv::ByteRecord, verdict: Verdict, screen: &Screen) {
+        let cells = record.len();
+        if self.rows == 0 {
+            self.first_line = line;
+        }
+        self.rows += 1;
+        if self.counts.len() <= cells {
+            self.counts.resize(cells + 1, 0);
+        }
+        if let Some(count) = self.counts.get_mut(cells) {
+            *count += 1;
+        }
+        if cells > screen.width && self.surplus == Surplus::Empty {
+            let is_text = |cell: &[u8]| !without_blanks(&String::from_utf8_lossy(cell)).is_empty();
+            if verdict == Verdict::Skip(Why::Moved) || record.iter().skip(screen.width).any(is_text) {
+                self.surplus = Surplus::Cells;
+            }
+        }
+    }
+
+    /// Notes that a row stands in another table.
+    pub(super) fn pass_by(&mut self) {
+        self.has_more = true;
+    }
+
+    /// Says what follows from the widths of all rows.
+    ///
+    /// A single row has nothing in common with others. It is taken at its word only where no cell can be missing before
+    /// its ID.
+    pub(super) fn finding(&self, screen: &Screen) -> Finding {
+        let Some(fewest) = self.counts.iter().position(|rows| *rows > 0) else { return Finding::ByHeader };
+        let is_uniform = self.counts.get(fewest) == Some(&self.rows) && !self.has_more;
+        match screen.first_row {
+            FirstRow::Header if fewest > screen.width && self.surplus == Surplus::Cells => {
+                Finding::AllLong { line: self.first_line, cells: fewest }
+            }
+            FirstRow::Header if is_uniform && fewest < screen.whole && (self.rows > 1 || screen.id_index == 0) => {
+                Finding::Whole(fewest)
+            }
+            FirstRow::Data if screen.width > 1 && screen.whole > 0 => self.usual(screen.width),
+            FirstRow::Header | FirstRow::Data => Finding::ByHeader,
+        }
+    }
+
+    /// Without a header, the first row is the measure of the others. It is none where more of them are wider: then the
+    /// first may be the half of a row that a line break has torn.
+    fn usual(&self, width: usize) -> Finding {
+        let rows = |width: usize| self.counts.get(width).copied().unwrap_or_default();
+        let usual = (width..self.counts.len()).max_by_key(|width| rows(*width)).unwrap_or(width);
+        if usual > width { Finding::Whole(usual) } else { Finding::ByHeader }
+    }
+
+    /// Refuses an input of which all rows are longer than the header.
+    pub(super) fn check(&self, input: &str, screen: &Screen) -> Result<(), Refusal> {
+        let Finding::AllLong { line, cells } = self.finding(screen) else { return Ok(()) };
+        let message = format!(
+            "{input}, line {line}: every row is longer than the header, with {cells} cells or more for its {} names, so the \
+             columns are not where the header says",
+            screen.width
+        );
+        Err(Refusal::new(Cause::Input, message).hint(
+            "if a column without a name stands in front, export without it (in R write.table(…, row.names = FALSE), in \
+             pandas to_csv(…, index=False)) or give it a name in the header; if text holds the delimiter, quote it",
+        ))
+    }
+
+    /// Whether rows of this one width could each be a part of a wider row that a line break has torn, as
+    /// `2932950,hello` and `9876543210,x` are of a row with three cells.
+    pub(super) fn may_be_torn(cells: usize, screen: &Screen) -> bool {
+        screen.first_row == FirstRow::Header && cells > 1 && 2 * cells - 1 <= screen.width
+    }
+}
