@@ -174,7 +174,7 @@ impl Rows {
             Place::Blank => self.screen.verdict(&self.record, id),
             Place::Inside => {
                 let verdict = self.screen.verdict(&self.record, id);
-                self.widths.count(line, &self.record, verdict, &self.screen);
+                self.widths.count(line, self.record.len());
                 verdict
             }
         }

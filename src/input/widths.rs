@@ -1,9 +1,8 @@
 //! How wide the rows of a whole input are, and what follows from that for each of them.
 
 use super::columns::FirstRow;
-use super::screen::{Screen, Verdict, Why};
+use super::screen::Screen;
 use crate::error::{Cause, Refusal};
-use crate::invitation::without_blanks;
 
 /// The rows of an input, counted by their number of cells.
 #[derive(Debug, Default)]
@@ -15,18 +14,6 @@ pub(super) struct Widths {
     first_line: u64,
     /// Whether there are rows beyond, in another table, which have no common width with these.
     has_more: bool,
-    /// Whether the cells behind the last column mean something, in any row.
-    surplus: Surplus,
-}
-
-/// What stands behind the last column.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Surplus {
-    /// Nothing, or delimiters without a cell.
-    #[default]
-    Empty,
-    /// Text, or cells that may be the ID.
-    Cells,
 }
 
 /// What the widths of all rows say.
@@ -46,9 +33,8 @@ pub(super) enum Finding {
 }
 
 impl Widths {
-    /// Counts a row on which the screen has given this verdict.
-    pub(super) fn count(&mut self, line: u64, record: &csv::ByteRecord, verdict: Verdict, screen: &Screen) {
-        let cells = record.len();
+    /// Counts a row with so many cells.
+    pub(super) fn count(&mut self, line: u64, cells: usize) {
         if self.rows == 0 {
             self.first_line = line;
         }
@@ -58,12 +44,6 @@ impl Widths {
         }
         if let Some(count) = self.counts.get_mut(cells) {
             *count += 1;
-        }
-        if cells > screen.width && self.surplus == Surplus::Empty {
-            let is_text = |cell: &[u8]| !without_blanks(&String::from_utf8_lossy(cell)).is_empty();
-            if verdict == Verdict::Skip(Why::Moved) || record.iter().skip(screen.width).any(is_text) {
-                self.surplus = Surplus::Cells;
-            }
         }
     }
 
@@ -80,9 +60,7 @@ impl Widths {
         let Some(fewest) = self.counts.iter().position(|rows| *rows > 0) else { return Finding::ByHeader };
         let is_uniform = self.counts.get(fewest) == Some(&self.rows) && !self.has_more;
         match screen.first_row {
-            FirstRow::Header if fewest > screen.width && self.surplus == Surplus::Cells => {
-                Finding::AllLong { line: self.first_line, cells: fewest }
-            }
+            FirstRow::Header if fewest > screen.width => Finding::AllLong { line: self.first_line, cells: fewest },
             FirstRow::Header if is_uniform && fewest < screen.whole && (self.rows > 1 || screen.id_index == 0) => {
                 Finding::Whole(fewest)
             }
@@ -109,7 +87,8 @@ impl Widths {
         );
         Err(Refusal::new(Cause::Input, message).hint(
             "if a column without a name stands in front, export without it (in R write.table(…, row.names = FALSE), in \
-             pandas to_csv(…, index=False)) or give it a name in the header; if text holds the delimiter, quote it",
+             pandas to_csv(…, index=False)) or give it a name in the header; if each row ends with a delimiter too many, \
+             let the header end with one as well; if text holds the delimiter, quote it",
         ))
     }
 

@@ -28,7 +28,6 @@ fn last_run(input_bytes: u64, sent_up_to: u64) -> LastRun {
         id_column: Some(1),
         filters: Vec::new(),
         short_rows: false,
-        short_rows: false,
     };
     LastRun { identity, doubt }
 }
