@@ -8,7 +8,8 @@
 //!
 //! | step | file |
 //! | --- | --- |
-//! | bytes, of a file that must not change or of a stream; SHA-256, and whether all of them are UTF-8 | `source` |
+//! | bytes, of a file that must not change or of a stream | `source` |
+//! | SHA-256 of each block, held against it when the block is read again; whether all bytes are UTF-8 | `blocks` |
 //! | what is no CSV at all | `kinds` |
 //! | text as UTF-8 | `encoding` |
 //! | rows, with their lines and strict quotes, and cells | `records` |
@@ -21,6 +22,7 @@
 //! | second pass: the rows | `reader` |
 //! | errors | `fault` |
 
+mod blocks;
 mod columns;
 mod dialect;
 mod encoding;

@@ -49,7 +49,7 @@ impl RowReader {
     }
 
     pub(super) fn again(file: &InputFile, reading: Reading) -> Result<Self, ReadError> {
-        let bytes = file.bytes_from(reading.decoding.text_offset())?;
+        let bytes = file.bytes_behind(reading.decoding.mark_bytes)?;
         let rows = Rows::again(bytes, file.name(), &reading)?;
         let seen = Seen::in_file(&reading.duplicated);
         Ok(Self { rows, reading, seen, suspicion: None, state: State::Reading })

@@ -147,6 +147,11 @@ impl Rows {
         Ok(Some((line, self.screen.verdict(&self.record))))
     }
 
+    /// The bytes beneath, when all rows were read.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.records.into_bytes()
+    }
+
     /// The cells of the current row.
     pub(super) fn record(&self) -> &ByteRecord {
         &self.record

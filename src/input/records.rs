@@ -89,6 +89,11 @@ impl Records {
         self.parser.get_ref().scanner.row()
     }
 
+    /// The bytes beneath, when all records were read.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.parser.into_inner().scanner.text.into_bytes()
+    }
+
     pub(super) fn malformed(&self, line: u64, fault: Fault) -> ReadError {
         self.parser.get_ref().scanner.malformed(line, fault)
     }

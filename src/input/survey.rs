@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::ReadingOptions;
+use super::blocks::BLOCK_BYTES;
 use super::columns::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::Decoding;
@@ -18,7 +19,7 @@ use super::kinds::refuse_other_kinds;
 use super::reader::RowReader;
 use super::reading::{Beginning, Reading, Rows};
 use super::screen::{Verdict, Why};
-use super::source::{CHUNK_BYTES, Fingerprint, InputFile};
+use super::source::{Fingerprint, InputFile};
 use crate::error::Refusal;
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
@@ -94,21 +95,19 @@ impl Survey {
 /// The file cannot be read, is no CSV, cannot be cut into rows with certainty, changes meanwhile, or does not have the
 /// columns that are asked for.
 pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, Survey), Refusal> {
-    let file = InputFile::open(path)?;
-    let mut beginning = vec![0; CHUNK_BYTES];
-    let mut bytes = file.bytes_from(0)?;
-    let count = bytes.read(&mut beginning).map_err(|trouble| trouble.at(file.name(), 1))?;
-    beginning.truncate(count);
+    let mut file = InputFile::open(path)?;
+    let beginning = file.beginning()?;
     refuse_other_kinds(file.name(), &beginning)?;
 
-    let (fingerprint, utf8) = Fingerprint::take(&file)?;
+    let utf8 = file.utf8()?;
     let decoding = Decoding::settle(file.name(), &beginning, options.encoding, utf8)?;
-    let extent = if u64::try_from(count).ok() == Some(fingerprint.bytes) { Extent::Whole } else { Extent::Beginning };
+    let extent = if beginning.len() < BLOCK_BYTES { Extent::Whole } else { Extent::Beginning };
     let sample = Sample { text: decoding.preview(&beginning), extent };
-    let bytes = file.bytes_from(decoding.text_offset())?;
-    let (reading, rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
+    let bytes = file.bytes_behind(decoding.mark_bytes)?;
+    let (reading, mut rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
 
-    let counted = Census::new(reading, &beginning, fingerprint.bytes).take(rows, file.name())?;
+    let counted = Census::new(reading, &beginning, file.stamp().bytes).take(&mut rows, file.name())?;
+    let fingerprint = file.keep(rows.into_bytes(), &beginning, utf8)?;
     let Counted { reading, mut tally, duplicates } = counted;
     if duplicates > 0 {
         tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
@@ -160,7 +159,7 @@ impl Census {
     }
 
     /// Counts all rows.
-    pub(super) fn take(mut self, mut rows: Rows, input: &str) -> Result<Counted, Refusal> {
+    pub(super) fn take(mut self, rows: &mut Rows, input: &str) -> Result<Counted, Refusal> {
         let mut tally = Tally::default();
         let mut suspicion = Suspicion::of(&self.reading);
         while let Some((line, verdict)) = rows.next()? {
@@ -174,7 +173,7 @@ impl Census {
                 self.collect(id.get());
             }
             self.reading.layout.extra_cells |= rows.record().len() > self.reading.layout.columns.len();
-            tally.count(line, verdict, &rows);
+            tally.count(line, verdict, rows);
         }
         suspicion.check(input)?;
         let (duplicated, duplicates) = duplicated(self.ids);
