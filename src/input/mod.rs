@@ -14,7 +14,10 @@
 //! | text as UTF-8 | `encoding` |
 //! | rows, with their lines and strict quotes, and cells | `records` |
 //! | delimiter and `sep=` line | `dialect` |
-//! | header and ID column, and whether it holds IDs | `columns` |
+//! | header and ID column | `columns` |
+//! | what the cells of a first row say | `names` |
+//! | whether a single column is the only one | `shape` |
+//! | whether the ID column holds IDs | `column_check` |
 //! | `--where` | `filter` |
 //! | all of this settled for one input | `reading` |
 //! | what a row asks for, and whether one before it asked for the same | `screen` |
@@ -23,16 +26,19 @@
 //! | errors | `fault` |
 
 mod blocks;
+mod column_check;
 mod columns;
 mod dialect;
 mod encoding;
 mod fault;
 mod filter;
 mod kinds;
+mod names;
 mod reader;
 mod reading;
 mod records;
 mod screen;
+mod shape;
 mod source;
 mod survey;
 #[cfg(test)]

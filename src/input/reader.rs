@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::ReadingOptions;
-use super::columns::Suspicion;
+use super::column_check::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::{Decoding, Utf8};
 use super::fault::ReadError;

@@ -6,15 +6,16 @@ use csv::ByteRecord;
 use encoding_rs::Encoding;
 
 use super::ReadingOptions;
-use super::columns::{Columns, FirstRow, IdColumn, Question, cells};
+use super::columns::{Choice, Columns, FirstRow, IdColumn, Question, cells};
 use super::dialect::{Dialect, Sample, SeparatorLine};
 use super::encoding::Decoding;
 use super::fault::{Fault, ReadError};
 use super::filter::ResolvedFilter;
 use super::records::Records;
 use super::screen::{Screen, Verdict};
+use super::shape::OneColumn;
 use super::source::Bytes;
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::row::Layout;
 
 /// How one input is read: what was found, and what the operator said.
@@ -41,6 +42,8 @@ pub struct Reading {
 pub(super) struct Rows {
     records: Records,
     screen: Arc<Screen>,
+    /// Watches that an input of one column stays one.
+    one_column: Option<OneColumn>,
     /// A first row that is no header, read to settle that.
     waiting: Option<u64>,
     record: ByteRecord,
@@ -67,36 +70,33 @@ impl Beginning<'_> {
             records.read(&mut record)?;
         }
         let first_line = records.read(&mut record)?;
-        let (columns, filters) = match first_line {
-            None => (None, Vec::new()),
-            Some(line) => {
-                let first = cells(&record);
-                let question = Question { input, line, first: &first, options };
-                let columns = question.answer()?;
-                let filters = resolve(options, &columns, &question)?;
-                (Some(columns), filters)
-            }
+        let Some(line) = first_line else {
+            let refusal = Refusal::new(Cause::Input, format!("{input} is empty: it has neither a header nor a row"));
+            return Err(refusal.hint("check the export that wrote it"));
         };
-        let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
-        let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
-        let id_column = columns.map(|columns| columns.id);
+        let first = cells(&record);
+        let below: Vec<_> = sample.records(dialect.delimiter).into_iter().skip(separator_lines + 1).collect();
+        let question = Question { input, line, first: &first, below: &below, options };
+        let columns = question.answer()?;
+        let filters = resolve(options, &columns, &question)?;
+        let Columns { names, first_row, id } = columns;
         let screen = Arc::new(Screen {
-            id_index: id_column.as_ref().map_or(0, |id| id.number - 1),
-            id_name: id_column.as_ref().map_or_else(String::new, |id| id.name.clone()),
+            id_index: id.number - 1,
+            id_name: id.name.clone(),
             width: names.len(),
             delimiter: dialect.delimiter,
             first_row,
             filters,
         });
-        if let (Some(line), FirstRow::Header) = (first_line, first_row)
+        if first_row == FirstRow::Header
             && let Some(id) = screen.joined_rows(records.text(), first_row)
         {
             return Err(records.malformed(line, Fault::JoinedRows { id: id.get() }).into());
         }
         let reading = Reading {
             encoding: decoding.encoding,
-            header_line: first_line.filter(|_| first_row == FirstRow::Header),
-            id_column,
+            header_line: Some(line).filter(|_| first_row == FirstRow::Header),
+            id_column: Some(id),
             layout: Layout {
                 delimiter: dialect.delimiter,
                 byte_order_mark: decoding.mark_bytes > 0,
@@ -108,8 +108,9 @@ impl Beginning<'_> {
             screen: Arc::clone(&screen),
             duplicated: Arc::default(),
         };
-        let waiting = first_line.filter(|_| first_row == FirstRow::Data);
-        Ok((reading, Rows { records, screen, waiting, record }))
+        let waiting = Some(line).filter(|_| first_row == FirstRow::Data);
+        let one_column = reading.one_column();
+        Ok((reading, Rows { records, screen, one_column, waiting, record }))
     }
 }
 
@@ -121,6 +122,16 @@ fn resolve(
     options.filters.iter().map(|filter| filter.resolve(&columns.names, question)).collect()
 }
 
+impl Reading {
+    /// What watches an input of one column, unless the operator has said that its first line is data and which column
+    /// holds the ID.
+    fn one_column(&self) -> Option<OneColumn> {
+        let is_insisted_on =
+            self.header_line.is_none() && self.id_column.as_ref().is_some_and(|id| id.choice == Choice::Given);
+        (self.layout.columns.len() == 1 && !is_insisted_on).then(OneColumn::default)
+    }
+}
+
 impl Rows {
     /// Reads an input again from its beginning, as it was settled.
     pub(super) fn again(bytes: Bytes, input: &Arc<str>, reading: &Reading) -> Result<Self, ReadError> {
@@ -129,7 +140,8 @@ impl Rows {
         for _ in 0..reading.preamble {
             records.read(&mut record)?;
         }
-        Ok(Self { records, screen: Arc::clone(&reading.screen), waiting: None, record })
+        let (screen, one_column) = (Arc::clone(&reading.screen), reading.one_column());
+        Ok(Self { records, screen, one_column, waiting: None, record })
     }
 
     /// Goes to the next row and says on which line it begins and what it asks for.
@@ -143,6 +155,9 @@ impl Rows {
         };
         if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
             return Err(self.malformed(line, Fault::JoinedRows { id: id.get() }));
+        }
+        if let Some(Err(fault)) = self.one_column.as_mut().map(|watch| watch.look(line, &self.record)) {
+            return Err(self.malformed(line, fault));
         }
         Ok(Some((line, self.screen.verdict(&self.record))))
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::ReadingOptions;
 use super::blocks::BLOCK_BYTES;
-use super::columns::Suspicion;
+use super::column_check::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::Decoding;
 use super::fault::ReadError;
@@ -20,10 +20,11 @@ use super::reader::RowReader;
 use super::reading::{Beginning, Reading, Rows};
 use super::screen::{Verdict, Why};
 use super::source::{Fingerprint, InputFile};
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
 use crate::row::Skip;
+use crate::text::quoted;
 
 /// How many rows are shown of each kind (chosen by us: one screen).
 pub(super) const SHOWN_ROWS: usize = 3;
@@ -108,6 +109,7 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
 
     let counted = Census::new(reading, &beginning, file.stamp().bytes).take(&mut rows, file.name())?;
     let fingerprint = file.keep(rows.into_bytes(), &beginning, utf8)?;
+    counted.tally.refuse_all_invalid(file.name())?;
     let Counted { reading, mut tally, duplicates } = counted;
     if duplicates > 0 {
         tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
@@ -249,6 +251,19 @@ impl Tally {
                 group.examples.push((line, rows.screen().skip(why, rows.record())));
             }
         }
+    }
+
+    /// Refuses an input of which every row is without an ID: a failed export, or the wrong column.
+    fn refuse_all_invalid(&self, input: &str) -> Result<(), Refusal> {
+        let mut groups = self.skipped.iter().map(|(_, group)| group);
+        let all_invalid = self.asked == 0 && groups.clone().all(|group| group.status == Status::InvalidId);
+        let (true, Some((line, skip))) = (all_invalid, groups.find_map(|group| group.examples.first())) else {
+            return Ok(());
+        };
+        let cell = quoted(&skip.invitation_id);
+        let message = format!("{input} has no row with an invitation ID: line {line} has {cell}, {}", skip.reason);
+        let hint = "check whether the export failed, and name the right column with --id-column";
+        Err(Refusal::new(Cause::Input, message).hint(hint))
     }
 
     /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.
