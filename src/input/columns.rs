@@ -1,41 +1,33 @@
 //! The header, and the column that holds the ID: found where only one can be meant, else asked for.
 //!
 //! A first row that holds data must never be taken for a header, for then it would be lost. So the rules are:
-//! a row that names a usual ID column is a header; with `--id-column NAME` the first row has to be one; with a number,
-//! or where there is but one column, it is one when the cell in question has a letter in it and no digit. Everything
-//! else is data, and if it is no ID, a result says so.
 //!
-//! A column that was found rather than named may be the wrong one, which its first cells tell: [`Suspicion`].
+//! - a row that names a usual ID column is a header, and with `--id-column NAME` the first row has to be one;
+//! - with a number it is a header if its cell in that column is text (no ID, and no damaged one) and the row says that
+//!   it is one: it has the name of an ID column, or of a column that `--where` asks for, or words that name columns
+//!   ([`is_column_name`]). In doubt it is data, and its result says that it has no ID;
+//! - where there is but one column and it is not given, text is a header, and has to name invitations; an ID or a
+//!   damaged one is data.
+//!
+//! A line of one cell above wider rows is neither: it is a title, and is refused.
 
 use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::fault::Fault;
-use super::reading::Reading;
-use super::screen::{Verdict, Why};
+use super::names::{
+    ID_NAMES, INVITATION_STEM, SHORT_ID_NAME, is_column_name, is_id, is_name, is_text, names_invitations,
+};
+use super::shape::{Width, width_of};
 use super::{HeaderOption, ReadingOptions};
 use crate::error::{Cause, Refusal};
-use crate::invitation::{InvitationId, without_blanks};
+use crate::invitation::without_blanks;
 use crate::outcome::Outcome;
 use crate::row::column_key;
 use crate::text::quoted;
 
-/// The usual names of the ID column, as [`column_key`] writes them.
-const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
-
-/// A name that many things have, and that counts only where no other column speaks of invitations: beside one that
-/// does, it is the key of somebody's database.
-const SHORT_ID_NAME: &str = "id";
-
-/// What a name holds that speaks of invitations, as [`column_key`] writes it: `Invite ID`, `imocha_invitation_id`.
-const INVITATION_STEM: &str = "invit";
-
 /// How many column names a message lists before it only counts them (chosen by us).
 const LISTED_NAMES: usize = 30;
-
-/// How many cells are looked at before a column is believed to hold IDs. The number is part of the contract.
-const LOOKED_AT_CELLS: usize = 100;
 
 /// The column that holds the invitation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,26 +106,20 @@ fn positions(names: &[String], wanted: impl Fn(&str) -> bool) -> Vec<usize> {
     names.iter().enumerate().filter(|(_, name)| wanted(name)).map(|(index, _)| index).collect()
 }
 
-fn is_id(cell: &str) -> bool {
-    InvitationId::from_cell(cell).is_ok()
-}
-
-/// A cell that is a name rather than a damaged ID.
-fn is_name(cell: &str) -> bool {
-    cell.chars().any(char::is_alphabetic) && !cell.chars().any(char::is_numeric)
-}
-
 /// The first row, and what is asked about it.
 pub(super) struct Question<'a> {
     pub(super) input: &'a Arc<str>,
     pub(super) line: u64,
     pub(super) first: &'a [String],
+    /// The first few rows below it, each with its line.
+    pub(super) below: &'a [(u64, ByteRecord)],
     pub(super) options: &'a ReadingOptions,
 }
 
 impl Question<'_> {
     /// Settles header and ID column.
     pub(super) fn answer(&self) -> Result<Columns, Refusal> {
+        self.refuse_title()?;
         let given = self.options.id_column.as_deref().map(without_blanks);
         let number = given.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty());
         match (self.options.header, given, number) {
@@ -159,9 +145,9 @@ impl Question<'_> {
             return Err(Refusal::new(Cause::Input, message).hint("columns are counted from 1; check --delimiter, too"));
         };
         let cell = self.first.get(index).map(String::as_str).unwrap_or_default();
-        let says_id = self.first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str()));
-        let is_header = self.options.header == HeaderOption::Find && !is_id(cell) && (says_id || is_name(cell));
-        if is_header
+        let is_header = self.options.header == HeaderOption::Find && is_text(cell) && self.says_header(index);
+        if self.options.header == HeaderOption::Find
+            && (is_header || is_name(cell))
             && let [other] = *positions(self.first, |name| without_blanks(name) == given)
             && other != index
         {
@@ -172,6 +158,66 @@ impl Question<'_> {
             );
         }
         Ok(self.columns(index, if is_header { FirstRow::Header } else { FirstRow::Data }, Choice::Given))
+    }
+
+    /// Whether the first row says that it is a header, when its cell in this column is text.
+    fn says_header(&self, index: usize) -> bool {
+        if self.first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str())) {
+            return true;
+        }
+        let is_asked_for = |name: &str| named(self.first, name) != Named::Nothing && name.parse::<usize>().is_err();
+        if self.options.filters.iter().any(|filter| is_asked_for(&filter.column)) {
+            return true;
+        }
+        let own = self.first.get(index).map(String::as_str).unwrap_or_default();
+        let recurs = self.below.iter().any(|(_, record)| {
+            record.get(index) == Some(own.as_bytes()) && !record.iter().eq(self.first.iter().map(String::as_bytes))
+        });
+        if recurs || self.first.iter().any(|cell| is_id(cell)) {
+            return false;
+        }
+        let written = self.first.iter().filter(|cell| !without_blanks(cell).is_empty());
+        let names = written.clone().filter(|cell| is_column_name(cell)).count();
+        is_column_name(own) || names * 2 >= written.count()
+    }
+
+    /// Refuses a line of one cell above wider rows: a title, whatever it says.
+    fn refuse_title(&self) -> Result<(), Refusal> {
+        let is_insisted_on = self.options.header == HeaderOption::Absent && self.options.id_column.is_some();
+        let written: Vec<&String> = self.first.iter().filter(|cell| !without_blanks(cell).is_empty()).collect();
+        let [title] = written.as_slice() else { return Ok(()) };
+        if is_insisted_on {
+            return Ok(());
+        }
+        let widths = || self.below.iter().map(|(line, record)| (*line, record, width_of(record)));
+        let header = widths().find(|(_, _, width)| matches!(width, Width::Wide { .. }));
+        let Some((header_line, record, width)) = header else { return Ok(()) };
+        let is_title = if self.first.len() > 1 {
+            // Padded with empty cells, as Excel writes titles; a header may have one name, above rows with their IDs.
+            is_text(title)
+                && width == (Width::Wide { begins_with_id: false })
+                && cells(record).iter().all(|cell| !is_id(cell))
+        } else {
+            let wide = widths().filter(|(_, _, width)| matches!(width, Width::Wide { .. })).count();
+            let narrow = widths().filter(|(_, _, width)| *width == Width::Narrow).count();
+            wide > narrow || self.below.first().is_some_and(|(line, _)| *line == header_line)
+        };
+        if !is_title {
+            return Ok(());
+        }
+        let message = if is_text(title) {
+            format!("a line of one cell, {}, above rows of several, is a title and no header", quoted(title))
+        } else {
+            "the first row has one cell and the rows below have several, so that none is certain to hold the ID"
+                .to_owned()
+        };
+        let seems = format!("the header seems to be on line {header_line}: delete what stands above it");
+        let hint = if is_text(title) {
+            seems
+        } else {
+            "give the file a header, or name the column with --no-header --id-column and its number".to_owned()
+        };
+        Err(Refusal::new(Cause::Input, self.here(&message)).hint(hint))
     }
 
     fn named(&self, name: &str) -> Result<Columns, Refusal> {
@@ -200,9 +246,13 @@ impl Question<'_> {
         }
         match (candidates.as_slice(), self.first) {
             ([index], _) => Ok(self.columns(*index, FirstRow::Header, Choice::Name)),
+            ([], [only]) if !is_text(only) => Ok(self.columns(0, FirstRow::Data, Choice::Only)),
+            ([], [only]) if names_invitations(only) => Ok(self.columns(0, FirstRow::Header, Choice::Only)),
             ([], [only]) => {
-                let first_row = if is_name(only) { FirstRow::Header } else { FirstRow::Data };
-                Ok(self.columns(0, first_row, Choice::Only))
+                let message = format!("the only column is called {}, which names no invitations", quoted(only));
+                let hint = "if these are several columns, name the delimiter with --delimiter; if their numbers are \
+                            invitation IDs, insist with --id-column 1; if this line is no header, say --no-header";
+                Err(Refusal::new(Cause::Input, self.here(&message)).hint(hint))
             }
             ([], _) => Err(self.no_id_column()),
             _ => {
@@ -262,7 +312,7 @@ impl Question<'_> {
             let name = self.first.get(*index).map(String::as_str).unwrap_or_default();
             format!("column {} {}", index + 1, quoted(name))
         });
-        shown.collect::<Vec<_>>().join(", ")
+        shortened(shown)
     }
 
     pub(super) fn here(&self, message: &str) -> String {
@@ -272,97 +322,17 @@ impl Question<'_> {
 
 /// Lists the names of columns.
 fn listed(names: &[String]) -> String {
-    let mut shown: Vec<String> = names.iter().take(LISTED_NAMES).map(|name| quoted(name)).collect();
-    if let Some(more) = names.len().checked_sub(LISTED_NAMES).filter(|more| *more > 0) {
+    shortened(names.iter().map(|name| quoted(name)))
+}
+
+/// Lists the first of many, and counts the rest.
+fn shortened(all: impl ExactSizeIterator<Item = String>) -> String {
+    let count = all.len();
+    let mut shown: Vec<String> = all.take(LISTED_NAMES).collect();
+    if let Some(more) = count.checked_sub(LISTED_NAMES).filter(|more| *more > 0) {
         shown.push(format!("and {more} more"));
     }
     shown.join(", ")
-}
-
-/// The first cells of the ID column, counted by whether they are IDs.
-///
-/// A file is judged by all of these cells before any is sent. A stream is judged by those that have come: the rows of
-/// its beginning together, and each one behind them before it is used. So a stream may have sent some rows of the wrong
-/// column, as long as most cells were IDs.
-#[derive(Debug)]
-pub(super) struct Suspicion {
-    column: Option<IdColumn>,
-    looked_at: usize,
-    wrong: Vec<(u64, String)>,
-    /// The line of the row that was looked at last.
-    line: u64,
-}
-
-impl Suspicion {
-    /// Begins to look, unless the operator has named the column, or nothing but its place speaks for any other.
-    pub(super) fn of(reading: &Reading) -> Self {
-        let may_err = |id: &&IdColumn| match id.choice {
-            Choice::Name => true,
-            Choice::Only => reading.header_line.is_some(),
-            Choice::Given | Choice::Results => false,
-        };
-        Self { column: reading.id_column.as_ref().filter(may_err).cloned(), looked_at: 0, wrong: Vec::new(), line: 0 }
-    }
-
-    /// Whether there is nothing more to look at.
-    pub(super) fn is_settled(&self) -> bool {
-        self.column.is_none() || self.looked_at == LOOKED_AT_CELLS
-    }
-
-    /// Looks at a row, if it is not filtered out and was not looked at before.
-    pub(super) fn look(&mut self, line: u64, verdict: Verdict, record: &ByteRecord) {
-        let Some(column) = &self.column else { return };
-        if self.is_settled() || line <= self.line {
-            return;
-        }
-        self.line = line;
-        if matches!(verdict, Verdict::Skip(Why::Filtered(_) | Why::HeaderAgain | Why::OtherTable(_))) {
-            return;
-        }
-        self.looked_at += 1;
-        let cell = record.get(column.number - 1).unwrap_or_default();
-        let is_wrong = match verdict {
-            Verdict::Skip(Why::NotAnId(_) | Why::Short) => true,
-            // Whether a row is whole says nothing about the column.
-            Verdict::Skip(Why::Torn) => !is_id(&String::from_utf8_lossy(cell)),
-            Verdict::Skip(_) | Verdict::Cancel(_) => false,
-        };
-        if is_wrong {
-            self.wrong.push((line, quoted(&String::from_utf8_lossy(cell))));
-        }
-    }
-
-    /// Whether most of what was looked at is no ID. One wrong cell is a wrong cell, not a wrong column.
-    fn is_founded(&self) -> bool {
-        self.wrong.len() > 1 && self.wrong.len() * 2 > self.looked_at
-    }
-
-    /// The fault of a column that has to be given up when some of its rows are gone already.
-    pub(super) fn fault(&self) -> Option<Fault> {
-        let column = self.column.as_ref().filter(|_| self.is_founded())?;
-        let (wrong, looked_at) = (self.wrong.len(), self.looked_at);
-        Some(Fault::WrongColumn { column: column.number, wrong, looked_at })
-    }
-
-    /// Refuses the column if most of what was looked at is no ID, with two examples.
-    pub(super) fn check(&self, input: &str) -> Result<(), Refusal> {
-        let (Some(column), [first, second, ..], true) = (&self.column, self.wrong.as_slice(), self.is_founded()) else {
-            return Ok(());
-        };
-        let wrong = self.wrong.len();
-        let name = quoted(&column.name);
-        let message = format!(
-            "{input}: column {} {name} does not hold invitation IDs: {wrong} of its first {} cells are none, such as {} \
-             on line {} and {} on line {}",
-            column.number, self.looked_at, first.1, first.0, second.1, second.0
-        );
-        let other = match column.choice {
-            Choice::Only => "name the delimiter with --delimiter if these are several columns",
-            Choice::Name | Choice::Given | Choice::Results => "name the right column with --id-column",
-        };
-        let hint = format!("{other}, or insist on this column with --id-column {}", column.number);
-        Err(Refusal::new(Cause::Input, message).hint(hint))
-    }
 }
 
 #[cfg(test)]

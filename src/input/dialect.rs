@@ -127,9 +127,14 @@ fn likeliest(sample: &Sample, options: &ReadingOptions) -> u8 {
     let sense = |delimiter: u8| {
         let records = sample.records(delimiter);
         let (_, first) = records.first()?;
+        if first.len() == 1 {
+            // A title, perhaps: what stands below shows what separates the cells.
+            let wide = records.iter().filter(|(_, record)| record.len() > 1).count();
+            return (wide * 2 > records.len()).then_some((false, 0, wide));
+        }
         let alike = records.iter().filter(|(_, record)| record.len() == first.len()).count();
         let names_id = columns::names_id(&columns::cells(first), options);
-        (first.len() > 1).then(|| (names_id, alike * 100 / records.len(), first.len()))
+        Some((names_id, alike * 100 / records.len(), first.len()))
     };
     let mut best = (b',', None);
     for delimiter in CANDIDATES {

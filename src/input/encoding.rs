@@ -89,11 +89,6 @@ impl Decoding {
         Ok(Self { encoding, mark_bytes, way })
     }
 
-    /// Where the text begins.
-    pub(super) fn text_offset(self) -> u64 {
-        self.mark_bytes.try_into().unwrap_or_default()
-    }
-
     /// What bytes mean that are none of this encoding: another name for it helps only where no mark overrules it.
     fn undecodable(self) -> Fault {
         let encoding = self.encoding.name();
@@ -169,6 +164,11 @@ impl Text {
             Box::new(Pending { decoder, buffer: vec![0; CHUNK_BYTES], from: 0, to: 0, end: End::NotYet, undecodable })
         });
         Self { bytes, decoder }
+    }
+
+    /// The bytes beneath, when the text was read to its end.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
     }
 
     /// Reads what there is now, waiting for the first character of it; 0 at the end. The buffer has room for at least

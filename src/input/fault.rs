@@ -52,6 +52,30 @@ pub enum Fault {
         /// The line with the opening quote.
         opened: u64,
     },
+    /// `"John \\"Smith\\""`: quotes are escaped with a backslash, which CSV does not know.
+    #[error(
+        "text stands behind the quote of the cell that begins on line {opened}: a backslash before a quote does not \
+         escape it in CSV"
+    )]
+    BackslashQuote {
+        /// The line with the opening quote.
+        opened: u64,
+    },
+    /// Most rows below a first line of one cell have several.
+    #[error("this row has several cells, as most have, and the first line of the file has one")]
+    SeveralColumns,
+    /// A table stands below a list of one column.
+    #[error("a table with several columns begins on line {header_line}, below a list of one column")]
+    TableBelow {
+        /// The line with the names of its columns.
+        header_line: u64,
+    },
+    /// More cells than any program writes.
+    #[error("the row that begins here has more than {limit} cells")]
+    TooManyCells {
+        /// The most cells that a row may have.
+        limit: usize,
+    },
     /// `1, "Smith, John"`: for some programs the quote opens a cell, for others it is text.
     #[error("a quote stands behind blanks at the start of a cell, and the cell ends before the quote is closed")]
     QuoteBehindBlanks,
@@ -104,6 +128,15 @@ impl Fault {
             Self::TextBehindQuote { .. } => {
                 "write a quote within a quoted cell twice (\"\"), or export the file again with standard CSV quoting"
             }
+            Self::BackslashQuote { .. } => {
+                "export the file again with quotes doubled (\"\") instead: SELECT … INTO OUTFILE with ESCAPED BY '\"', \
+                 write.csv in R with its default qmethod = \"double\", Python's csv with its default doublequote=True"
+            }
+            Self::SeveralColumns => {
+                "if the first line is a title, delete it; else give each ID a row of its own, or the file a header"
+            }
+            Self::TableBelow { .. } => "give list and table each a file of its own",
+            Self::TooManyCells { .. } => "check --delimiter, or take out the columns that are not needed",
             Self::QuoteBehindBlanks => "take out the blanks between the delimiter and the quote",
             Self::JoinedRows { .. } => {
                 "look for a quote too many on that line, or take the lines out of the cell if they belong to it"

@@ -8,12 +8,16 @@
 //!
 //! | step | file |
 //! | --- | --- |
-//! | bytes, of a file that must not change or of a stream; SHA-256, and whether all of them are UTF-8 | `source` |
+//! | bytes, of a file that must not change or of a stream | `source` |
+//! | SHA-256 of each block, held against it when the block is read again; whether all bytes are UTF-8 | `blocks` |
 //! | what is no CSV at all | `kinds` |
 //! | text as UTF-8 | `encoding` |
 //! | rows, with their lines and strict quotes, and cells | `records` |
 //! | delimiter and `sep=` line | `dialect` |
-//! | header and ID column, and whether it holds IDs | `columns` |
+//! | header and ID column | `columns` |
+//! | what the cells of a first row say | `names` |
+//! | whether a single column is the only one | `shape` |
+//! | whether the ID column holds IDs | `column_check` |
 //! | `--where` | `filter` |
 //! | all of this settled for one input | `reading` |
 //! | what a row asks for | `screen`, with `totals`, and with `earlier` where the input is results |
@@ -24,6 +28,8 @@
 //! | second pass: the rows | `reader` |
 //! | errors | `fault` |
 
+mod blocks;
+mod column_check;
 mod columns;
 mod dialect;
 mod earlier;
@@ -31,11 +37,13 @@ mod encoding;
 mod fault;
 mod filter;
 mod kinds;
+mod names;
 mod reader;
 mod reading;
 mod records;
 mod screen;
 mod seen;
+mod shape;
 mod source;
 mod survey;
 mod tables;

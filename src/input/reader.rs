@@ -4,7 +4,7 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::ReadingOptions;
-use super::columns::Suspicion;
+use super::column_check::Suspicion;
 use super::dialect::{Extent, LOOKED_AT_ROWS, Sample};
 use super::encoding::{Decoding, Utf8};
 use super::fault::ReadError;
@@ -49,7 +49,7 @@ impl RowReader {
     }
 
     pub(super) fn again(file: &InputFile, reading: Reading) -> Result<Self, ReadError> {
-        let bytes = file.bytes_from(reading.decoding.text_offset())?;
+        let bytes = file.bytes_behind(reading.decoding.mark_bytes)?;
         let rows = Rows::again(bytes, file.name(), &reading)?;
         let seen = Seen::in_file(&reading.duplicated);
         Ok(Self { rows, reading, seen, suspicion: None, state: State::Reading })

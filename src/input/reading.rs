@@ -6,17 +6,18 @@ use csv::ByteRecord;
 use encoding_rs::Encoding;
 
 use super::ReadingOptions;
-use super::columns::{Columns, FirstRow, IdColumn, Question, cells};
+use super::columns::{Choice, Columns, FirstRow, IdColumn, Question, cells};
 use super::dialect::{Dialect, Sample, SeparatorLine};
 use super::encoding::Decoding;
 use super::fault::{Fault, ReadError};
 use super::filter::ResolvedFilter;
 use super::records::Records;
 use super::screen::{Form, Screen, Verdict, Why};
+use super::shape::OneColumn;
 use super::source::Bytes;
 use super::tables::{HasId, Looked, Place, Tables};
 use super::widths::Widths;
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::invitation::NotAnId;
 use crate::row::Layout;
 
@@ -46,6 +47,8 @@ pub(super) struct Rows {
     screen: Arc<Screen>,
     tables: Tables,
     widths: Widths,
+    /// Watches that an input of one column stays one.
+    one_column: Option<OneColumn>,
     /// A first row that is no header, read to settle that.
     waiting: Option<u64>,
     record: ByteRecord,
@@ -72,34 +75,27 @@ impl Beginning<'_> {
             records.read(&mut record)?;
         }
         let first_line = records.read(&mut record)?;
-        let (columns, filters) = match first_line {
-            None => (None, Vec::new()),
-            Some(line) => {
-                let first = cells(&record);
-                let question = Question { input, line, first: &first, options };
-                let columns = question.answer()?;
-                let filters = resolve(options, &columns, &question)?;
-                (Some(columns), filters)
-            }
+        let Some(line) = first_line else {
+            let refusal = Refusal::new(Cause::Input, format!("{input} is empty: it has neither a header nor a row"));
+            return Err(refusal.hint("check the export that wrote it"));
         };
-        let first_row = columns.as_ref().map_or(FirstRow::Data, |columns| columns.first_row);
-        let names = columns.as_ref().map_or_else(Vec::new, |columns| columns.names.clone());
-        let id_column = columns.map(|columns| columns.id);
-        let screen = Arc::new(Screen::new(
-            id_column.as_ref(),
-            Form { names: &names, delimiter: dialect.delimiter, first_row },
-            filters,
-            options.short_rows,
-        ));
-        if let (Some(line), FirstRow::Header) = (first_line, first_row)
+        let first = cells(&record);
+        let below: Vec<_> = sample.records(dialect.delimiter).into_iter().skip(separator_lines + 1).collect();
+        let question = Question { input, line, first: &first, below: &below, options };
+        let columns = question.answer()?;
+        let filters = resolve(options, &columns, &question)?;
+        let Columns { names, first_row, id } = columns;
+        let form = Form { names: &names, delimiter: dialect.delimiter, first_row };
+        let screen = Arc::new(Screen::new(Some(&id), form, filters, options.short_rows));
+        if first_row == FirstRow::Header
             && let Some(id) = screen.joined_rows(records.text(), first_row)
         {
             return Err(records.malformed(line, Fault::JoinedRows { id: id.get() }).into());
         }
         let reading = Reading {
             encoding: decoding.encoding,
-            header_line: first_line.filter(|_| first_row == FirstRow::Header),
-            id_column,
+            header_line: Some(line).filter(|_| first_row == FirstRow::Header),
+            id_column: Some(id),
             layout: Layout {
                 delimiter: dialect.delimiter,
                 byte_order_mark: decoding.mark_bytes > 0,
@@ -111,9 +107,9 @@ impl Beginning<'_> {
             screen: Arc::clone(&screen),
             duplicated: Arc::default(),
         };
-        let waiting = first_line.filter(|_| first_row == FirstRow::Data);
-        let (tables, widths) = (Tables::default(), Widths::default());
-        Ok((reading, Rows { records, screen, tables, widths, waiting, record }))
+        let waiting = Some(line).filter(|_| first_row == FirstRow::Data);
+        let (tables, widths, one_column) = (Tables::default(), Widths::default(), reading.one_column());
+        Ok((reading, Rows { records, screen, tables, widths, one_column, waiting, record }))
     }
 }
 
@@ -123,6 +119,16 @@ fn resolve(
     question: &Question<'_>,
 ) -> Result<Vec<ResolvedFilter>, Refusal> {
     options.filters.iter().map(|filter| filter.resolve(&columns.names, question)).collect()
+}
+
+impl Reading {
+    /// What watches an input of one column, unless the operator has said that its first line is data and which column
+    /// holds the ID.
+    fn one_column(&self) -> Option<OneColumn> {
+        let is_insisted_on =
+            self.header_line.is_none() && self.id_column.as_ref().is_some_and(|id| id.choice == Choice::Given);
+        (self.layout.columns.len() == 1 && !is_insisted_on).then(OneColumn::default)
+    }
 }
 
 impl Rows {
@@ -138,7 +144,8 @@ impl Rows {
             records.read(&mut record)?;
         }
         let (tables, widths) = (Tables::default(), Widths::default());
-        Ok(Self { records, screen: Arc::clone(&reading.screen), tables, widths, waiting: None, record })
+        let (screen, one_column) = (Arc::clone(&reading.screen), reading.one_column());
+        Ok(Self { records, screen, tables, widths, one_column, waiting: None, record })
     }
 
     /// Goes to the next row and says on which line it begins and what it asks for.
@@ -152,6 +159,9 @@ impl Rows {
         };
         if let Some(id) = self.screen.joined_rows(self.records.text(), FirstRow::Data) {
             return Err(self.malformed(line, Fault::JoinedRows { id: id.get() }));
+        }
+        if let Some(Err(fault)) = self.one_column.as_mut().map(|watch| watch.look(line, &self.record)) {
+            return Err(self.malformed(line, fault));
         }
         Ok(Some((line, self.verdict(line))))
     }
@@ -183,6 +193,11 @@ impl Rows {
     /// How wide the rows were that were read so far, those of the table of the header.
     pub(super) fn widths(&self) -> &Widths {
         &self.widths
+    }
+
+    /// The bytes beneath, when all rows were read.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.records.into_bytes()
     }
 
     /// The cells of the current row.

@@ -21,6 +21,10 @@ use super::tables::Gap;
 /// closed, and must not fill the memory (chosen by us).
 const LONGEST_ROW_BYTES: usize = 1024 * 1024;
 
+/// The most cells of a row: as many as Excel has columns. Each takes memory however short it is, so that a row of
+/// nothing but delimiters would take nine times its length.
+const MOST_CELLS: usize = 16 * 1024;
+
 /// What the parser is handed at once. The standard library's buffer clears all its room for each row, so it is no larger
 /// than rows usually are; a longer one is handed over in parts.
 const PARSER_BYTES: usize = 1024;
@@ -79,6 +83,9 @@ impl Records {
         if !matches!(parsed, Ok(true)) || !whole {
             return Err(self.malformed(line, Fault::UncertainEnd));
         }
+        if record.len() > MOST_CELLS {
+            return Err(self.malformed(line, Fault::TooManyCells { limit: MOST_CELLS }));
+        }
         if self.way == Way::RowByRow && record.iter().any(|cell| std::str::from_utf8(cell).is_err()) {
             *record = record.iter().map(|cell| WINDOWS_1252.decode_without_bom_handling(cell).0.into_owned()).collect();
         }
@@ -88,6 +95,11 @@ impl Records {
     /// The text of the record that was read last, quotes and all.
     pub(super) fn text(&self) -> &[u8] {
         self.parser.get_ref().scanner.row()
+    }
+
+    /// The bytes beneath, when all records were read.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.parser.into_inner().scanner.text.into_bytes()
     }
 
     /// What stands between the record that was read last and the one before it.
@@ -289,9 +301,19 @@ impl Scanner {
             byte if byte == self.delimiter => self.state = State::Plain,
             b'\n' | b'\r' => return Ok(self.end_row(at, byte)),
             b' ' | b'\t' => {}
-            _ => return Err(self.malformed(self.line, Fault::TextBehindQuote { opened })),
+            _ => return Err(self.malformed(self.line, self.text_behind_quote(at, opened))),
         }
         Ok(Step::GoOn)
+    }
+
+    /// Whoever escapes quotes with a backslash leaves one before the quote that seems to close the cell.
+    fn text_behind_quote(&self, at: usize, opened: u64) -> Fault {
+        let before = self.buffer.get(self.begin..at).unwrap_or_default();
+        if before.trim_ascii_end().ends_with(b"\\\"") {
+            Fault::BackslashQuote { opened }
+        } else {
+            Fault::TextBehindQuote { opened }
+        }
     }
 
     /// A quote behind blanks opens a cell for some programs and is text for others. As long as both find the same end

@@ -1,8 +1,9 @@
 //! Where the bytes come from: a file that must stay as it is, or a stream that is read once.
 //!
 //! A file is opened once and every pass reads that same handle, so that a file put in its place cannot slip in between
-//! the survey and the run; and it is looked at after every read, so that one that is written to is noticed. By its
-//! [`Fingerprint`] it is known again in a later run.
+//! the survey and the run. The survey takes its blocks down, and every later reading holds each block against them
+//! before a byte of it is handed out; size and time are looked at as well, so that one that is written to is noticed
+//! early. By its [`Fingerprint`] it is known again in a later run.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -11,16 +12,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
-
+use super::blocks::{BLOCK_BYTES, Blocks, Ledger, Utf8Check};
 use super::encoding::Utf8;
 use super::fault::{Fault, ReadError};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
 
-/// How many bytes are read at once, and how often a file is looked at again: large enough that neither costs anything
-/// measurable, small enough that a change is noticed within a few thousand rows (chosen by us).
-pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// How many bytes are read at once: large enough that a read costs nothing measurable (chosen by us).
+pub(super) const CHUNK_BYTES: usize = BLOCK_BYTES;
 
 /// What messages call standard input.
 pub(super) const STANDARD_INPUT: &str = "standard input";
@@ -31,6 +30,8 @@ pub struct InputFile {
     file: File,
     name: Arc<str>,
     stamp: Stamp,
+    /// What the survey took down of the bytes.
+    blocks: Option<Blocks>,
 }
 
 /// By what a change of the file is recognised.
@@ -74,7 +75,7 @@ impl InputFile {
         }
         let file = File::open(path).map_err(unreadable)?;
         let stamp = Stamp::of(&file).map_err(unreadable)?;
-        Ok(Self { file, name: shown.into(), stamp })
+        Ok(Self { file, name: shown.into(), stamp, blocks: None })
     }
 
     /// Makes sure that the file is still as it was when it was opened; for use when some time has passed since.
@@ -95,11 +96,67 @@ impl InputFile {
         self.stamp
     }
 
-    /// The bytes of the file from `offset` on. Only one of these can be read at a time: they share the handle.
-    pub(super) fn bytes_from(&self, offset: u64) -> Result<Bytes, ReadError> {
-        let opened = self.file.try_clone().and_then(|mut file| file.seek(SeekFrom::Start(offset)).map(|_| file));
-        let file = opened.map_err(|source| ReadError::Io { input: Arc::clone(&self.name), source })?;
-        Ok(Bytes::File { file, stamp: self.stamp })
+    /// The first block of the file, or as much of it as there is.
+    pub(super) fn beginning(&self) -> Result<Vec<u8>, ReadError> {
+        let read = || {
+            let mut block = vec![0; BLOCK_BYTES];
+            let count = fill(&mut self.rewound()?, &mut block)?;
+            block.truncate(count);
+            Ok(block)
+        };
+        read().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
+    }
+
+    /// Finds out whether every byte of the file is UTF-8.
+    pub(super) fn utf8(&self) -> Result<Utf8, ReadError> {
+        let read = || {
+            let mut file = self.rewound()?;
+            let mut utf8 = Utf8Check::default();
+            let mut buffer = vec![0; CHUNK_BYTES];
+            loop {
+                let count = fill(&mut file, &mut buffer)?;
+                utf8.add(buffer.get(..count).unwrap_or_default());
+                check(&file, self.stamp)?;
+                if count == 0 {
+                    return Ok(utf8.finish());
+                }
+            }
+        };
+        read().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
+    }
+
+    /// The bytes of the file behind a byte-order mark of this length. Only one of these can be read at a time: they
+    /// share the handle.
+    pub(super) fn bytes_behind(&self, mark_bytes: usize) -> Result<Bytes, ReadError> {
+        let open = || {
+            let (file, stamp) = (self.rewound()?, self.stamp);
+            let ledger = Ledger::new(self.blocks.clone());
+            let mut bytes = FileBytes { file, stamp, ledger, block: vec![0; BLOCK_BYTES], from: 0, to: 0 };
+            bytes.refill()?;
+            bytes.from = mark_bytes.min(bytes.to);
+            Ok(Bytes::File(Box::new(bytes)))
+        };
+        open().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
+    }
+
+    /// Keeps what a reading from beginning to end has taken down, provided that it saw what was seen before.
+    pub(super) fn keep(&mut self, read: Bytes, beginning: &[u8], utf8: Utf8) -> Result<Fingerprint, ReadError> {
+        let changed = || Trouble::Changed.at(&self.name, 1);
+        let Bytes::File(read) = read else { return Err(changed()) };
+        let (blocks, read_utf8) = read.ledger.finish();
+        if read_utf8 != utf8 || !blocks.begins_with(beginning) {
+            return Err(changed());
+        }
+        let fingerprint =
+            Fingerprint { sha256: blocks.sha256(), bytes: self.stamp.bytes, modified: self.stamp.modified };
+        self.blocks = Some(blocks);
+        Ok(fingerprint)
+    }
+
+    fn rewound(&self) -> io::Result<File> {
+        let mut file = self.file.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(file)
     }
 }
 
@@ -107,10 +164,73 @@ fn check(file: &File, stamp: Stamp) -> Result<(), Trouble> {
     if Stamp::of(file)? == stamp { Ok(()) } else { Err(Trouble::Changed) }
 }
 
+/// Reads until the buffer is full or there is nothing more.
+fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match read_some(source, room)? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads what there is now, whatever signals come in between.
+fn read_some(source: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 /// The bytes of an input, in order.
 pub(super) enum Bytes {
-    File { file: File, stamp: Stamp },
+    File(Box<FileBytes>),
     Stream(Box<dyn Read + Send>),
+}
+
+/// The bytes of a file, block by block.
+pub(super) struct FileBytes {
+    file: File,
+    stamp: Stamp,
+    ledger: Ledger,
+    /// The current block, of which `from` to `to` is still to be handed out.
+    block: Vec<u8>,
+    from: usize,
+    to: usize,
+}
+
+impl FileBytes {
+    /// Hands out bytes of blocks that are as they were.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
+        if self.from == self.to {
+            self.refill()?;
+        }
+        let rest = self.block.get(self.from..self.to).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if let (Some(room), Some(bytes)) = (buffer.get_mut(..count), rest.get(..count)) {
+            room.copy_from_slice(bytes);
+        }
+        self.from += count;
+        Ok(count)
+    }
+
+    fn refill(&mut self) -> Result<(), Trouble> {
+        self.from = 0;
+        self.to = fill(&mut self.file, &mut self.block)?;
+        check(&self.file, self.stamp)?;
+        let block = self.block.get(..self.to).unwrap_or_default();
+        let is_as_it_was = if block.is_empty() { self.ledger.may_end() } else { self.ledger.add(block) };
+        if is_as_it_was {
+            Ok(())
+        } else {
+            self.to = 0;
+            Err(Trouble::Changed)
+        }
+    }
 }
 
 /// What can go wrong below the level of lines.
@@ -124,21 +244,9 @@ pub(super) enum Trouble {
 impl Bytes {
     /// Reads what there is now, waiting for the first byte of it; 0 at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
-        loop {
-            let read = match self {
-                Self::File { file, .. } => file.read(buffer),
-                Self::Stream(stream) => stream.read(buffer),
-            };
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::Io(error)),
-                Ok(count) => {
-                    if let Self::File { file, stamp } = self {
-                        check(file, *stamp)?;
-                    }
-                    return Ok(count);
-                }
-            }
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Stream(stream) => Ok(read_some(stream.as_mut(), buffer)?),
         }
     }
 }
@@ -164,7 +272,7 @@ impl Trouble {
 impl fmt::Debug for Bytes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::File { .. } => "Bytes::File",
+            Self::File(_) => "Bytes::File",
             Self::Stream(_) => "Bytes::Stream",
         })
     }
@@ -186,43 +294,5 @@ impl Fingerprint {
     pub fn hex(&self) -> String {
         let digits = self.sha256.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
         digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-    }
-
-    /// Reads a file from beginning to end, and finds out whether every byte of it is UTF-8.
-    pub(super) fn take(file: &InputFile) -> Result<(Self, Utf8), ReadError> {
-        let mut bytes = file.bytes_from(0)?;
-        let mut hash = Sha256::new();
-        let mut utf8 = Utf8::Whole;
-        let mut buffer = vec![0; CHUNK_BYTES];
-        // The beginning of a character that goes on in the next chunk.
-        let mut kept = 0;
-        loop {
-            let room = buffer.get_mut(kept..).unwrap_or_default();
-            let count = bytes.read(room).map_err(|trouble| trouble.at(file.name(), 1))?;
-            hash.update(room.get(..count).unwrap_or_default());
-            if count == 0 {
-                break;
-            }
-            let filled = kept + count;
-            let incomplete = incomplete_end(buffer.get(..filled).unwrap_or_default());
-            kept = incomplete.filter(|_| utf8 == Utf8::Whole).unwrap_or_else(|| {
-                utf8 = Utf8::Broken;
-                0
-            });
-            buffer.copy_within(filled - kept..filled, 0);
-        }
-        if kept > 0 {
-            utf8 = Utf8::Broken;
-        }
-        let stamp = file.stamp();
-        Ok((Self { sha256: hash.finalize().into(), bytes: stamp.bytes, modified: stamp.modified }, utf8))
-    }
-}
-
-/// How many bytes at the end are the beginning of a character; none where the bytes are not UTF-8.
-fn incomplete_end(bytes: &[u8]) -> Option<usize> {
-    match std::str::from_utf8(bytes) {
-        Ok(_) => Some(0),
-        Err(error) => error.error_len().is_none().then(|| bytes.len() - error.valid_up_to()),
     }
 }

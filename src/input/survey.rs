@@ -10,7 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::ReadingOptions;
-use super::columns::Suspicion;
+use super::blocks::BLOCK_BYTES;
+use super::column_check::Suspicion;
 use super::dialect::{Extent, Sample};
 use super::encoding::Decoding;
 use super::fault::ReadError;
@@ -18,12 +19,13 @@ use super::kinds::refuse_other_kinds;
 use super::reader::RowReader;
 use super::reading::{Beginning, Reading, Rows};
 use super::screen::{Verdict, Why};
-use super::source::{CHUNK_BYTES, Fingerprint, InputFile};
+use super::source::{Fingerprint, InputFile};
 use super::widths::{Finding, Widths};
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
 use crate::row::Skip;
+use crate::text::quoted;
 
 /// How many rows are shown of each kind (chosen by us: one screen).
 pub(super) const SHOWN_ROWS: usize = 3;
@@ -97,22 +99,22 @@ impl Survey {
 /// The file cannot be read, is no CSV, cannot be cut into rows with certainty, changes meanwhile, or does not have the
 /// columns that are asked for.
 pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, Survey), Refusal> {
-    let file = InputFile::open(path)?;
-    let mut beginning = vec![0; CHUNK_BYTES];
-    let mut bytes = file.bytes_from(0)?;
-    let count = bytes.read(&mut beginning).map_err(|trouble| trouble.at(file.name(), 1))?;
-    beginning.truncate(count);
+    let mut file = InputFile::open(path)?;
+    let beginning = file.beginning()?;
     refuse_other_kinds(file.name(), &beginning)?;
 
-    let (fingerprint, utf8) = Fingerprint::take(&file)?;
+    let utf8 = file.utf8()?;
     let decoding = Decoding::settle(file.name(), &beginning, options.encoding, utf8)?;
-    let extent = if u64::try_from(count).ok() == Some(fingerprint.bytes) { Extent::Whole } else { Extent::Beginning };
+    let extent = if beginning.len() < BLOCK_BYTES { Extent::Whole } else { Extent::Beginning };
     let sample = Sample { text: decoding.preview(&beginning), extent };
-    let bytes = file.bytes_from(decoding.text_offset())?;
-    let (reading, rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
+    let bytes = file.bytes_behind(decoding.mark_bytes)?;
+    let (reading, mut rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
 
-    let counted = Census::new(reading, &beginning, fingerprint.bytes).take(rows, file.name())?;
-    let counted = recount(counted, &file, &beginning, fingerprint.bytes)?;
+    let bytes = file.stamp().bytes;
+    let counted = Census::new(reading, &beginning, bytes).take(&mut rows, file.name())?;
+    let fingerprint = file.keep(rows.into_bytes(), &beginning, utf8)?;
+    let counted = recount(counted, &file, &beginning, bytes)?;
+    counted.tally.refuse_all_invalid(file.name())?;
     let Counted { reading, mut tally, duplicates, .. } = counted;
     if duplicates > 0 {
         tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
@@ -128,9 +130,9 @@ fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> 
     let screen = counted.reading.screen.with_whole(whole);
     let may_be_torn = whole < screen.width && Widths::may_be_torn(whole, &screen);
     let reading = Reading { screen: Arc::new(screen), ..counted.reading.clone() };
-    let text = file.bytes_from(reading.decoding.text_offset())?;
-    let rows = Rows::again(text, file.name(), &reading)?;
-    let again = Census::new(reading, beginning, bytes).take(rows, file.name())?;
+    let text = file.bytes_behind(reading.decoding.mark_bytes)?;
+    let mut rows = Rows::again(text, file.name(), &reading)?;
+    let again = Census::new(reading, beginning, bytes).take(&mut rows, file.name())?;
     Ok(if may_be_torn && !again.is_alike() { counted } else { again })
 }
 
@@ -190,7 +192,7 @@ impl Census {
     }
 
     /// Counts all rows.
-    pub(super) fn take(mut self, mut rows: Rows, input: &str) -> Result<Counted, Refusal> {
+    pub(super) fn take(mut self, rows: &mut Rows, input: &str) -> Result<Counted, Refusal> {
         let mut tally = Tally::default();
         let mut suspicion = Suspicion::of(&self.reading);
         while let Some((line, verdict)) = rows.next()? {
@@ -204,7 +206,7 @@ impl Census {
                 self.collect(id.get());
             }
             self.reading.layout.extra_cells |= rows.record().len() > self.reading.layout.columns.len();
-            tally.count(line, verdict, &rows);
+            tally.count(line, verdict, rows);
         }
         suspicion.check(input)?;
         rows.widths().check(input, rows.screen())?;
@@ -287,6 +289,19 @@ impl Tally {
 
     fn has_no_invalid(&self) -> bool {
         self.skipped.iter().all(|(why, _)| why.status() != Status::InvalidId)
+    }
+
+    /// Refuses an input of which every row is without an ID: a failed export, or the wrong column.
+    fn refuse_all_invalid(&self, input: &str) -> Result<(), Refusal> {
+        let mut groups = self.skipped.iter().map(|(_, group)| group);
+        let all_invalid = self.asked == 0 && groups.clone().all(|group| group.status == Status::InvalidId);
+        let (true, Some((line, skip))) = (all_invalid, groups.find_map(|group| group.examples.first())) else {
+            return Ok(());
+        };
+        let cell = quoted(&skip.invitation_id);
+        let message = format!("{input} has no row with an invitation ID: line {line} has {cell}, {}", skip.reason);
+        let hint = "check whether the export failed, and name the right column with --id-column";
+        Err(Refusal::new(Cause::Input, message).hint(hint))
     }
 
     /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.

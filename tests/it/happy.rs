@@ -83,24 +83,38 @@ fn a_run_of_cancelled_and_duplicate_rows_is_a_success() {
 }
 
 #[test]
-fn an_empty_file_and_a_header_alone_are_runs_with_nothing_to_do() {
+fn a_header_alone_is_a_run_with_nothing_to_do() {
     let server = sandbox();
-    for (content, header) in [("", OWN_COLUMNS.to_owned()), ("id,name\n", format!("{OWN_COLUMNS},id,name"))] {
-        let place = Place::with_input(content);
-        let ended = place.run(&server, &["--json"]).expect_code(0);
-        assert_eq!(ended.json()["rows"]["total"], 0);
-        assert_eq!(place.read("input.results.csv"), header + "\n");
-    }
+    let place = Place::with_input("id,name\n");
+    let ended = place.run(&server, &["--json"]).expect_code(0);
+    assert_eq!(ended.json()["rows"]["total"], 0);
+    assert_eq!(place.read("input.results.csv"), format!("{OWN_COLUMNS},id,name\n"));
     assert_eq!(server.record().arrivals.len(), 0);
+}
+
+#[test]
+fn an_empty_file_and_one_without_any_id_are_refused_and_leave_nothing_behind() {
+    let server = sandbox();
+    for (content, said) in [("", "is empty"), ("id\nnone\n", "has no row with an invitation ID: line 2")] {
+        let place = Place::with_input(content);
+        let ended = place.run(&server, &["--json"]).expect_code(2);
+        assert_eq!(ended.json()["reason"], "input");
+        ended.expect_said(&[said]);
+        assert_eq!(place.names(), ["input.csv"]);
+        let mut command = place.command(["run", "-", "-y", "-o", "out.csv", "--base-url", &server.base_url()]);
+        command.env("IMOCHA_API_KEY", server.api_key()).write_stdin(content);
+        // Of a stream nobody knows what will come, unless it has ended.
+        Ended::of(&mut command).expect_code(if content.is_empty() { 2 } else { 1 });
+    }
 }
 
 #[test]
 fn nothing_to_do_needs_no_yes() {
     let server = sandbox();
-    let place = Place::with_input("id\nnone\n");
-    let mut command = place.command(["run", "input.csv", "--base-url", &server.base_url()]);
-    Ended::of(command.env("IMOCHA_API_KEY", server.api_key())).expect_code(1);
-    assert_eq!(column(&place.results(), "status"), ["invalid_id"]);
+    let place = Place::with_input("id,team\n1,b\n");
+    let mut command = place.command(["run", "input.csv", "--where", "team=a", "--base-url", &server.base_url()]);
+    Ended::of(command.env("IMOCHA_API_KEY", server.api_key())).expect_code(0);
+    assert_eq!(column(&place.results(), "status"), ["filtered"]);
 }
 
 #[test]

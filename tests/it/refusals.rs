@@ -124,6 +124,26 @@ fn what_is_wrong_with_the_input_is_said_by_name() {
 }
 
 #[test]
+fn a_file_without_any_id_is_refused_and_leaves_nothing() {
+    for (text, said) in [
+        ("", "is empty"),
+        ("\n\n", "is empty"),
+        ("id,name\n,Ann\nx,Bob\n", "does not hold invitation IDs"),
+        ("id,name\nx,Ann\n", "line 2 has \"x\""),
+        ("phone\n9876543210\n", "names no invitations"),
+        ("Export of round 7\nNo,Name,Email\n1,Ann,a\n", "the header seems to be on line 2"),
+    ] {
+        let place = Place::with_input(text);
+        refused(&place, &["run", "input.csv", "-y"], "input").expect_said(&["input.csv", said]);
+        refused(&place, &["run", "input.csv", "--dry-run"], "input").expect_said(&["input.csv", said]);
+        assert_eq!(place.names(), ["input.csv"], "{text:?}");
+    }
+    let place = Place::new();
+    refused(&place, &["run", "-", "-y", "-o", "x.csv"], "input").expect_said(&["standard input is empty"]);
+    assert_eq!(place.names(), Vec::<String>::new());
+}
+
+#[test]
 fn a_command_line_that_cannot_be_read_is_refused_with_the_summary_too() {
     let place = good();
     for wrong in [

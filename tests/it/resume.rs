@@ -91,7 +91,7 @@ fn what_is_not_the_same_run_is_not_resumed() {
     let place = input(4);
     place.run(&server, &["--limit", "2"]).expect_code(1);
     refused(&place, &server, &["--where", "name=x"], "options_changed", &["--where"]);
-    refused(&place, &server, &["--id-column", "2"], "options_changed", &["--id-column"]);
+    refused(&place, &server, &["--short-rows"], "options_changed", &["--short-rows"]);
     let elsewhere = sandbox();
     refused(&place, &elsewhere, &[], "options_changed", &["--base-url"]);
     refused(&place, &server, &["--overwrite"], "usage", &["--overwrite"]);

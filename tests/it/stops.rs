@@ -1,6 +1,6 @@
 //! A run that stops early says why, sends nothing more, and leaves a row for every row.
 
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::process::Stdio;
 
 use crate::canned::{Answer, Canned};
@@ -100,6 +100,34 @@ fn an_input_that_changes_during_the_run_stops_it() {
     assert!(asked.len() < 20_000 && !asked.contains(&666), "nothing of the new file is sent");
     assert_eq!(place.results().len(), usize::try_from(ended.json()["rows"]["total"].as_u64().unwrap()).unwrap());
     ended.expect_said(&["input.csv", "changed", "rows of the input were not read"]);
+}
+
+#[test]
+fn a_tail_overwritten_during_the_run_is_not_sent_whatever_size_and_time_say() {
+    let server = sandbox();
+    let rows: String = (10_000..30_000).map(|number| format!("{number},{}\n", "x".repeat(500))).collect();
+    let text = format!("id,note\n{rows}");
+    let place = Place::with_input(&text);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "--rate", "200/s", "--json"]);
+    command.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key());
+    let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+
+    assert!(server.wait_for_arrivals(1, PATIENCE));
+    let path = place.path("input.csv");
+    let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let (kept, tail) = text.split_at(text.len() / 2);
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.seek(SeekFrom::Start(kept.len().try_into().unwrap())).unwrap();
+    file.write_all(tail.replace("\n2", "\n9").as_bytes()).unwrap();
+    file.set_modified(modified).unwrap();
+    drop(file);
+    // No call is needed for what the run would send of the new tail: it stops when it reads the first block of it.
+    let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(3);
+
+    assert_eq!(ended.json()["reason"], "input_changed");
+    assert!(asked_for(&server).iter().all(|id| *id < 30_000), "nothing of the new tail is sent");
+    ended.expect_said(&["input.csv", "changed"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -121,9 +121,120 @@ fn no_header_column(number: &str) -> ReadingOptions {
 }
 
 #[test]
-fn a_single_column_may_have_any_name() {
-    assert_eq!(rows("Candidates to cancel\n5\n"), ["2 5"]);
-    assert_eq!(id_of("Candidates to cancel\n5\n").choice, Choice::Only);
+fn a_single_column_is_a_list_of_ids_if_its_header_names_invitations() {
+    for header in
+        ["id", "IDs", "Invitations to cancel", "\u{feff}Invite ID ", "\"imocha_invitation_ids\"", "sep=;\nInvites"]
+    {
+        assert_eq!(rows(format!("{header}\n5\n6\n")).len(), 2, "{header}");
+    }
+    assert_eq!(id_of("Invite IDs\n5\n").choice, Choice::Only);
+    for header in
+        ["phone", "Test ID", "Employee No", "Phone 1", "2024 phones", "Invitee phone", "Invited at", "x9", "编号"]
+    {
+        let text = format!("{header}\n5\n6\n");
+        let message = refused(&text);
+        assert!(message.contains("line 1: the only column is called \""), "{message}");
+        assert!(message.contains("insist with --id-column 1"), "{message}");
+        assert!(stream_with(&text, &options()).unwrap_err().message.contains("which names no invitations"));
+        assert!(
+            refused(text.encode_utf16().fold(b"\xff\xfe".to_vec(), |mut bytes, unit| {
+                bytes.extend(unit.to_le_bytes());
+                bytes
+            }))
+            .contains("the only column is called")
+        );
+        let insisted = rows_with(&text, &id_column("1"));
+        assert!(insisted.ends_with(&["2 5".to_owned(), "3 6".to_owned()]), "{insisted:?}");
+        assert_eq!(rows_with(&text, &no_header())[1..], ["2 5", "3 6"]);
+        assert_eq!(rows_with(&text, &id_column(header)), ["2 5", "3 6"]);
+    }
+    assert_eq!(rows_with("Employee No\n5\n", &id_column("1")), ["2 5"]);
+}
+
+#[test]
+fn a_title_above_wider_rows_is_refused_whatever_it_says() {
+    for title in [
+        "Export of round 7",
+        "invitation_id list",
+        "ids",
+        "invitation_id",
+        "Export;;;",
+        "ID;;",
+        "sep=;\nID",
+        "Round 7\nof invitations",
+    ] {
+        for options in [options(), id_column("1"), no_header()] {
+            let text = format!("{title}\nNo;Name;Email\n1;Ann;a@b.c\n2;Bob;b@b.c\n3;Cy;c@b.c\n");
+            let message = refused_with(&text, &options);
+            assert!(stream_with(&text, &options).is_err(), "{title}");
+            if options.header == HeaderOption::Find {
+                let line = text.lines().take_while(|line| !line.starts_with("No;")).count() + 1;
+                assert!(message.contains("is a title and no header"), "{title}: {message}");
+                assert!(message.contains(&format!("seems to be on line {line}: delete")), "{title}: {message}");
+            }
+        }
+    }
+    assert!(refused("invitation_id\n1,Ann\n2,Bob\n").contains("is a title"));
+    assert!(refused("5\n1,Ann\n2,Bob\n").contains("the first row has one cell and the rows below have several"));
+    assert_eq!(rows("id,,\n5,Ann,x\n6,Bob,y\n"), ["2 5", "3 6"]);
+    assert_eq!(rows("id\n5\n6,done\n7\n"), ["2 5", "3 6", "4 7"]);
+}
+
+#[test]
+fn a_table_below_a_list_is_not_taken_for_more_of_the_list() {
+    let list = "5\n".repeat(20_000);
+    let text = format!("id\n{list}No,Name\n1,Ann\n");
+    let message = refused(&text);
+    assert!(message.contains("line 20003: a table with several columns begins on line 20002"), "{message}");
+    let mut reader = stream_with(&text, &options()).unwrap();
+    assert_eq!(reader.by_ref().map_while(Result::ok).count(), 20_001);
+    let message = refused(format!("id\n{}{}", "5\n".repeat(200), "6,Ann\n".repeat(201)));
+    assert!(message.contains("line 402: this row has several cells, as most have"), "{message}");
+}
+
+#[test]
+fn a_first_row_of_letters_is_not_lost_where_the_column_is_a_number() {
+    for (text, options) in [
+        ("Ann,abc\nBob,6\n", id_column("2")),
+        ("Ann,no id,Pending\nBob,6,Pending\n", id_column("2")),
+        ("abc\n6\n", id_column("1")),
+        ("Ann,number,wrong number\nBob,number,x\nCy,6,x\n", id_column("2")),
+        ("ID,abc,7\nIN,6,8\n", id_column("2")),
+    ] {
+        let found = rows_with(text, &options);
+        assert!(found[0].starts_with("1 invalid_id"), "{found:?}");
+        assert!(found.last().unwrap().ends_with(" 6"), "{found:?}");
+    }
+    for (text, options) in [
+        ("name,Nummer\nAnn,6\n", id_column("2")),
+        ("Kandidat;Telefon 1;Einladung\nAnn;5;6\n", id_column("3")),
+        ("a,Kennung\nx,6\n", ReadingOptions { id_column: Some("2".to_owned()), ..filtered(&["a=x"]) }),
+    ] {
+        assert_eq!(rows_with(text, &options), ["2 6"]);
+    }
+}
+
+#[test]
+fn a_file_without_any_id_is_refused() {
+    for (text, options, example) in [
+        ("id\nabc\n", options(), "line 2 has \"abc\", text, not a number"),
+        ("name,phone\nAnn,x\nBob,\n", id_column("2"), "line 2 has \"x\""),
+        ("2,932,950\n2,932,951\n", no_header_column("1"), "line 1 has \"2\""),
+    ] {
+        let message = refused_with(text, &options);
+        assert!(message.contains("has no row with an invitation ID") && message.contains(example), "{message}");
+        assert!(stream_with(text, &options).is_ok());
+    }
+    let text = "id,s\nabc,x\n5,y\n";
+    assert_eq!(rows_with(text, &filtered(&["s=x"])), ["2 invalid_id \"abc\"", "3 filtered \"5\""]);
+}
+
+#[test]
+fn two_thousand_columns_of_one_name_make_a_short_sentence() {
+    let text = format!("{}\n{}\n", vec!["id"; 2000].join(","), vec!["5"; 2000].join(","));
+    for message in [refused(&text), refused_with(&text, &id_column("id"))] {
+        assert!(message.contains("and 1970 more") && message.len() < 1200, "{message}");
+    }
 }
 
 #[test]
@@ -157,13 +268,13 @@ fn a_found_column_of_which_most_cells_are_no_ids_is_refused() {
     assert!(message.ends_with("insist on this column with --id-column 1"), "{message}");
     assert_eq!(rows_with("id\na\nb\n5\n", &id_column("id")).len(), 3);
     assert_eq!(rows("id\na\n5\n").len(), 2);
-    assert_eq!(rows("id\na\n").len(), 1);
     let late = format!("id\n{}{}", "5\n".repeat(60), "x\n".repeat(100));
     assert_eq!(rows(late).len(), 160);
     let message = refused("id:name\n5:Ann\n6:Bob\n");
+    assert!(message.contains("called \"id:name\"") && message.contains("--delimiter"), "{message}");
+    let message = refused("ids of invitations\n5:Ann\n6:Bob\n");
     assert!(message.contains("such as \"5:Ann\" on line 2") && message.contains("--delimiter"), "{message}");
-    let message = refused("# A page\nof text\nthat is no list\n");
-    assert!(message.contains("does not hold invitation IDs"), "{message}");
+    assert!(refused("# A page\nof text\nthat is no list\n").contains("names no invitations"));
 }
 
 #[test]

@@ -94,9 +94,18 @@ fn a_quote_within_a_cell_is_text() {
 
 #[test]
 fn an_input_without_rows_is_no_error() {
-    for text in ["", "\n\r\n", "\u{feff}", "\u{feff}\n", "id,name\n", "id", "sep=;\nid;name", "sep=;"] {
+    for text in ["id,name\n", "id", "sep=;\nid;name", "\u{feff}id"] {
         assert_eq!(rows(text), Vec::<String>::new(), "{text:?}");
     }
-    let (survey, _) = read_with("", &id_column("id")).unwrap();
-    assert_eq!((survey.rows, survey.reading.layout.columns.len()), (0, 0));
+}
+
+#[test]
+fn an_input_without_a_header_or_a_row_is_refused() {
+    for text in ["", "\n\r\n", "\u{feff}", "\u{feff}\n", "sep=;"] {
+        for options in [options(), no_header(), id_column("id")] {
+            let message = refused_with(text, &options);
+            assert!(message.contains("is empty: it has neither a header nor a row"), "{text:?}: {message}");
+            assert!(stream_with(text, &options).unwrap_err().message.contains("standard input is empty"));
+        }
+    }
 }

@@ -20,9 +20,9 @@ fn rows_of_one_width_are_meant_where_they_cannot_all_be_torn() {
     assert_eq!(file("name,id,a,b\nAnn,5\nBob,6\n"), ["2 5", "3 6"]);
     assert_eq!(file("id,name\n5\n"), ["2 5"]);
     assert_eq!(file("id,name\n5\n77\n"), ["2 5", "3 77"]);
-    let halves = ["2 invalid_id \"2932950\"", "3 invalid_id \"9876543299\""];
-    assert_eq!(file("id,note,phone\n2932950,call\n9876543299,5\n"), halves);
-    assert_eq!(file("name,invitation_id,phone\nAnn,9123456789\n"), ["2 invalid_id \"9123456789\""]);
+    for halves in ["id,note,phone\n2932950,call\n9876543299,5\n", "name,invitation_id,phone\nAnn,9123456789\n"] {
+        assert!(refused(halves).contains("may have torn it"), "{halves}");
+    }
     let stream: Vec<_> = stream_with("id,name\n5\n6\n", &options()).unwrap().map(Result::unwrap).collect();
     assert_eq!(brief(&stream), ["2 invalid_id \"5\"", "3 invalid_id \"6\""]);
 }

@@ -1,5 +1,5 @@
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -38,8 +38,66 @@ fn text_behind_a_closing_quote_is_refused() {
         message.contains("line 4: text stands behind the closing quote of the cell that begins on line 2"),
         "{message}"
     );
-    assert!(refused("id,name\n5,\"say \\\"hi\\\", x\"\n").contains("line 2: text stands behind"));
     assert_eq!(rows("id,name\n5,\"Ann\" \n\"6\" ,\"Bob\"\t\n\"7\"\t,x\n"), ["2 5", "3 6", "4 7"]);
+}
+
+#[test]
+fn quotes_escaped_with_a_backslash_are_named_with_the_remedy() {
+    for text in ["id,name\n5,\"say \\\"hi\\\", x\"\n", "id,name\n5,\"a 3\\\" pipe\"\n"] {
+        let message = refused(text);
+        assert!(
+            message.contains("line 2: text stands behind the quote") && message.contains("a backslash"),
+            "{message}"
+        );
+        assert!(message.contains("with quotes doubled"), "{message}");
+    }
+    assert_eq!(rows("id,path\n5,\"C:\\\"\n6,\"D:\\\",\n"), ["2 5", "3 6"]);
+}
+
+#[test]
+fn a_row_of_nothing_but_delimiters_takes_no_more_memory_than_others() {
+    let message = refused(format!("id,name\n5,Ann\n6{}\n", ",".repeat(20_000)));
+    assert!(message.contains("line 3: the row that begins here has more than 16384 cells"), "{message}");
+    assert_eq!(rows(format!("id,name\n5,Ann\n6{}\n", ",".repeat(16_383))), ["2 5", "3 6"]);
+}
+
+/// Writes over a part of a file and sets its time back, so that neither size nor time tells.
+fn overwrite_unseen(given: &Given, at: u64, text: &str) {
+    let modified = fs::metadata(&given.path).unwrap().modified().unwrap();
+    let mut file = OpenOptions::new().write(true).open(&given.path).unwrap();
+    file.seek(SeekFrom::Start(at)).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+#[test]
+fn a_block_that_is_not_as_it_was_surveyed_gives_no_row() {
+    let text: String =
+        std::iter::once("id\n".to_owned()).chain((100_000..200_000).map(|id| format!("{id}\n"))).collect();
+    for at in [3, 64 * 1024 + 2, 300_000, 699_996] {
+        let given = given(&text);
+        let (file, survey) = survey_file(&given.path, &options()).unwrap();
+        let at = at - (at - 3) % 7;
+        overwrite_unseen(&given, at, "777777");
+        file.check_unchanged().unwrap();
+        let rows: Vec<_> = match RowReader::from_file(file, survey.reading) {
+            Ok(reader) => reader.collect(),
+            Err(error) => vec![Err(error)],
+        };
+        assert!(matches!(rows.last(), Some(Err(ReadError::Changed { .. }))), "{at}");
+        let sent = u64::try_from(rows.len()).unwrap() - 1;
+        assert!(sent * 7 + 3 <= at, "{at}: {sent} rows");
+        let rows: Vec<Screened> = rows.into_iter().map_while(Result::ok).collect();
+        assert!(rows.iter().all(|row| cell(row, 0) != "777777"), "{at}");
+    }
+}
+
+#[test]
+fn the_duplicates_that_are_shown_are_those_of_the_surveyed_bytes() {
+    let given = given("id\n5\n6\n5\n");
+    let (file, mut survey) = survey_file(&given.path, &options()).unwrap();
+    overwrite_unseen(&given, 5, "5");
+    assert!(matches!(survey.find_duplicates(&file), Err(ReadError::Changed { .. })));
 }
 
 #[test]

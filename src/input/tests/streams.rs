@@ -32,11 +32,11 @@ fn a_stream_is_understood_from_a_header_and_a_row_and_not_from_blank_lines() {
         let row = reader.next().unwrap().unwrap();
         (reader.layout().columns.clone(), brief(&[row]))
     };
-    let columns = ["no", "a,b"].map(str::to_owned).to_vec();
+    let columns = ["nr", "a,b"].map(str::to_owned).to_vec();
     for pieces in [
-        vec!["\n\r\n\n", "no;a,b\n", "5;x\n"],
-        vec!["\u{feff}\r\n\r\nno;a,b\r\n\r\n", "5;x\r\n"],
-        vec!["\n\nno;a,b\r\n", "\r5;x\r"],
+        vec!["\n\r\n\n", "nr;a,b\n", "5;x\n"],
+        vec!["\u{feff}\r\n\r\nnr;a,b\r\n\r\n", "5;x\r\n"],
+        vec!["\n\nnr;a,b\r\n", "\r5;x\r"],
     ] {
         let (found, rows) = first(pieces, &id_column("1"));
         assert_eq!(found, columns);
