@@ -3,12 +3,16 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::feed::Closed;
 use crate::row::Row;
 
 /// The most bytes of rows under way, where they are more than one row. Chosen by us: thousands of rows of ordinary length
 /// never come near it, and a file of rows of a megabyte costs no more memory than a browser's tab.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// Nobody takes outcomes any more: a part of the run has panicked and the rest ends, or a stopped run no longer waits for
+/// a stream.
+#[derive(Debug)]
+pub(super) struct Closed;
 
 /// The bytes of the rows under way. Its clones are one budget.
 #[derive(Debug, Clone, Default)]

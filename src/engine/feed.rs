@@ -3,14 +3,22 @@
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
 
-use super::InputEnd;
-use super::budget::Budget;
+use super::budget::{Budget, Closed};
 use crate::input::{ReadError, RowReader};
 use crate::invitation::InvitationId;
 use crate::outcome::{Effect, Outcome, Status, Stop, StopReason};
 use crate::results::{Earlier, History, Standing};
 use crate::row::{Row, Screened};
 use crate::shutdown::Shutdown;
+
+/// Whether a run came to the end of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputEnd {
+    /// Every row was read.
+    Reached,
+    /// The run was stopped before the stream had ended, or the input could not be read to its end.
+    NotReached,
+}
 
 /// A row that is to be sent.
 #[derive(Debug)]
@@ -35,11 +43,6 @@ pub(super) struct Feed {
     pub(super) budget: Budget,
     pub(super) shutdown: Shutdown,
 }
-
-/// Nobody takes outcomes any more: a part of the run has panicked and the rest ends, or a stopped run no longer waits for
-/// a stream.
-#[derive(Debug)]
-pub(super) struct Closed;
 
 impl Feed {
     /// Reads to the end of the input, also after a stop: the rows that are left get their row in the results. Only an

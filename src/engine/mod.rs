@@ -22,7 +22,7 @@ mod trial;
 
 use std::any::Any;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -32,10 +32,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::budget::Budget;
 use self::feed::Feed;
+pub use self::feed::InputEnd;
 use self::first_answers::FirstAnswers;
 use self::pool::Pool;
-use self::queue::RowQueue;
-use self::record::Recorder;
+pub use self::queue::SharedJournal;
+use self::queue::{RowQueue, Source};
+use self::record::{QUEUED_OUTCOMES, Recorder};
 pub use self::threads::Threads;
 use crate::client::Client;
 use crate::clock::Stopwatch;
@@ -43,29 +45,16 @@ use crate::config::Concurrency;
 use crate::input::RowReader;
 use crate::monitor::Monitor;
 use crate::outcome::{Stop, StopReason, Summary};
-use crate::results::{History, Journal, ResultsWriter};
+use crate::results::{History, ResultsWriter};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
 use crate::throttle::Throttle;
 
 /// Batches of eligible rows that wait for a worker: one in use and one behind it.
 const QUEUED_BATCHES: usize = 2;
-/// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second). A row
-/// under way has its place reserved, so it also bounds the rows that back off, and how much is held of an input that
-/// fails row by row.
-const QUEUED_OUTCOMES: usize = 512;
-
 /// How long a stopped run goes on reading a stream, so that the rows that are there have their results: a file that is
 /// piped in is read in that time. Nobody waits for a stream that is idle.
 const READING_ON: Duration = Duration::from_millis(500);
-
-/// Where the rows come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Source {
-    File,
-    /// The next row may be long in coming.
-    Stream,
-}
 
 /// What came of a run.
 #[derive(Debug)]
@@ -75,18 +64,6 @@ pub struct Finished {
     /// Whether every row of the input was read.
     pub input: InputEnd,
 }
-
-/// Whether a run came to the end of its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputEnd {
-    /// Every row was read.
-    Reached,
-    /// The run was stopped before the stream had ended, or the input could not be read to its end.
-    NotReached,
-}
-
-/// The journal, which the run writes and its owner closes. A lock, because both hold it.
-pub type SharedJournal = Arc<Mutex<Journal>>;
 
 /// The most rows that are handed over and reserved at once: one sync of the disk for so many calls is not felt at 40,000
 /// calls a second, and a crash leaves no more in doubt, besides what backs off.

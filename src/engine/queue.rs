@@ -11,9 +11,20 @@ use tokio::task::spawn_blocking;
 
 use super::feed::EligibleRow;
 use super::trial::Trial;
-use super::{SharedJournal, Source};
 use crate::outcome::{Outcome, Stop, StopReason};
+use crate::results::Journal;
 use crate::shutdown::Shutdown;
+
+/// The journal, which the run writes and its owner closes. A lock, because both hold it.
+pub type SharedJournal = Arc<std::sync::Mutex<Journal>>;
+
+/// Where the rows come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    File,
+    /// The next row may be long in coming.
+    Stream,
+}
 
 /// A row under way: some worker has it, or it backs off.
 #[derive(Debug)]

@@ -7,11 +7,20 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::encoding::Utf8;
-
 /// The length of a block, but for the last: large enough that its end costs nothing measurable, small enough that a
 /// change is noticed within a few thousand rows (chosen by us).
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Whether all bytes of an input are UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Utf8 {
+    /// Every one.
+    Whole,
+    /// Not every one.
+    Broken,
+    /// A stream: nobody knows.
+    Unknown,
+}
 
 /// The SHA-256 of a file up to the end of each of its blocks.
 #[derive(Debug, Clone)]

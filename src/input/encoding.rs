@@ -7,6 +7,7 @@
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
+use super::blocks::Utf8;
 use super::fault::Fault;
 use super::source::{Bytes, CHUNK_BYTES, Trouble};
 use crate::error::{Cause, Refusal};
@@ -32,7 +33,7 @@ pub(super) struct Decoding {
     pub(super) way: Way,
 }
 
-/// The three ways.
+/// How bytes become UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// The bytes are known to be UTF-8.
@@ -41,17 +42,6 @@ pub(super) enum Way {
     Decoded,
     /// The bytes are taken for UTF-8, and each row that is not is decoded as windows-1252.
     RowByRow,
-}
-
-/// Whether all bytes of an input are UTF-8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Utf8 {
-    /// Every one.
-    Whole,
-    /// Not every one.
-    Broken,
-    /// A stream: nobody knows.
-    Unknown,
 }
 
 impl Decoding {

@@ -4,16 +4,16 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use super::ReadingOptions;
+use super::blocks::Utf8;
 use super::column_check::Suspicion;
 use super::dialect::{Extent, LOOKED_AT_ROWS, Sample};
-use super::encoding::{Decoding, Utf8};
+use super::encoding::Decoding;
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
 use super::reading::{Beginning, Reading, Rows};
 use super::screen::{Verdict, Why};
 use super::seen::Seen;
 use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
-use super::survey::SHOWN_ROWS;
 use crate::error::Refusal;
 use crate::row::{Layout, Row, Screened, Skip};
 
@@ -26,7 +26,7 @@ pub struct RowReader {
     rows: Rows,
     reading: Reading,
     seen: Seen,
-    /// Against the column of a stream. A survey has looked at that of a file.
+    /// Checks the ID column of a stream; a file's was checked by the survey.
     suspicion: Option<Box<Suspicion>>,
     state: State,
 }
@@ -116,10 +116,10 @@ impl RowReader {
         &self.rows
     }
 
-    /// Reads on until a few duplicates were met.
-    pub(super) fn first_duplicates(mut self) -> Result<Vec<(u64, Skip)>, ReadError> {
+    /// Reads on until so many duplicates were met.
+    pub(super) fn first_duplicates(mut self, wanted: usize) -> Result<Vec<(u64, Skip)>, ReadError> {
         let mut found = Vec::new();
-        while found.len() < SHOWN_ROWS
+        while found.len() < wanted
             && let Some((line, verdict)) = self.advance()?
         {
             if let Verdict::Skip(why @ Why::Duplicate(_)) = verdict {

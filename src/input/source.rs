@@ -12,8 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::blocks::{BLOCK_BYTES, Blocks, Ledger, Utf8Check};
-use super::encoding::Utf8;
+use super::blocks::{BLOCK_BYTES, Blocks, Ledger, Utf8, Utf8Check};
 use super::fault::{Fault, ReadError};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;

@@ -28,7 +28,7 @@ use crate::row::Skip;
 use crate::text::quoted;
 
 /// How many rows are shown of each kind (chosen by us: one screen).
-pub(super) const SHOWN_ROWS: usize = 3;
+const SHOWN_ROWS: usize = 3;
 
 /// The most IDs for which room is made before they are there (128 MiB, of which only what is used becomes memory).
 /// Chosen by us.
@@ -86,7 +86,7 @@ impl Survey {
     /// The file cannot be read, or has changed.
     pub fn find_duplicates(&mut self, file: &InputFile) -> Result<(), ReadError> {
         if let Some(group) = self.skipped.iter_mut().find(|group| group.status == Status::Duplicate) {
-            group.examples = RowReader::again(file, self.reading.clone())?.first_duplicates()?;
+            group.examples = RowReader::again(file, self.reading.clone())?.first_duplicates(SHOWN_ROWS)?;
         }
         Ok(())
     }

@@ -29,55 +29,12 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use self::entries::{Entry, Run};
+pub use self::entries::{Identity, LastRun};
 use super::doubt::Doubt;
-use super::file::{directory_of, is_at, sync_directory};
+use super::place::{directory_of, is_at, sync_directory};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
-
-/// What makes a run the same run: the input, where it goes, and how it is read. Rate, limits and patience may change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
-    /// The input, as the operator named it. It may be named otherwise the next time.
-    pub input: String,
-    /// Its size.
-    pub bytes: u64,
-    /// Its SHA-256, in hexadecimal digits.
-    pub sha256: String,
-    /// The API.
-    pub base_url: String,
-    /// The encoding by which the input is read.
-    pub encoding: String,
-    /// The character between two cells.
-    pub delimiter: char,
-    /// The line with the header, if there is one.
-    pub header_line: Option<u64>,
-    /// The number of the ID column, from 1.
-    pub id_column: Option<usize>,
-    /// The conditions of `--where`.
-    pub filters: Vec<String>,
-    /// Whether rows that end early are meant (`--short-rows`). A journal of an older version does not say so.
-    #[serde(default)]
-    pub short_rows: bool,
-}
-
-impl Identity {
-    /// Whether a run goes on with another: whatever the input is called.
-    pub fn is_same_run(&self, other: &Self) -> bool {
-        Self { input: other.input.clone(), ..self.clone() } == *other
-    }
-}
-
-/// What the last run over the results left in the journal.
-#[derive(Debug, Clone)]
-pub struct LastRun {
-    /// Which run it was.
-    pub identity: Identity,
-    /// What is known of the rows that the results do not have.
-    pub doubt: Doubt,
-}
 
 /// The open journal of one run, locked against others.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! - [`mod@format`] knows the columns and how an outcome becomes a record.
 //! - [`mod@file`] makes the file: whole or not at all, and never over another by accident; `part` is the file until it
-//!   is whole, and `access` knows who may read it.
+//!   is whole, `place` where it lies, and `access` who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
 //! - [`reader`] reads the rows again, up to the last that is whole.
 //! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
@@ -16,6 +16,7 @@ pub mod format;
 pub mod history;
 pub mod journal;
 mod part;
+mod place;
 pub mod reader;
 mod standing;
 pub mod writer;

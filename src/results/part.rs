@@ -8,7 +8,7 @@ use std::path::Path;
 use tempfile::{Builder, NamedTempFile};
 
 use super::access;
-use super::file::is_at;
+use super::place::is_at;
 
 const PREFIX: &str = ".imocha-cancel-";
 const SUFFIX: &str = ".part";

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use self::pace::{Pace, Start};
-pub use self::troubles::Troubles;
-pub use self::weather::{Advice, Permit, Role, Sign, Streak, Untried};
+pub use self::troubles::{Streak, Troubles};
+pub use self::weather::{Advice, Permit, Role, Sign, Untried};
 use self::weather::{Change, MayCall, Weather};
 use crate::config::{MaxAttempts, Rate};
 

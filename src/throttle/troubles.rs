@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::weather::Streak;
 use crate::outcome::Status;
 
 /// For each call of other rows that was told 429, so many have to have been answered before a row is told 429 on its own
@@ -15,6 +14,9 @@ use crate::outcome::Status;
 const ANSWERED_FOR_ONE_LIMITED: u64 = 4;
 /// So many 429s on its own account end a row at the earliest, however few attempts it has: one of them may be chance.
 pub(super) const LEAST_OWN_LIMITED: usize = 5;
+
+/// A series of calls that failed one after the other. The number tells it from others.
+pub type Streak = u64;
 
 /// What one row has met so far.
 #[derive(Debug, Default)]

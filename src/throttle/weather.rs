@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::troubles::{Calls, LEAST_OWN_LIMITED, Troubles, Witness};
+use super::troubles::{Calls, LEAST_OWN_LIMITED, Streak, Troubles, Witness};
 use crate::outcome::{Stop, StopReason};
 
 /// The first wait of a series that doubles: short enough that a hiccup costs little. Chosen by us.
@@ -114,9 +114,6 @@ pub(super) enum MayCall {
     /// When something changes.
     Later,
 }
-
-/// A series of calls that failed one after the other. The number tells it from others.
-pub type Streak = u64;
 
 /// What is known about the API.
 #[derive(Debug)]

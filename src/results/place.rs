@@ -1,0 +1,28 @@
+//! Where a file lies: which one a path leads to, and its directory.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Whether this open file is the one that the path leads to.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = same_file::Handle::from_file(file.try_clone()?)?;
+    match same_file::Handle::from_path(path) {
+        Ok(found) => Ok(found == ours),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The directory in which a file lies.
+pub(super) fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename in `directory` survive a power cut. Only Unix lets a directory be synced.
+pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}
