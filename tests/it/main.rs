@@ -17,6 +17,7 @@ mod answers;
 mod before_the_first_call;
 mod canned;
 mod doubtful_rows;
+mod engine;
 mod flags;
 mod guards;
 mod happy;
