@@ -289,6 +289,14 @@ fn rows_that_stay_forbidden_do_not_keep_the_others_from_their_turn() {
 }
 
 #[test]
+fn a_run_over_another_column_is_not_resumed() {
+    let server = sandbox();
+    let place = Place::with_input("id,candidate\n101,7\n201,8\n");
+    place.run(&server, &["--limit", "1"]).expect_code(1);
+    refused(&place, &server, &["--id-column", "2"], "options_changed", &["--id-column"]);
+}
+
+#[test]
 fn a_run_is_finished_at_its_deadline_only_when_nothing_is_left_to_do() {
     let faults = r#"[{"attempts": 1, "answer": {"status": 500}}]"#;
     let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
