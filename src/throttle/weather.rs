@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::troubles::{Calls, LEAST_OWN_LIMITED, Troubles, Witness};
+use super::troubles::{Calls, LEAST_OWN_LIMITED, Limit, Troubles, Witness};
 use crate::outcome::{Stop, StopReason};
 
 /// The first wait of a series that doubles: short enough that a hiccup costs little. Chosen by us.
@@ -357,12 +357,12 @@ impl Weather {
     }
 
     fn limited(&mut self, retry_after: Option<Duration>, row: &mut Troubles, now: Instant) -> (Advice, Option<Change>) {
-        if row.limited(self.calls) {
-            // It says nothing about the others, so it does not count for them.
-            return self.limited_alone(retry_after, row);
+        let limit = row.limited(self.calls);
+        self.calls.limited += u64::from(limit.counts_for_others());
+        match limit {
+            Limit::Row | Limit::PerhapsRow => self.limited_alone(retry_after, row),
+            Limit::All => self.limited_with_all(retry_after, row, now),
         }
-        self.calls.limited += 1;
-        self.limited_with_all(retry_after, row, now)
     }
 
     /// A 429 that only this row is told neither pauses nor slows the others.
