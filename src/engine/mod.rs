@@ -35,7 +35,7 @@ use self::feed::Feed;
 use self::first_answers::FirstAnswers;
 use self::pool::Pool;
 use self::queue::RowQueue;
-use self::record::Recorder;
+use self::record::{Recorded, Recorder};
 pub use self::threads::Threads;
 use crate::client::Client;
 use crate::clock::Stopwatch;
@@ -70,8 +70,10 @@ enum Source {
 /// What came of a run.
 #[derive(Debug)]
 pub struct Finished {
-    /// The counts.
+    /// The counts of all runs together.
     pub summary: Summary,
+    /// The counts of what this run added.
+    pub this_run: Summary,
     /// Whether every row of the input was read.
     pub input: InputEnd,
 }
@@ -193,7 +195,7 @@ pub async fn run(job: Job) -> Finished {
         None => InputEnd::NotReached,
     };
     match recording.await {
-        Ok(Ok(summary)) if panicked.is_empty() => Finished { summary, input },
+        Ok(Ok(Recorded { summary, this_run })) if panicked.is_empty() => Finished { summary, this_run, input },
         Ok(Ok(_)) | Err(_) => unwind(panicked),
         Ok(Err(panic)) => resume_unwind(panic),
     }
