@@ -170,7 +170,9 @@ impl Recorder {
     /// Counts the rows that waited for the disk, for it keeps them.
     fn settle(&mut self) {
         let Unsynced { rows, others, .. } = std::mem::take(&mut self.unsynced);
-        rows.iter().for_each(|outcome| self.count(outcome));
+        for outcome in &rows {
+            self.count(outcome);
+        }
         for (status, rows) in others {
             self.summary.add_unsent(status, rows);
             self.this_run.add_unsent(status, rows);
@@ -211,7 +213,9 @@ impl Recorder {
             Err(error) => tracing::error!(%error, "rows are lost"),
         }
         self.state = State::Rescuing(Header::No);
-        outcomes.iter().for_each(|outcome| self.count(outcome));
+        for outcome in &outcomes {
+            self.count(outcome);
+        }
     }
 
     /// When the results have to be synced, if they need to be and can be.
