@@ -31,6 +31,8 @@ pub struct Troubles {
     limited: Option<Calls>,
     /// How often it was told 429 on its own account; in all earlier runs together once at the most.
     own_limited: usize,
+    /// When it was first told 429 in this run.
+    limited_since: Option<Instant>,
     /// Whether answers for others have shown in this run that it is told 429 on its own account.
     is_limited_alone: bool,
     /// Whether its 429 made all others pause, and that has not been made good.
@@ -124,6 +126,11 @@ impl Troubles {
     /// How often it was told 429 on its own account.
     pub(super) fn own_limited(&self) -> usize {
         self.own_limited
+    }
+
+    /// Since when the row has been told 429 in this run, of which the last is told it now.
+    pub(super) fn limited_for(&mut self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.limited_since.get_or_insert(now))
     }
 
     /// Takes down a 429, and says whose doing it is. It is the row's own if since its last one others were answered, and

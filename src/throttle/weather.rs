@@ -360,15 +360,24 @@ impl Weather {
         let limit = row.limited(self.calls);
         self.calls.limited += u64::from(limit.counts_for_others());
         match limit {
-            Limit::Row | Limit::PerhapsRow => self.limited_alone(retry_after, row),
+            Limit::Row => self.limited_alone(retry_after, row, Duration::ZERO, now),
+            // While nothing else is answered, nobody can be sure.
+            Limit::PerhapsRow => self.limited_alone(retry_after, row, self.patience(), now),
             Limit::All => self.limited_with_all(retry_after, row, now),
         }
     }
 
-    /// A 429 that only this row is told neither pauses nor slows the others.
-    fn limited_alone(&self, retry_after: Option<Duration>, row: &mut Troubles) -> (Advice, Option<Change>) {
+    /// A 429 that only this row is told neither pauses nor slows the others. The row is given at least so much `patience`.
+    fn limited_alone(
+        &self,
+        retry_after: Option<Duration>,
+        row: &mut Troubles,
+        patience: Duration,
+        now: Instant,
+    ) -> (Advice, Option<Change>) {
         let wait = retry_after.unwrap_or_default();
-        let is_used_up = row.own_limited() >= self.max_attempts.max(LEAST_OWN_LIMITED);
+        let was_told_often = row.own_limited() >= self.max_attempts.max(LEAST_OWN_LIMITED);
+        let is_used_up = row.limited_for(now) >= patience && was_told_often;
         let advice = if is_used_up || wait > self.max_outage { Advice::End } else { Advice::BackOff(wait) };
         let has_slowed_others = std::mem::take(&mut row.has_slowed_others);
         (advice, has_slowed_others.then_some(Change::Absolved))

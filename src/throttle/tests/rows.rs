@@ -138,6 +138,17 @@ async fn rows_that_were_told_429_in_an_earlier_run_lose_nothing_when_all_are_tol
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_row_of_a_list_that_an_earlier_run_left_with_a_429_is_given_a_minute() {
+    let throttle = throttle("unlimited");
+    let mut row = Troubles::of_earlier_run(Status::RateLimited, Some(429));
+    let began = Instant::now();
+    while end_of_row(&throttle, &mut row, limited(1)) != Advice::End {
+        advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(began.elapsed(), MINUTES);
+}
+
+#[tokio::test(start_paused = true)]
 async fn rows_that_are_each_told_429_alone_do_not_speak_for_one_another() {
     let throttle = throttle("unlimited");
     let mut rows: Vec<Troubles> = (0..3).map(|_| Troubles::default()).collect();
