@@ -111,7 +111,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         host: Some(target.config.base_url.host()),
         api: target.api(),
         summary: finished.summary,
-        this_run: progress.this_run(),
+        this_run: finished.this_run,
         input_rows,
         input_end: finished.input,
         lost_rows: progress.has_lost_rows(),
@@ -274,7 +274,8 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending
         tokio::select! {
             finished = engine::run(job) => finished,
             () = shutdown.given_up() => {
-                Finished { summary: parts.progress.summary(), input: InputEnd::NotReached }
+                let (summary, this_run) = (parts.progress.summary(), parts.progress.this_run());
+                Finished { summary, this_run, input: InputEnd::NotReached }
             }
             never = parts.progress.say_lines() => match never {},
             never = show(outlook, &parts.progress) => match never {},

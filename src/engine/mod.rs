@@ -37,7 +37,7 @@ use self::first_answers::FirstAnswers;
 use self::pool::Pool;
 pub use self::queue::SharedJournal;
 use self::queue::{RowQueue, Source};
-use self::record::{QUEUED_OUTCOMES, Recorder};
+use self::record::{QUEUED_OUTCOMES, Recorded, Recorder};
 pub use self::threads::Threads;
 use crate::client::Client;
 use crate::clock::Stopwatch;
@@ -59,8 +59,10 @@ const READING_ON: Duration = Duration::from_millis(500);
 /// What came of a run.
 #[derive(Debug)]
 pub struct Finished {
-    /// The counts.
+    /// The counts of all runs together.
     pub summary: Summary,
+    /// The counts of what this run added.
+    pub this_run: Summary,
     /// Whether every row of the input was read.
     pub input: InputEnd,
 }
@@ -170,7 +172,7 @@ pub async fn run(job: Job) -> Finished {
         None => InputEnd::NotReached,
     };
     match recording.await {
-        Ok(Ok(summary)) if panicked.is_empty() => Finished { summary, input },
+        Ok(Ok(Recorded { summary, this_run })) if panicked.is_empty() => Finished { summary, this_run, input },
         Ok(Ok(_)) | Err(_) => unwind(panicked),
         Ok(Err(panic)) => resume_unwind(panic),
     }

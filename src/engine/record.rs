@@ -38,6 +38,8 @@ pub(super) struct Recorder {
     shutdown: Shutdown,
     /// The rows that the results keep, or that were handed to the monitor because they cannot.
     summary: Summary,
+    /// Those of them that this run added.
+    this_run: Summary,
     unsynced: Unsynced,
     /// Whether the results can still be written, and whether somebody got a header with rows that they could not hold.
     state: State,
@@ -49,6 +51,14 @@ enum State {
     Writing,
     /// The results are broken: rows that would be missed go to the monitor, with this before the next of them.
     Rescuing(Header),
+}
+
+/// The counts of a run that was recorded.
+pub(super) struct Recorded {
+    /// Of the rows that the results keep, or that were handed to the monitor because they cannot.
+    pub(super) summary: Summary,
+    /// Of those that this run added.
+    pub(super) this_run: Summary,
 }
 
 /// What was appended to the results since the disk last said that it keeps them.
@@ -73,15 +83,6 @@ impl Unsynced {
             }
         }
     }
-
-    /// Counts the rows, for the disk keeps them.
-    fn settle(&mut self, summary: &mut Summary) {
-        self.rows.drain(..).for_each(|outcome| summary.add(&outcome));
-        self.bytes = 0;
-        for (status, rows) in std::mem::take(&mut self.others) {
-            summary.add_unsent(status, rows);
-        }
-    }
 }
 
 /// Whether nothing else tells what became of this row: calls were made for it, or may have been. Any other has a row
@@ -94,7 +95,7 @@ impl Recorder {
     /// `summary` has the rows that the results hold already.
     pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, summary: Summary) -> Self {
         let (unsynced, state, budget) = (Unsynced::default(), State::Writing, Budget::default());
-        Self { results, monitor, shutdown, summary, unsynced, state, budget }
+        Self { results, monitor, shutdown, summary, this_run: Summary::new(), unsynced, state, budget }
     }
 
     /// The same, giving back to `budget` what the rows took that it has recorded.
@@ -109,7 +110,7 @@ impl Recorder {
         mut self,
         mut outcomes: Receiver<Outcome>,
         mut feed_given_up: oneshot::Receiver<()>,
-    ) -> Summary {
+    ) -> Recorded {
         let mut batch = Vec::with_capacity(QUEUED_OUTCOMES);
         // A clock of its own: that of the calls is gone when a second signal gives the run up.
         let runtime = match Builder::new_current_thread().enable_time().build() {
@@ -119,7 +120,7 @@ impl Recorder {
                 while outcomes.blocking_recv_many(&mut batch, QUEUED_OUTCOMES) > 0 {
                     self.keep(&mut batch);
                 }
-                return std::mem::take(&mut self.summary);
+                return self.recorded();
             }
         };
         loop {
@@ -155,7 +156,31 @@ impl Recorder {
         if self.sync_due().is_some() {
             self.sync();
         }
-        std::mem::take(&mut self.summary)
+        self.recorded()
+    }
+
+    fn recorded(&mut self) -> Recorded {
+        Recorded { summary: std::mem::take(&mut self.summary), this_run: std::mem::take(&mut self.this_run) }
+    }
+
+    /// Counts a row that somebody keeps.
+    fn count(&mut self, outcome: &Outcome) {
+        self.summary.add(outcome);
+        if outcome.is_of_this_run() {
+            self.this_run.add(outcome);
+        }
+    }
+
+    /// Counts the rows that waited for the disk, for it keeps them.
+    fn settle(&mut self) {
+        let Unsynced { rows, others, .. } = std::mem::take(&mut self.unsynced);
+        for outcome in &rows {
+            self.count(outcome);
+        }
+        for (status, rows) in others {
+            self.summary.add_unsent(status, rows);
+            self.this_run.add_unsent(status, rows);
+        }
     }
 
     /// Writes a batch down, or hands it to the monitor where that cannot be done.
@@ -193,7 +218,7 @@ impl Recorder {
         }
         self.state = State::Rescuing(Header::No);
         for outcome in &outcomes {
-            self.summary.add(outcome);
+            self.count(outcome);
         }
     }
 
@@ -209,7 +234,7 @@ impl Recorder {
     /// Has the disk keep what was appended. What it does not keep is handed to the monitor.
     fn sync(&mut self) {
         match self.results.sync() {
-            Ok(()) => self.unsynced.settle(&mut self.summary),
+            Ok(()) => self.settle(),
             Err(error) => {
                 self.give_up(&error);
                 let Unsynced { rows, .. } = std::mem::take(&mut self.unsynced);

@@ -44,8 +44,10 @@ pub(super) struct Trial {
 impl Trial {
     pub(super) fn new(EligibleRow { id, row, earlier }: EligibleRow) -> Self {
         let standing = standing_before(&earlier);
-        let troubles =
-            earlier.result.as_ref().map(|result| Troubles::of_earlier_run(result.status)).unwrap_or_default();
+        let troubles = match &earlier.result {
+            Some(result) => Troubles::of_earlier_run(result.status, result.http_status),
+            None => Troubles::default(),
+        };
         Self {
             id,
             row,

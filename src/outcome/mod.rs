@@ -43,6 +43,12 @@ impl Outcome {
     pub const COLUMNS: [&'static str; 8] =
         ["line", "invitation_id", "status", "http_status", "error", "attempts", "duration_ms", "finished_at"];
 
+    /// Whether this run found it out. What an earlier run did, and this one did not come to, is written again and is not
+    /// new.
+    pub fn is_of_this_run(&self) -> bool {
+        self.calls > 0 || self.attempts == 0
+    }
+
     /// The end of a row for which no call was made.
     pub fn unsent(row: Row, invitation_id: String, status: Status, error: impl Into<String>) -> Self {
         Self {

@@ -8,6 +8,7 @@
 //! A 429 also halves the rate, and what is answered after it raises it again, step by step.
 
 mod pace;
+mod signs;
 mod troubles;
 mod weather;
 
@@ -18,9 +19,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use self::pace::{Pace, Start};
+pub use self::signs::{Advice, Permit, Role, Sign, Untried};
+use self::signs::{Change, MayCall};
 pub use self::troubles::{Streak, Troubles};
-pub use self::weather::{Advice, Permit, Role, Sign, Untried};
-use self::weather::{Change, MayCall, Weather};
+use self::weather::Weather;
 use crate::config::{MaxAttempts, Rate};
 
 /// How far a rate is halved at the most: to a 32nd.

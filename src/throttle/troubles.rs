@@ -14,6 +14,8 @@ use crate::outcome::Status;
 const ANSWERED_FOR_ONE_LIMITED: u64 = 4;
 /// So many 429s on its own account end a row at the earliest, however few attempts it has: one of them may be chance.
 pub(super) const LEAST_OWN_LIMITED: usize = 5;
+/// The HTTP status of an API that asks for fewer calls.
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A series of calls that failed one after the other. The number tells it from others.
 pub type Streak = u64;
@@ -31,6 +33,10 @@ pub struct Troubles {
     limited: Option<Calls>,
     /// How often it was told 429 on its own account; in all earlier runs together once at the most.
     own_limited: usize,
+    /// When it was first told 429 in this run.
+    limited_since: Option<Instant>,
+    /// Whether answers for others have shown in this run that it is told 429 on its own account.
+    is_limited_alone: bool,
     /// Whether its 429 made all others pause, and that has not been made good.
     pub(super) has_slowed_others: bool,
 }
@@ -55,10 +61,23 @@ pub(super) enum Witness {
     Again,
 }
 
+/// Whose doing a 429 is, by what the row met before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// The API's: it limits everybody.
+    All,
+    /// The row's: others are answered.
+    Row,
+    /// The row's, as it seems: it was told 429 in an earlier run, and in this one nobody else is. Should others come that
+    /// are told so too, then it speaks for a limit of all.
+    PerhapsRow,
+}
+
 impl Troubles {
-    /// Those of a row that ended with this status in an earlier run.
-    pub fn of_earlier_run(status: Status) -> Self {
-        let own_limited = usize::from(status == Status::RateLimited);
+    /// Those of a row that an earlier run left with this status, and with this as its last answer. A row in doubt that
+    /// was told 429 last has another status, but is as likely to be told so again.
+    pub fn of_earlier_run(status: Status, http_status: Option<u16>) -> Self {
+        let own_limited = usize::from(status == Status::RateLimited || http_status == Some(TOO_MANY_REQUESTS));
         let is_suspect = match status {
             Status::ServerError | Status::Unconfirmed | Status::UnexpectedResponse => true,
             Status::Cancelled
@@ -111,20 +130,42 @@ impl Troubles {
         self.own_limited
     }
 
-    /// Takes down a 429, and says whether it is the row's own: since its last one others were answered, and hardly any
-    /// was told the same; or it was so before, and nobody has called since.
+    /// Since when the row has been told 429 in this run, of which the last is told it now.
+    pub(super) fn limited_for(&mut self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.limited_since.get_or_insert(now))
+    }
+
+    /// Takes down a 429, and says whose doing it is. It is the row's own if since its last one others were answered, and
+    /// hardly any was told the same; or if it was so before, and nobody else has been told 429 since.
     ///
     /// Calls that were in flight at its last 429 say nothing, for they may have left before it.
-    pub(super) fn limited(&mut self, calls: Calls) -> bool {
-        let since = |of: fn(&Calls) -> u64| self.limited.map_or(0, |then| of(&calls) - of(&then));
-        let before = self.limited.map_or(0, |then| then.in_flight);
-        let (answered, others) = (since(|calls| calls.answered).saturating_sub(before), since(|calls| calls.limited));
-        let was_own = self.own_limited > 0;
-        let is_own = answered > 0 && answered >= others * ANSWERED_FOR_ONE_LIMITED || was_own && others == 0;
-        // Where it is not its own, it is counted with those of the others, of which it is none.
-        self.limited = Some(Calls { limited: calls.limited + u64::from(!is_own), ..calls });
-        self.own_limited += usize::from(is_own);
-        is_own
+    pub(super) fn limited(&mut self, calls: Calls) -> Limit {
+        let others = calls.limited - self.limited.map_or(0, |then| then.limited);
+        let answered = self.limited.map_or(0, |then| (calls.answered - then.answered).saturating_sub(then.in_flight));
+        let is_shown = answered > 0 && answered >= others * ANSWERED_FOR_ONE_LIMITED;
+        let is_as_before = self.own_limited > 0 && others == 0;
+        self.is_limited_alone |= is_shown;
+        let limit = if is_shown || is_as_before && self.is_limited_alone {
+            Limit::Row
+        } else if is_as_before {
+            Limit::PerhapsRow
+        } else {
+            Limit::All
+        };
+        // Where it counts for the others, it is none of theirs for the row itself.
+        self.limited = Some(Calls { limited: calls.limited + u64::from(limit.counts_for_others()), ..calls });
+        self.own_limited += usize::from(limit != Limit::All);
+        limit
+    }
+}
+
+impl Limit {
+    /// Whether the 429 says something about those that others are told.
+    pub(super) fn counts_for_others(self) -> bool {
+        match self {
+            Self::All | Self::PerhapsRow => true,
+            Self::Row => false,
+        }
     }
 }
 
@@ -140,8 +181,9 @@ mod tests {
     fn a_429_is_a_rows_own_when_others_are_answered_and_hardly_any_is_told_the_same() {
         for (answered, limited, is_own) in [(0, 0, false), (1, 0, true), (3, 1, false), (4, 1, true), (40, 11, false)] {
             let mut row = Troubles::default();
-            assert!(!row.limited(calls(100, 10)), "nobody can tell from the first");
-            assert_eq!(row.limited(calls(100 + answered, 11 + limited)), is_own, "{answered} to {limited}");
+            assert_eq!(row.limited(calls(100, 10)), Limit::All, "nobody can tell from the first");
+            let limit = row.limited(calls(100 + answered, 11 + limited));
+            assert_eq!(limit, if is_own { Limit::Row } else { Limit::All }, "{answered} to {limited}");
         }
     }
 
@@ -149,20 +191,31 @@ mod tests {
     fn a_row_that_is_alone_behind_its_own_429_stays_on_its_own_account() {
         let mut row = Troubles::default();
         row.limited(calls(0, 0));
-        assert!(row.limited(calls(9, 1)));
-        assert!(row.limited(calls(9, 1)), "nobody has called since");
-        assert!(!row.limited(calls(9, 2)), "somebody was told the same");
-        assert!(Troubles::of_earlier_run(Status::RateLimited).limited(calls(0, 0)));
+        assert_eq!(row.limited(calls(9, 1)), Limit::Row);
+        assert_eq!(row.limited(calls(9, 1)), Limit::Row, "nobody has called since");
+        assert_eq!(row.limited(calls(9, 2)), Limit::All, "somebody was told the same");
+    }
+
+    #[test]
+    fn a_429_in_an_earlier_run_speaks_against_a_row_only_while_nobody_else_is_told_so() {
+        for (status, http_status) in [(Status::RateLimited, Some(429)), (Status::Unconfirmed, Some(429))] {
+            let mut rows = [(); 2].map(|()| Troubles::of_earlier_run(status, http_status));
+            assert_eq!(rows[0].limited(calls(0, 0)), Limit::PerhapsRow);
+            assert_eq!(rows[0].limited(calls(0, 1)), Limit::PerhapsRow, "nobody else has called");
+            assert_eq!(rows[1].limited(calls(0, 2)), Limit::All);
+            assert_eq!(rows[0].limited(calls(0, 3)), Limit::All);
+            assert_eq!(rows[0].limited(calls(1, 4)), Limit::Row, "another is answered");
+        }
     }
 
     #[test]
     fn calls_that_were_in_flight_at_a_429_say_nothing_about_it() {
         let mut row = Troubles::default();
         row.limited(Calls { in_flight: 3, ..calls(0, 0) });
-        assert!(!row.limited(calls(3, 1)));
+        assert_eq!(row.limited(calls(3, 1)), Limit::All);
         let mut row = Troubles::default();
         row.limited(Calls { in_flight: 3, ..calls(0, 0) });
-        assert!(row.limited(calls(4, 1)));
+        assert_eq!(row.limited(calls(4, 1)), Limit::Row);
     }
 
     #[test]
@@ -171,7 +224,7 @@ mod tests {
         let mut row = Troubles::default();
         let worth = [1, 1, 2, 2].map(|streak| row.failed(streak, now));
         assert_eq!(worth, [Witness::New, Witness::Again, Witness::Suspect, Witness::Again]);
-        assert_eq!(Troubles::of_earlier_run(Status::ServerError).failed(1, now), Witness::Suspect);
-        assert_eq!(Troubles::of_earlier_run(Status::Unreachable).failed(1, now), Witness::New);
+        assert_eq!(Troubles::of_earlier_run(Status::ServerError, Some(500)).failed(1, now), Witness::Suspect);
+        assert_eq!(Troubles::of_earlier_run(Status::Unreachable, None).failed(1, now), Witness::New);
     }
 }

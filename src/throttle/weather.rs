@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::troubles::{Calls, LEAST_OWN_LIMITED, Streak, Troubles, Witness};
+use super::signs::{Advice, Change, MayCall, Permit, Role, Sign, Untried};
+use super::troubles::{Calls, LEAST_OWN_LIMITED, Limit, Streak, Troubles, Witness};
 use crate::outcome::{Stop, StopReason};
 
 /// The first wait of a series that doubles: short enough that a hiccup costs little. Chosen by us.
@@ -32,88 +33,6 @@ const OUTAGE_FAILURES: usize = 10;
 /// How long rows are given that fail while nothing else is answered, unless the operator waits for less. (Source: the
 /// contract.)
 const LEAST_PATIENCE: Duration = Duration::from_secs(60);
-
-/// What one call says about the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
-    /// It answered for itself, whatever it said.
-    Answered,
-    /// It asked for fewer calls (429), for so long if it said how long.
-    Limited(Option<Duration>),
-    /// It failed (5xx), or gave no answer.
-    Failed,
-    /// No connection could be made.
-    Unreachable,
-}
-
-/// Who makes a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// A row among others.
-    Ordinary,
-    /// The one row that looks whether this outage is over.
-    Probe(Streak),
-}
-
-/// The right to make one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Permit {
-    /// Who makes it.
-    pub role: Role,
-    /// How many calls began before it.
-    number: u64,
-}
-
-/// Whether there are rows that were not tried yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Untried {
-    /// There may be some.
-    Left,
-    /// All rows of the input have had their turn.
-    None,
-}
-
-/// What is to be done with a row after its call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Advice {
-    /// It goes on as the verdict on its call says.
-    GoOn,
-    /// It is tried again, after its back-off and this long.
-    BackOff(Duration),
-    /// It is tried again when all others are: the API is down.
-    Queue,
-    /// It has used up its attempts, unless this series of failures turns out to be an outage. It is tried again when
-    /// nothing has been answered until its back-off is over.
-    AwaitEnd(Streak),
-    /// It ends as its last call left it.
-    End,
-    /// No further call may leave.
-    Stop(Stop),
-}
-
-/// What change a sign made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    /// A pause began that was not there, so the calls were too fast.
-    Paused,
-    /// A pause turns out to have been for the sake of one row.
-    Absolved,
-    OutageBegan,
-    OutageEnded,
-    /// Nothing is left but rows that fail, and they are given up.
-    OutageCalledOff,
-    /// A series of failures ended that was no outage.
-    SeriesEnded,
-}
-
-/// When a call may leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MayCall {
-    Now(Permit),
-    At(Instant),
-    /// When something changes.
-    Later,
-}
 
 /// What is known about the API.
 #[derive(Debug)]
@@ -354,18 +273,27 @@ impl Weather {
     }
 
     fn limited(&mut self, retry_after: Option<Duration>, row: &mut Troubles, now: Instant) -> (Advice, Option<Change>) {
-        if row.limited(self.calls) {
-            // It says nothing about the others, so it does not count for them.
-            return self.limited_alone(retry_after, row);
+        let limit = row.limited(self.calls);
+        self.calls.limited += u64::from(limit.counts_for_others());
+        match limit {
+            Limit::Row => self.limited_alone(retry_after, row, Duration::ZERO, now),
+            // While nothing else is answered, nobody can be sure.
+            Limit::PerhapsRow => self.limited_alone(retry_after, row, self.patience(), now),
+            Limit::All => self.limited_with_all(retry_after, row, now),
         }
-        self.calls.limited += 1;
-        self.limited_with_all(retry_after, row, now)
     }
 
-    /// A 429 that only this row is told neither pauses nor slows the others.
-    fn limited_alone(&self, retry_after: Option<Duration>, row: &mut Troubles) -> (Advice, Option<Change>) {
+    /// A 429 that only this row is told neither pauses nor slows the others. The row is given at least so much `patience`.
+    fn limited_alone(
+        &self,
+        retry_after: Option<Duration>,
+        row: &mut Troubles,
+        patience: Duration,
+        now: Instant,
+    ) -> (Advice, Option<Change>) {
         let wait = retry_after.unwrap_or_default();
-        let is_used_up = row.own_limited() >= self.max_attempts.max(LEAST_OWN_LIMITED);
+        let was_told_often = row.own_limited() >= self.max_attempts.max(LEAST_OWN_LIMITED);
+        let is_used_up = row.limited_for(now) >= patience && was_told_often;
         let advice = if is_used_up || wait > self.max_outage { Advice::End } else { Advice::BackOff(wait) };
         let has_slowed_others = std::mem::take(&mut row.has_slowed_others);
         (advice, has_slowed_others.then_some(Change::Absolved))

@@ -105,8 +105,7 @@ impl Monitor for Progress {
         let mut counts = lock(&self.counts);
         for outcome in outcomes {
             counts.summary.add(outcome);
-            // What an earlier run did, and this one did not come to, is written again and is not new.
-            if outcome.calls > 0 || outcome.attempts == 0 {
+            if outcome.is_of_this_run() {
                 counts.this_run.add(outcome);
             }
             counts.tried += u64::from(outcome.calls > 0);

@@ -300,6 +300,9 @@ impl Report {
             Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
                 "were not read, not sent, and have no result"
             }
+            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable && self.results.is_none() => {
+                "were not sent, and have no result"
+            }
             Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
                 "have no result, and --resume gives them theirs once they can be written"
             }

@@ -68,6 +68,8 @@ fn of_a_list_that_a_full_disk_cuts_off_standard_error_gets_the_rows_that_were_ca
     let told: Vec<&str> = kept.iter().chain(&rescued).map(|row| row["line"].as_str()).collect();
     assert_eq!(told.iter().collect::<std::collections::HashSet<_>>().len(), told.len(), "no row stands in both places");
     assert_eq!(ended.json()["rows"]["total"], told.len());
+    let counts = ended.json();
+    assert_eq!(counts["this_run"]["cancelled"], counts["rows"]["cancelled"], "this run alone has called");
     let cancelled = kept.iter().chain(&rescued).filter(|row| row["status"] == "cancelled").count();
     assert_eq!(cancelled, asked_for(&server).len(), "what was sent is told");
     assert!(cancelled < 200, "the run stopped");
@@ -143,6 +145,23 @@ fn a_full_disk_behind_standard_output_is_found_before_the_first_call() {
     Ended::from(ended).expect_code(2).expect_said(&["could not begin the results", "No space left"]);
     assert!(server.record().arrivals.is_empty());
     assert_eq!(place.names(), ["input.csv"]);
+}
+
+#[test]
+fn when_the_reader_of_standard_output_goes_the_counts_are_those_of_the_calls_and_no_resume_is_promised() {
+    use std::io::Read;
+
+    let server = sandbox();
+    let ids: String = (1..=2000).map(|number| format!("{number}01,{}\n", "x".repeat(1000))).collect();
+    let place = Place::with_input(format!("id,note\n{ids}"));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "-o", "-", "--rate", "unlimited"]);
+    command.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key());
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    process.stdout.take().unwrap().read_exact(&mut [0; 1000]).unwrap();
+    let ended = Ended::from(process.wait_with_output().unwrap()).expect_code(3);
+    assert!(!ended.stderr.contains("--resume") && !ended.stderr.contains("of this run"), "{}", ended.stderr);
+    ended.expect_said(&["rows of the input were not sent, and have no result"]);
 }
 
 /// A run over a pipe that stays open behind these rows.

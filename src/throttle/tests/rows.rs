@@ -1,6 +1,7 @@
 //! Rows that are themselves to blame: they neither hold up the others nor lose anything to an outage.
 
 use super::*;
+use crate::outcome::Status;
 use crate::throttle::troubles::LEAST_OWN_LIMITED;
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +76,7 @@ async fn rows_that_failed_before_others_were_answered_are_no_outage() {
         assert_eq!(end_of_row(&throttle, row, Sign::Failed), Advice::BackOff(Duration::ZERO));
     }
     assert!(!throttle.is_down());
-    let mut earlier = Troubles::of_earlier_run(crate::outcome::Status::ServerError);
+    let mut earlier = Troubles::of_earlier_run(Status::ServerError, Some(500));
     (0..30).for_each(|_| drop(end_of_row(&throttle, &mut earlier, Sign::Failed)));
     assert!(!throttle.is_down(), "nor is one that failed in an earlier run");
 }
@@ -121,6 +122,30 @@ async fn rows_that_are_all_told_429_lose_nothing() {
         advance(Duration::from_secs(1)).await;
         end(&throttle, Sign::Answered);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_were_told_429_in_an_earlier_run_lose_nothing_when_all_are_told_so_again() {
+    let throttle = Throttle::new("unlimited".parse().unwrap(), 10 * MINUTES, "1".parse().unwrap());
+    let mut rows = [(); 4].map(|()| Troubles::of_earlier_run(Status::RateLimited, Some(429)));
+    for _ in 0..20 {
+        for row in &mut rows {
+            assert!(matches!(end_of_row(&throttle, row, limited(1)), Advice::BackOff(_)));
+        }
+        assert!(wait_for_permit(&throttle).await > Duration::ZERO, "all calls pause");
+        advance(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_row_of_a_list_that_an_earlier_run_left_with_a_429_is_given_a_minute() {
+    let throttle = throttle("unlimited");
+    let mut row = Troubles::of_earlier_run(Status::RateLimited, Some(429));
+    let began = Instant::now();
+    while end_of_row(&throttle, &mut row, limited(1)) != Advice::End {
+        advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(began.elapsed(), MINUTES);
 }
 
 #[tokio::test(start_paused = true)]
