@@ -4,9 +4,9 @@ use std::io;
 
 use indicatif::HumanCount;
 
+use super::guards::check_survey;
 use super::plan::{Input, Output, Target, reading_options, surveyed};
 use super::resume::Resumption;
-use super::run::check_survey;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};

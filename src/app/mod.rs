@@ -5,6 +5,7 @@ mod collisions;
 mod credentials;
 mod dry_run;
 mod flags;
+mod guards;
 mod plan;
 mod proxy;
 mod replaced;

@@ -2,15 +2,18 @@
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use indicatif::{HumanCount, HumanDuration};
 use tokio::sync::watch;
 
 use super::again::CommandLine;
 use super::dry_run::dry_run;
+use super::guards::check_survey;
 use super::plan::{Input, Output, Target, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
@@ -20,9 +23,10 @@ use crate::cli::RunArgs;
 use crate::config::Patience;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
-use crate::error::{Cause, Refusal};
-use crate::input::{Choice, RowReader, Survey};
+use crate::error::Refusal;
+use crate::input::RowReader;
 use crate::monitor::{Monitor, Weather};
+use crate::outcome::{Stop, StopReason};
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
@@ -270,13 +274,20 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending
         monitor,
         shutdown: shutdown.clone(),
     };
+    let recorded = || Finished {
+        summary: parts.progress.summary(),
+        this_run: parts.progress.this_run(),
+        input: InputEnd::NotReached,
+    };
     let finished = watch.wait_for(async {
         tokio::select! {
-            finished = engine::run(job) => finished,
-            () = shutdown.given_up() => {
-                let (summary, this_run) = (parts.progress.summary(), parts.progress.this_run());
-                Finished { summary, this_run, input: InputEnd::NotReached }
-            }
+            ended = AssertUnwindSafe(engine::run(job)).catch_unwind() => ended.unwrap_or_else(|_panic| {
+                // Its message is on standard error already.
+                let detail = "this program broke; please report what stands above".to_owned();
+                shutdown.stop(Stop { reason: StopReason::Bug, detail });
+                recorded()
+            }),
+            () = shutdown.given_up() => recorded(),
             never = parts.progress.say_lines() => match never {},
             never = show(outlook, &parts.progress) => match never {},
         }
@@ -295,73 +306,6 @@ async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Inf
         });
     }
     std::future::pending().await
-}
-
-/// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.
-pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&Resumption>) -> Result<u64, Refusal> {
-    let settled = resumption.map_or(0, Resumption::settled);
-    let left = survey.eligible.saturating_sub(settled);
-    let cancels = args.limit.map_or(left, |limit| left.min(limit));
-    check_guards(args, survey, cancels)?;
-    warn_of_results(args, survey);
-    if let Some(line) = survey.other_table {
-        tracing::warn!(
-            input = ?args.input,
-            line,
-            "another table begins, and nothing from there on is sent; give it a file of its own"
-        );
-    }
-    if survey.eligible == 0 {
-        tracing::warn!(input = ?args.input, found = surveyed(survey), "there is nothing to cancel");
-    }
-    Ok(cancels)
-}
-
-/// The bounds that the operator set for a run.
-fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Refusal> {
-    if let Some(most) = args.max_cancels
-        && cancels > most
-    {
-        return Err(Refusal::new(
-            Cause::TooMany,
-            format!("{} invitations would be cancelled, more than --max-cancels {most} allows", HumanCount(cancels)),
-        )
-        .hint("check that this is the file you mean; if it is, raise --max-cancels, or take a part with --limit"));
-    }
-    let Some(most) = args.max_input_age else { return Ok(()) };
-    let Some(modified) = survey.fingerprint.as_ref().and_then(|file| file.modified) else {
-        return Err(Refusal::new(
-            Cause::StaleInput,
-            format!("nobody knows how old the input {} is", quoted_path(&args.input)),
-        )
-        .hint("leave --max-input-age out, or copy the file to a disk that keeps times"));
-    };
-    // A file from the future, by a clock that is wrong, is new.
-    let age = modified.elapsed().unwrap_or_default();
-    if age > most {
-        return Err(Refusal::new(
-            Cause::StaleInput,
-            format!(
-                "the input {} was last changed {} ago, longer than --max-input-age {} allows",
-                quoted_path(&args.input),
-                HumanDuration(age),
-                humantime::format_duration(most),
-            ),
-        )
-        .hint("export it again: people may have been invited anew since"));
-    }
-    Ok(())
-}
-
-/// A results file is good input, but the rows that were filtered out or cancelled before are in it too.
-fn warn_of_results(args: &RunArgs, survey: &Survey) {
-    let is_results = survey.reading.id_column.as_ref().is_some_and(|column| column.choice == Choice::Results);
-    if is_results && args.filters.is_empty() {
-        tracing::warn!(
-            "the input is a results file, and every row of it is meant, those that were filtered out or cancelled too; \
-             --where status=… takes a part"
-        );
-    }
 }
 
 /// What a person has to know before saying yes.
