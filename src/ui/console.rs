@@ -173,6 +173,7 @@ impl Console {
             )
             .hint("look at what would be done with --dry-run, then say --yes"));
         }
+        forget_what_was_typed();
         self.write(&format!("{question}Type yes to go on: "));
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
@@ -195,6 +196,17 @@ impl Console {
 
     fn write(&self, text: &str) {
         self.stderr.send(text.as_bytes(), Urgency::Now);
+    }
+}
+
+/// What was typed before the question was seen is no answer to it.
+fn forget_what_was_typed() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{QueueSelector, tcflush};
+        if let Err(error) = tcflush(io::stdin(), QueueSelector::IFlush) {
+            tracing::debug!(%error, "what was typed before the question counts as an answer");
+        }
     }
 }
 
