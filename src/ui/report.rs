@@ -1,6 +1,6 @@
 //! What came of it all: the summary for a person, the JSON object for a script, and the findings of a dry run.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -169,8 +169,13 @@ impl Report {
     pub fn print_json(&self) {
         let line = format!("{}\n", self.json());
         let mut output = std::io::stdout().lock();
-        // A reader that is gone needs no summary.
-        drop(output.write_all(line.as_bytes()).and_then(|()| output.flush()));
+        let written = output.write_all(line.as_bytes()).and_then(|()| output.flush());
+        if let Err(error) = written
+            // A reader that is gone needs no summary.
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            tracing::warn!(%error, "standard output did not take the summary that --json asks for");
+        }
     }
 
     fn json(&self) -> Value {

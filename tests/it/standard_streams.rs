@@ -143,6 +143,20 @@ fn a_summary_that_nobody_would_get_is_told() {
     ended.expect_code(0).expect_said(&["standard output is closed", "--json"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_summary_that_the_disk_does_not_take_is_told() {
+    for arguments in [&["input.csv", "--json"][..], &["nothing.csv", "--json"]] {
+        let place = Place::with_input(LIST);
+        let (ended, _) = redirected(&place, "exec \"$@\" > /dev/full", arguments);
+        assert!(
+            ended.stderr.contains("did not take the summary") && ended.stderr.contains("--json"),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
 #[test]
 fn a_closed_standard_error_changes_nothing() {
     let place = Place::with_input(LIST);
