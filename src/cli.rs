@@ -158,7 +158,7 @@ pub struct ConsoleArgs {
     /// The log's form: text or json
     #[arg(long, value_name = "FORM", env = "IMOCHA_CANCEL_LOG_FORMAT", hide_env = true, default_value = "text", hide_possible_values = true, help_heading = OUTPUT)]
     pub log_format: LogFormat,
-    /// Log each call
+    /// Log what came of each row
     #[arg(short, long, env = "IMOCHA_CANCEL_VERBOSE", hide_env = true, value_parser = FalseyValueParser::new(), help_heading = OUTPUT)]
     pub verbose: bool,
     /// Say nothing but warnings and errors

@@ -1,5 +1,6 @@
 //! The command that goes on with a run: built anew from what the command line said, so that whoever copies it into a
-//! shell says exactly that. What the environment said is not repeated: it says it again.
+//! shell says exactly that. What the environment said is repeated where another run would be meant without it: the command
+//! may be copied into a shell whose environment says nothing.
 
 use std::ffi::{OsStr, OsString};
 
@@ -8,6 +9,11 @@ use clap::{ArgMatches, Command};
 
 /// Flags that are not said again when a run goes on: they were for its beginning.
 const FIRST_STEPS: [&str; 3] = ["limit", "overwrite", "resume"];
+
+/// Flags that are said again although the environment said them: by these a run is this run and no other, with these
+/// results.
+const IDENTITY: [&str; 8] =
+    ["output", "base_url", "id_column", "no_header", "delimiter", "encoding", "filters", "short_rows"];
 
 /// What was said on the command line of `run`.
 #[derive(Debug)]
@@ -33,7 +39,16 @@ impl CommandLine {
         let mut line = Self { operands: Vec::new(), flags: Vec::new(), has_limit: matches.contains_id("limit") };
         for argument in command.get_arguments() {
             let id = argument.get_id().as_str();
-            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+            let is_said = match matches.value_source(id) {
+                Some(ValueSource::CommandLine) => true,
+                // A switch can be off there.
+                Some(ValueSource::EnvVariable) => {
+                    let takes_values = argument.get_action().takes_values();
+                    IDENTITY.contains(&id) && (takes_values || matches.get_flag(id))
+                }
+                _ => false,
+            };
+            if !is_said {
                 continue;
             }
             let values = || matches.get_raw(id).into_iter().flatten().map(ToOwned::to_owned);

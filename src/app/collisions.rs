@@ -1,17 +1,19 @@
 //! Whether what a run writes would fall together with what it reads, by whatever names: a path, a link, standard input.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
 use same_file::Handle;
 
-use super::plan::Input;
+use super::plan::{Input, Output};
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::results::Journal;
 use crate::text::quoted_path;
 
-/// Makes sure that nothing that is read is written to. `output` is the results file; `None` is standard output.
+/// Makes sure that nothing that is read is written to, and that nothing else is written to what the run writes. `output`
+/// is the results file; `None` is standard output.
 ///
 /// # Errors
 ///
@@ -20,15 +22,67 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
     if let Some(output) = output {
         check_file(args, output)?;
     }
-    let Some(stdout) = ordinary(Handle::stdout()) else { return Ok(()) };
-    if input_handle(args).is_some_and(|input| input == stdout) {
-        let input = if Input::is_standard(args) { "standard input" } else { "the input" };
-        return Err(same(&format!("standard output and {input} are the same file")));
-    }
-    if output.and_then(|output| ordinary(Handle::from_path(output))).is_some_and(|results| results == stdout) {
-        return Err(same("standard output is the results file"));
+    for stream in [Stream::Output, Stream::Error] {
+        if let Some(what) = what_a_stream_goes_into(stream, args, output) {
+            return Err(Refusal::new(Cause::Usage, format!("{stream} and {what} are the same file"))
+                .hint(format!("redirect {stream} to another file")));
+        }
     }
     Ok(())
+}
+
+/// Whether a stream that this process was given would write into a file that the run reads or writes. Nothing may be said
+/// there then, not even why it is refused.
+pub(super) fn would_spoil(stream: Stream, args: &RunArgs) -> bool {
+    let output = Output::path_of(args);
+    what_a_stream_goes_into(stream, args, output.as_deref()).is_some()
+}
+
+/// A stream that this process was given to write to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+impl Stream {
+    fn handle(self) -> io::Result<Handle> {
+        match self {
+            Self::Output => Handle::stdout(),
+            Self::Error => Handle::stderr(),
+        }
+    }
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Output => "standard output",
+            Self::Error => "standard error",
+        })
+    }
+}
+
+/// The file of this run that a stream would write into, in words.
+fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>) -> Option<String> {
+    let written = ordinary(stream.handle())?;
+    let is_written = |path: &Path| file_at(path).is_some_and(|found| found == written);
+    if input_handle(args).is_some_and(|input| input == written) {
+        return Some(if Input::is_standard(args) { "standard input" } else { "the input" }.to_owned());
+    }
+    if let Some(output) = output {
+        let journal = Journal::path_of(output);
+        for (what, path) in [("the results", output), ("the journal", &journal)] {
+            if is_written(path) {
+                return Some(format!("{what} {}", quoted_path(path)));
+            }
+        }
+    }
+    let also_read = [("--api-key-file", &args.api_key_file), ("--ca-file", &args.ca_file)];
+    let spoiled = also_read.into_iter().find(|(_, path)| path.as_deref().is_some_and(is_written));
+    spoiled.map(|(flag, _)| flag.to_owned())
 }
 
 fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
@@ -41,7 +95,7 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
     let input = input_handle(args);
     let is_input = |path: &Path| {
         (!Input::is_standard(args) && path == args.input)
-            || input.as_ref().is_some_and(|input| Handle::from_path(path).is_ok_and(|found| found == *input))
+            || input.as_ref().is_some_and(|input| file_at(path).is_some_and(|found| found == *input))
     };
     if is_input(output) {
         return Err(same(&format!("output and input are the same file {}", quoted_path(output))));
@@ -62,11 +116,16 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
 }
 
 fn are_one(one: &Path, other: &Path) -> bool {
-    one == other || same_file::is_same_file(one, other).unwrap_or(false)
+    one == other || file_at(one).is_some_and(|one| file_at(other).is_some_and(|other| one == other))
 }
 
 fn input_handle(args: &RunArgs) -> Option<Handle> {
-    if Input::is_standard(args) { ordinary(Handle::stdin()) } else { Handle::from_path(&args.input).ok() }
+    if Input::is_standard(args) { ordinary(Handle::stdin()) } else { file_at(&args.input) }
+}
+
+/// The file at a path. It is looked at before it is opened, because opening a pipe waits for somebody at its other end.
+fn file_at(path: &Path) -> Option<Handle> {
+    path.metadata().is_ok_and(|metadata| metadata.is_file()).then(|| Handle::from_path(path).ok()).flatten()
 }
 
 /// A terminal, a pipe or a device can be read and written at once; a file cannot.

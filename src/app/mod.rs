@@ -96,7 +96,14 @@ fn sandbox(args: &SandboxArgs) -> ExitCode {
 }
 
 fn unservable(port: u16, error: io::Error) -> Refusal {
-    Refusal::new(Cause::Usage, format!("could not serve on 127.0.0.1:{port}"))
-        .hint("name a free port with --port; 0 takes any")
-        .caused_by(error)
+    let refusal = Refusal::new(Cause::Usage, format!("could not serve on 127.0.0.1:{port}"));
+    let is_of_the_port = error.raw_os_error().is_some();
+    match error.kind() {
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied if is_of_the_port => {
+            refusal.hint("name a free port with --port; 0 takes any")
+        }
+        io::ErrorKind::AlreadyExists => refusal.hint("name a file with --record that is not there yet"),
+        _ => refusal,
+    }
+    .caused_by(error)
 }

@@ -105,15 +105,24 @@ impl Output {
         args.output.as_deref() == Some(Path::new(DASH))
     }
 
+    /// Where the results file is to be; `None` where they go to standard output.
+    pub(super) fn path_of(args: &RunArgs) -> Option<PathBuf> {
+        match &args.output {
+            Some(_dash) if Self::is_standard(args) => None,
+            Some(path) => Some(path.clone()),
+            None if Input::is_standard(args) => None,
+            None => Some(default_output(&args.input)),
+        }
+    }
+
     /// Settles where the results go, without touching anything.
     pub(super) fn plan(args: &RunArgs) -> Result<Self, Refusal> {
-        if Self::is_standard(args) || (Input::is_standard(args) && args.output.is_none()) {
-            collisions::check(args, None)?;
+        let path = Self::path_of(args);
+        collisions::check(args, path.as_deref())?;
+        let Some(path) = path else {
             standard_output::check_results()?;
             return Ok(Self::StandardOutput);
-        }
-        let path = args.output.clone().unwrap_or_else(|| default_output(&args.input));
-        collisions::check(args, Some(&path))?;
+        };
         let existing = match (args.overwrite, args.resume) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,

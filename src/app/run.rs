@@ -17,7 +17,7 @@ use super::guards::check_survey;
 use super::plan::{Input, Output, Target, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
-use super::tell::{tell, tell_without_watch, with_what_is_known};
+use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
 use super::watch::{Hurry, NotBegun, Watch};
 use crate::cli::RunArgs;
 use crate::config::Patience;
@@ -52,7 +52,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
     let report = match result {
         Ok(report) => report,
         Err(NotBegun::Refused(refusal)) => {
-            console.refusal(&refusal);
+            refuse(&args, &console, &refusal);
             Report::refused(&refusal).since(beginning)
         }
         Err(NotBegun::Stopped(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),

@@ -1,11 +1,13 @@
 //! The last words of a run: the summary for a person, the one for a script, and the command that goes on.
 
 use super::again::CommandLine;
+use super::collisions::{Stream, would_spoil};
 use super::plan::Input;
 use super::standard_output;
 use super::watch::{Hurry, Watch};
 use crate::cli::RunArgs;
 use crate::ending::Ending;
+use crate::error::Refusal;
 use crate::shutdown::Shutdown;
 use crate::ui::{Api, Console, Report};
 
@@ -30,6 +32,15 @@ pub(super) fn with_what_is_known(
     Report { input: Some(args.input.clone()), host, api, resume_command, ..report }
 }
 
+/// Says why a run is refused: on standard error, but where that is a file of the run itself, which nothing may be added to.
+pub(super) fn refuse(args: &RunArgs, console: &Console, refusal: &Refusal) {
+    if !would_spoil(Stream::Error, args) {
+        console.refusal(refusal);
+    } else if !args.json && !would_spoil(Stream::Output, args) {
+        console.refusal_on_standard_output(refusal);
+    }
+}
+
 /// Says how it ended, on standard error and standard output. Where one of them is stuck, a signal leaves without it.
 pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Watch) {
     match &report.ending {
@@ -38,7 +49,7 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
         Ending::Rehearsed | Ending::Refused(_) => {}
     }
     let hurry = watch.hurry();
-    if args.json {
+    if has_place_for_json(args) {
         standard_output::warn_of_summary();
         if !watch.is_hurried(Hurry::WhenGivenUp) {
             // On a terminal both summaries are read, the one for a person first.
@@ -53,8 +64,13 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
 
 /// The same for a run that was refused because there are too few threads, also for a watch.
 pub(super) fn tell_without_watch(args: &RunArgs, console: &Console, report: &Report, shutdown: &Shutdown) {
-    if args.json {
+    if has_place_for_json(args) {
         report.print_json();
     }
     console.flush(|| shutdown.is_stopped());
+}
+
+/// Whether the summary for a script is asked for, and does not spoil a file of the run.
+fn has_place_for_json(args: &RunArgs) -> bool {
+    args.json && !would_spoil(Stream::Output, args)
 }

@@ -126,15 +126,13 @@ impl Console {
 
     /// Says why a run is refused, what caused that, and what to do.
     pub fn refusal(&self, refusal: &Refusal) {
-        let mut text = format!("error: {refusal}\n");
-        let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
-        for cause in causes {
-            push_line(&mut text, format_args!("  caused by: {cause}"));
-        }
-        if let Some(hint) = &refusal.hint {
-            push_line(&mut text, format_args!("  hint: {hint}"));
-        }
-        self.error(&text);
+        self.error(&refusal_text(refusal));
+    }
+
+    /// Says so on standard output, where standard error cannot take it.
+    pub fn refusal_on_standard_output(&self, refusal: &Refusal) {
+        // Nobody is left to tell when standard output is gone, too.
+        drop(io::stdout().lock().write_all(refusal_text(refusal).as_bytes()));
     }
 
     /// Says what went wrong, whatever the flags.
@@ -175,6 +173,7 @@ impl Console {
             )
             .hint("look at what would be done with --dry-run, then say --yes"));
         }
+        forget_what_was_typed();
         self.write(&format!("{question}Type yes to go on: "));
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
@@ -198,6 +197,30 @@ impl Console {
     fn write(&self, text: &str) {
         self.stderr.send(text.as_bytes(), Urgency::Now);
     }
+}
+
+/// What was typed before the question was seen is no answer to it.
+fn forget_what_was_typed() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{QueueSelector, tcflush};
+        if let Err(error) = tcflush(io::stdin(), QueueSelector::IFlush) {
+            tracing::debug!(%error, "what was typed before the question counts as an answer");
+        }
+    }
+}
+
+/// Why a run is refused, what caused that, and what to do.
+fn refusal_text(refusal: &Refusal) -> String {
+    let mut text = format!("error: {refusal}\n");
+    let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
+    for cause in causes {
+        push_line(&mut text, format_args!("  caused by: {cause}"));
+    }
+    if let Some(hint) = &refusal.hint {
+        push_line(&mut text, format_args!("  hint: {hint}"));
+    }
+    text
 }
 
 /// What a person has to know before saying yes.

@@ -1,6 +1,6 @@
 //! What came of it all: the summary for a person, the JSON object for a script, and the findings of a dry run.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -146,6 +146,11 @@ impl Report {
         has_more && self.results.is_some()
     }
 
+    /// Whether `--resume` can be said of what this run left, now or once something is mended: not of streams.
+    fn is_of_files(&self) -> bool {
+        self.results.is_some() && self.input_rows.is_some()
+    }
+
     fn finished_at(&self) -> Timestamp {
         // Beyond the last year of the calendar it is as good as any other.
         self.started_at.checked_add(self.duration).unwrap_or(self.started_at)
@@ -164,8 +169,13 @@ impl Report {
     pub fn print_json(&self) {
         let line = format!("{}\n", self.json());
         let mut output = std::io::stdout().lock();
-        // A reader that is gone needs no summary.
-        drop(output.write_all(line.as_bytes()).and_then(|()| output.flush()));
+        let written = output.write_all(line.as_bytes()).and_then(|()| output.flush());
+        if let Err(error) = written
+            // A reader that is gone needs no summary.
+            && error.kind() != ErrorKind::BrokenPipe
+        {
+            tracing::warn!(%error, "standard output did not take the summary that --json asks for");
+        }
     }
 
     fn json(&self) -> Value {
@@ -275,10 +285,11 @@ impl Report {
     fn push_forbidden(&self, text: &mut String) {
         let forbidden = self.summary.count(Status::Forbidden);
         if forbidden > 0 {
+            let again = if self.is_of_files() { "; once that is mended, --resume tries them again" } else { "" };
             push_line(
                 text,
                 format_args!(
-                    "the API key may not cancel {} {} (403): ask iMocha why; once that is mended, --resume tries them again",
+                    "the API key may not cancel {} {} (403): ask iMocha why{again}",
                     HumanCount(forbidden),
                     plural(forbidden, "invitation"),
                 ),
@@ -300,11 +311,14 @@ impl Report {
             Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
                 "were not read, not sent, and have no result"
             }
-            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable && self.results.is_none() => {
-                "were not sent, and have no result"
+            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable && self.is_of_files() => {
+                "have no result, and --resume gives them theirs once they can be written"
             }
             Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
-                "have no result, and --resume gives them theirs once they can be written"
+                "were not sent, and have no result"
+            }
+            _still_under_way if !self.is_of_files() => {
+                "have no result; those whose calls were in flight may have taken effect"
             }
             Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => {
                 "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"

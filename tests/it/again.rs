@@ -95,3 +95,31 @@ fn whatever_the_flags_are_given() {
         assert!(!place.has("trap"));
     }
 }
+
+#[test]
+fn what_makes_the_run_another_one_is_said_although_the_environment_said_it() {
+    let server = sandbox();
+    let place = Place::with_input("a;id\nx;101\ny;201\nx;301\n");
+    let mut first = place.command(["run", "input.csv", "--yes", "--limit", "1", "--json"]);
+    let first = Ended::of(first.env("IMOCHA_API_KEY", server.api_key()).envs([
+        ("IMOCHA_CANCEL_BASE_URL", server.base_url().as_str()),
+        ("IMOCHA_CANCEL_OUTPUT", "out.csv"),
+        ("IMOCHA_CANCEL_WHERE", "a=x"),
+        ("IMOCHA_CANCEL_DELIMITER", ";"),
+        ("IMOCHA_CANCEL_ID_COLUMN", "id"),
+        ("IMOCHA_CANCEL_ENCODING", "utf-8"),
+        ("IMOCHA_CANCEL_SHORT_ROWS", "1"),
+        ("IMOCHA_CANCEL_NO_HEADER", "0"),
+        ("IMOCHA_CANCEL_RATE", "unlimited"),
+    ]));
+    let command = first.expect_code(1).json()["resume_command"].as_str().unwrap().to_owned();
+    assert!(!command.contains("--no-header") && !command.contains("unlimited"), "{command}");
+
+    // Copied into a shell whose environment says nothing.
+    let with_yes = command.replacen("imocha-cancel run ", "\"$PRODUCT\" run --yes ", 1);
+    let mut shell = assert_cmd::Command::new("sh");
+    shell.env_clear().current_dir(place.path("")).args(["-c", &with_yes]).env("IMOCHA_API_KEY", server.api_key());
+    shell.env("PRODUCT", env!("CARGO_BIN_EXE_imocha-cancel"));
+    let second = Ended::of(&mut shell).expect_code(0);
+    assert_eq!(asked_for(&server), [101, 301], "{command}: {}", second.stderr);
+}

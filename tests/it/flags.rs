@@ -96,3 +96,19 @@ fn extra_root_certificates_must_be_some() {
         place.run(&server, &["--ca-file", file]).expect_code(2).expect_said(&[said]);
     }
 }
+
+#[test]
+fn a_sandbox_that_cannot_be_served_names_the_flag_that_mends_it() {
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let place = Place::new();
+    place.write("record.jsonl", "somebody's\n");
+    for (arguments, remedy) in
+        [(["--port", &port], "--port"), (["--port=0", "--record=record.jsonl"], "--record that is not there yet")]
+    {
+        let ended = Ended::of(place.command(["sandbox"]).args(arguments)).expect_code(2);
+        let hint = ended.stderr.lines().find(|line| line.contains("hint: ")).unwrap_or_default().to_owned();
+        assert!(hint.contains(remedy), "{}", ended.stderr);
+    }
+    assert_eq!(place.read("record.jsonl"), "somebody's\n");
+}

@@ -120,6 +120,22 @@ fn a_reader_that_leaves_early_is_no_crash() {
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn nobody_is_told_to_resume_what_went_to_standard_output() {
+    // A minute of rows: the reader is gone long before.
+    let list = std::iter::once(96).chain(1000..1080).map(|id| format!("{id}\n")).collect::<String>();
+    let list = format!("id\n{list}");
+    let (server, place) = (sandbox(), Place::with_input(&list));
+    let run = "set -o pipefail; \"$0\" run input.csv -y -o - --concurrency 1 | head -n 1 > /dev/null";
+    let mut command = assert_cmd::Command::new("bash");
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("IMOCHA_API_KEY", server.api_key());
+    command.env("IMOCHA_CANCEL_BASE_URL", server.base_url()).current_dir(place.path(""));
+    let ended = Ended::of(command.args(["-c", run, env!("CARGO_BIN_EXE_imocha-cancel")])).expect_code(3);
+    assert!(ended.stderr.contains("have no result"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("--resume"), "{}", ended.stderr);
+}
+
 #[test]
 fn what_this_run_added_is_told_apart_from_what_the_results_hold() {
     let (server, place) = (sandbox(), Place::with_input("id\n1\n2\n97\nx\n"));

@@ -33,6 +33,14 @@ fn what_is_read_is_never_written_to_by_whatever_way() {
         ("exec \"$@\" < x.journal", vec!["-", "-o", "x"]),
         ("exec \"$@\"", vec!["input.csv", "-o", "key", "--overwrite", "--api-key-file", "key"]),
         ("exec \"$@\" >> out.csv", vec!["input.csv", "-o", "out.csv", "--overwrite", "--json"]),
+        ("exec \"$@\" >> input.csv", vec!["input.csv", "--json"]),
+        ("exec \"$@\" >> input.csv 2>&1", vec!["input.csv"]),
+        ("exec \"$@\" 2>> hard.csv", vec!["input.csv", "-v"]),
+        ("exec \"$@\" 2>> link.csv", vec!["input.csv", "--json"]),
+        ("exec \"$@\" < input.csv 2>> input.csv", vec!["-", "-o", "out.csv"]),
+        ("exec \"$@\" >> key", vec!["input.csv", "--json", "--api-key-file", "key"]),
+        ("exec \"$@\" 2>> key", vec!["input.csv", "--api-key-file", "key"]),
+        ("exec \"$@\" 2>> input.csv", vec!["input.csv", "-q", "-v"]),
     ] {
         let place = Place::with_input(LIST);
         std::fs::hard_link(place.path("input.csv"), place.path("hard.csv")).unwrap();
@@ -46,6 +54,46 @@ fn what_is_read_is_never_written_to_by_whatever_way() {
             assert_eq!(place.read(name), content, "{script} {arguments:?}: {}", ended.stderr);
         }
         assert!(!place.has("x") && !place.has("input.csv.journal"));
+    }
+}
+
+#[test]
+fn nothing_is_written_into_the_results_or_the_journal_beside_what_belongs_there() {
+    for (script, arguments) in [
+        ("exec \"$@\" >> out.csv", vec!["--json"]),
+        ("exec \"$@\" >> out.csv.journal", vec!["--json"]),
+        ("exec \"$@\" 2>> out.csv", vec!["-v"]),
+        ("exec \"$@\" 2>> out.csv.journal", vec![]),
+    ] {
+        let place = Place::with_input(LIST);
+        let (first, _) = redirected(&place, "exec \"$@\"", &["input.csv", "-o", "out.csv", "--limit", "1"]);
+        first.expect_code(1);
+        let before = (place.read("out.csv"), place.read("out.csv.journal"));
+        let again = [&["input.csv", "-o", "out.csv", "--resume"], &arguments[..]].concat();
+        let (ended, asked) = redirected(&place, script, &again);
+        let ended = ended.expect_code(2);
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(said.contains("are the same file") && said.contains("redirect standard "), "{script}: {said}");
+        assert_eq!(asked, [0_u64; 0], "{script}");
+        assert_eq!((place.read("out.csv"), place.read("out.csv.journal")), before, "{script}");
+    }
+}
+
+#[test]
+fn a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+    for (pipe, arguments) in [
+        ("pipe.csv", vec!["pipe.csv"]),
+        ("pipe.csv", vec!["pipe.csv", "-n"]),
+        ("out.csv", vec!["input.csv", "-o", "out.csv", "--overwrite"]),
+        ("out.csv.journal", vec!["input.csv", "-o", "out.csv"]),
+        ("out.csv.journal", vec!["input.csv", "-o", "out.csv", "--resume"]),
+    ] {
+        let place = Place::with_input(LIST);
+        assert!(Command::new("mkfifo").arg(place.path(pipe)).status().unwrap().success());
+        // What waits is ended, so that the test ends.
+        let (ended, asked) = redirected(&place, "exec timeout -s KILL 30 \"$@\"", &arguments);
+        ended.expect_code(2).expect_said(&[pipe]);
+        assert_eq!(asked, [0_u64; 0], "{arguments:?}");
     }
 }
 
@@ -93,6 +141,20 @@ fn a_summary_that_nobody_would_get_is_told() {
     let place = Place::with_input(LIST);
     let (ended, _) = redirected(&place, "exec \"$@\" >&-", &["input.csv", "--json"]);
     ended.expect_code(0).expect_said(&["standard output is closed", "--json"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_summary_that_the_disk_does_not_take_is_told() {
+    for arguments in [&["input.csv", "--json"][..], &["nothing.csv", "--json"]] {
+        let place = Place::with_input(LIST);
+        let (ended, _) = redirected(&place, "exec \"$@\" > /dev/full", arguments);
+        assert!(
+            ended.stderr.contains("did not take the summary") && ended.stderr.contains("--json"),
+            "{}",
+            ended.stderr
+        );
+    }
 }
 
 #[test]

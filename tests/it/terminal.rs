@@ -55,6 +55,23 @@ fn any_other_answer_sends_nothing() {
 }
 
 #[test]
+fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    let server = sandbox();
+    let place = Place::with_input("id\n31\n");
+    // The key is awaited meanwhile.
+    assert!(Command::new("mkfifo").arg(place.path("key")).status().unwrap().success());
+    let mut session = on_a_terminal(&place, &server, &["--api-key-file", "key"]);
+    session.send_line("yes").unwrap();
+    session.exp_string("yes").unwrap();
+    place.write("key", server.api_key());
+    session.exp_string("Type yes to go on:").unwrap();
+    session.send_line("no").unwrap();
+    session.exp_string("not confirmed").unwrap();
+    session.exp_eof().unwrap();
+    assert!(server.record().arrivals.is_empty());
+}
+
+#[test]
 fn an_input_that_changes_while_the_question_is_asked_is_refused() {
     let server = sandbox();
     let place = Place::with_input("id\n31\n");
