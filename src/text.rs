@@ -83,6 +83,11 @@ pub fn quoted_path(path: &Path) -> String {
     format!("\"{shown}\"")
 }
 
+/// A noun, with an `s` unless there is one.
+pub fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
 /// A moment as the results and the summary write it: UTC, RFC 3339, to the millisecond.
 pub fn timestamp(moment: Timestamp) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use same_file::Handle;
 
-use super::plan::{Input, Output};
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::results::Journal;
@@ -34,7 +33,7 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
 /// Whether a stream that this process was given would write into a file that the run reads or writes. Nothing may be said
 /// there then, not even why it is refused.
 pub(super) fn would_spoil(stream: Stream, args: &RunArgs) -> bool {
-    let output = Output::path_of(args);
+    let output = args.results_path();
     what_a_stream_goes_into(stream, args, output.as_deref()).is_some()
 }
 
@@ -70,7 +69,7 @@ fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>
     let written = ordinary(stream.handle())?;
     let is_written = |path: &Path| file_at(path).is_some_and(|found| found == written);
     if input_handle(args).is_some_and(|input| input == written) {
-        return Some(if Input::is_standard(args) { "standard input" } else { "the input" }.to_owned());
+        return Some(if args.reads_standard_input() { "standard input" } else { "the input" }.to_owned());
     }
     if let Some(output) = output {
         let journal = Journal::path_of(output);
@@ -94,7 +93,7 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
     let journal = Journal::path_of(output);
     let input = input_handle(args);
     let is_input = |path: &Path| {
-        (!Input::is_standard(args) && path == args.input)
+        (!args.reads_standard_input() && path == args.input)
             || input.as_ref().is_some_and(|input| file_at(path).is_some_and(|found| found == *input))
     };
     if is_input(output) {
@@ -120,7 +119,7 @@ fn are_one(one: &Path, other: &Path) -> bool {
 }
 
 fn input_handle(args: &RunArgs) -> Option<Handle> {
-    if Input::is_standard(args) { ordinary(Handle::stdin()) } else { file_at(&args.input) }
+    if args.reads_standard_input() { ordinary(Handle::stdin()) } else { file_at(&args.input) }
 }
 
 /// The file at a path. It is looked at before it is opened, because opening a pipe waits for somebody at its other end.

@@ -5,7 +5,7 @@ use std::io;
 use indicatif::HumanCount;
 
 use super::guards::check_survey;
-use super::plan::{Input, Output, Target, reading_options, surveyed};
+use super::plan::{Output, Target, reading_options, surveyed};
 use super::resume::Resumption;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
@@ -36,7 +36,7 @@ pub(super) fn dry_run(
     console: &Console,
 ) -> Result<Rehearsal, Refusal> {
     let options = reading_options(args);
-    let survey = if Input::is_standard(args) {
+    let survey = if args.reads_standard_input() {
         input::survey_stream(io::stdin(), &options)?
     } else {
         let (file, mut survey) = input::survey_file(&args.input, &options)?;

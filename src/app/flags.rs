@@ -1,6 +1,5 @@
 //! Flags that cannot be meant together.
 
-use super::plan::{Input, Output};
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 
@@ -10,19 +9,19 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
     if args.console.quiet && args.console.verbose {
         return usage("--quiet and --verbose contradict each other", "leave one of them out");
     }
-    if args.json && Output::is_standard(args) {
+    if args.json && args.writes_standard_output() {
         return usage(
             "results and the --json summary cannot both go to standard output",
             "name a results file with --output",
         );
     }
-    if args.resume && (Output::is_standard(args) || Input::is_standard(args)) {
+    if args.resume && (args.writes_standard_output() || args.reads_standard_input()) {
         return usage(
             "--resume needs files: what went through standard input or output cannot be looked at again",
             "name the input, and the results with --output",
         );
     }
-    if !Input::is_standard(args) {
+    if !args.reads_standard_input() {
         return Ok(());
     }
     if !(args.yes || args.sandbox || args.dry_run) {

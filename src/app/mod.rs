@@ -6,6 +6,7 @@ mod credentials;
 mod dry_run;
 mod flags;
 mod guards;
+mod places;
 mod plan;
 mod proxy;
 mod replaced;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use indicatif::HumanCount;
 
@@ -15,11 +15,9 @@ use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
+use crate::text::plural;
 use crate::text::quoted_path;
-use crate::ui::{Api, plural};
-
-/// What stands for standard input and standard output on the command line.
-const DASH: &str = "-";
+use crate::ui::Api;
 
 /// Where the rows come from.
 #[expect(clippy::large_enum_variant, reason = "a run has one")]
@@ -32,15 +30,10 @@ pub(super) enum Input {
 }
 
 impl Input {
-    /// Whether the input is standard input.
-    pub(super) fn is_standard(args: &RunArgs) -> bool {
-        args.input == Path::new(DASH)
-    }
-
     /// Opens the input and finds out how to read it; a file is surveyed.
     pub(super) fn open(args: &RunArgs) -> Result<Self, Refusal> {
         let options = reading_options(args);
-        if Self::is_standard(args) {
+        if args.reads_standard_input() {
             return Ok(Self::Stream(RowReader::from_stream(io::stdin(), &options)?));
         }
         let (file, survey) = input::survey_file(&args.input, &options)?;
@@ -100,24 +93,9 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Whether the results go to standard output.
-    pub(super) fn is_standard(args: &RunArgs) -> bool {
-        args.output.as_deref() == Some(Path::new(DASH))
-    }
-
-    /// Where the results file is to be; `None` where they go to standard output.
-    pub(super) fn path_of(args: &RunArgs) -> Option<PathBuf> {
-        match &args.output {
-            Some(_dash) if Self::is_standard(args) => None,
-            Some(path) => Some(path.clone()),
-            None if Input::is_standard(args) => None,
-            None => Some(default_output(&args.input)),
-        }
-    }
-
     /// Settles where the results go, without touching anything.
     pub(super) fn plan(args: &RunArgs) -> Result<Self, Refusal> {
-        let path = Self::path_of(args);
+        let path = args.results_path();
         collisions::check(args, path.as_deref())?;
         let Some(path) = path else {
             standard_output::check_results()?;
@@ -130,7 +108,7 @@ impl Output {
         };
         let file = ResultsFile::plan(path, existing)?;
         // Who may read what comes on standard input, nobody knows.
-        Ok(Self::File(if Input::is_standard(args) { file } else { file.for_readers_of(&args.input) }))
+        Ok(Self::File(if args.reads_standard_input() { file } else { file.for_readers_of(&args.input) }))
     }
 
     /// The results file, as it is named; `None` for standard output.
@@ -149,15 +127,6 @@ impl fmt::Display for Output {
             None => formatter.write_str("standard output"),
         }
     }
-}
-
-/// The results' place beside their input: `round.csv` gives `round.results.csv`.
-fn default_output(input: &Path) -> PathBuf {
-    let is_csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let stem = if is_csv { input.with_extension("") } else { input.to_owned() };
-    let mut name = stem.into_os_string();
-    name.push(".results.csv");
-    name.into()
 }
 
 /// Whom to call, and how.
@@ -215,22 +184,4 @@ fn own_key(sandbox: &Sandbox) -> Result<ApiKey, Refusal> {
 
 fn of_the_sandbox(error: ConfigError) -> Refusal {
     Refusal::new(Cause::Outage, "could not call the sandbox").caused_by(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn results_lie_beside_their_input() {
-        for (input, output) in [
-            ("round.csv", "round.results.csv"),
-            ("a/Round 7.CSV", "a/Round 7.results.csv"),
-            ("round.txt", "round.txt.results.csv"),
-            ("round", "round.results.csv"),
-            ("round.results.csv", "round.results.results.csv"),
-        ] {
-            assert_eq!(default_output(Path::new(input)), Path::new(output));
-        }
-    }
 }

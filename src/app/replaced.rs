@@ -9,7 +9,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use indicatif::HumanCount;
 
 use crate::outcome::{Effect, Status};
-use crate::ui::plural;
+use crate::text::plural;
 
 /// Where the status of a row stands.
 const STATUS_COLUMN: usize = 2;

@@ -42,7 +42,7 @@ const RESERVED_TIME: Duration = Duration::from_millis(100);
 pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
     let args = Arc::new(args);
     let shutdown = Shutdown::default();
-    let results = if Output::is_standard(&args) { Results::OnStandardOutput } else { Results::InFile };
+    let results = if args.writes_standard_output() { Results::OnStandardOutput } else { Results::InFile };
     let console = Console::new(&args.console, results, shutdown.clone());
     let beginning = Beginning::now();
     let (result, watch) = match Watch::start(&console, &shutdown) {

@@ -2,7 +2,6 @@
 
 use super::again::CommandLine;
 use super::collisions::{Stream, would_spoil};
-use super::plan::Input;
 use super::standard_output;
 use super::watch::{Hurry, Watch};
 use crate::cli::RunArgs;
@@ -18,7 +17,7 @@ pub(super) fn with_what_is_known(
     args: &RunArgs,
     command: Option<&CommandLine>,
 ) -> Report {
-    let resume_command = command.filter(|_| !Input::is_standard(args)).and_then(|command| {
+    let resume_command = command.filter(|_| !args.reads_standard_input()).and_then(|command| {
         match &report.ending {
             // Nothing was begun, so nothing can be gone on with.
             Ending::Stopped(_) if !shutdown.has_begun() => command.once_more(),

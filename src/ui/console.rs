@@ -8,9 +8,9 @@ use tracing::Level;
 use crate::cli::{ConsoleArgs, LogFormat};
 use crate::error::{Cause, Refusal};
 use crate::shutdown::Shutdown;
+use crate::text::plural;
 use crate::ui::bar::Frame;
 use crate::ui::log;
-use crate::ui::report::plural;
 use crate::ui::stderr::{StandardError, Urgency};
 
 /// Standard error, as the operator wants it. Its clones are one console.

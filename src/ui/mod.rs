@@ -10,5 +10,4 @@ mod stderr;
 
 pub use self::console::{Console, Question, Results};
 pub use self::progress::Progress;
-pub(crate) use self::report::plural;
 pub use self::report::{Api, Beginning, DryRun, Report};

@@ -13,7 +13,7 @@ use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::Refusal;
 use crate::outcome::{Status, Stop, StopReason, Summary};
-use crate::text::{quoted_path, timestamp};
+use crate::text::{plural, quoted_path, timestamp};
 use crate::ui::console::push_line;
 
 /// What is said of a stream that had not ended when the run was stopped.
@@ -385,11 +385,6 @@ fn counts(summary: &Summary) -> Map<String, Value> {
 /// The statuses that there are, with their counts.
 fn present(summary: &Summary) -> impl Iterator<Item = (Status, u64)> {
     Status::ALL.iter().map(|&status| (status, summary.count(status))).filter(|(_, count)| *count > 0)
-}
-
-/// A noun, with an `s` unless there is one.
-pub(crate) fn plural(count: u64, noun: &str) -> String {
-    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
 fn whole_millis(duration: Duration) -> Duration {

@@ -1,0 +1,57 @@
+//! Where the rows come from and the results go, as the flags name it: a file, or a stream that stands for one.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::RunArgs;
+
+/// What stands for standard input and standard output on the command line.
+const DASH: &str = "-";
+
+impl RunArgs {
+    /// Whether the input is standard input.
+    pub(super) fn reads_standard_input(&self) -> bool {
+        self.input == Path::new(DASH)
+    }
+
+    /// Whether the results go to standard output because the operator says so.
+    pub(super) fn writes_standard_output(&self) -> bool {
+        self.output.as_deref() == Some(Path::new(DASH))
+    }
+
+    /// Where the results file is to be; `None` where they go to standard output.
+    pub(super) fn results_path(&self) -> Option<PathBuf> {
+        match &self.output {
+            Some(_dash) if self.writes_standard_output() => None,
+            Some(path) => Some(path.clone()),
+            None if self.reads_standard_input() => None,
+            None => Some(default_output(&self.input)),
+        }
+    }
+}
+
+/// The results' place beside their input: `round.csv` gives `round.results.csv`.
+fn default_output(input: &Path) -> PathBuf {
+    let is_csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let stem = if is_csv { input.with_extension("") } else { input.to_owned() };
+    let mut name = stem.into_os_string();
+    name.push(".results.csv");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_lie_beside_their_input() {
+        for (input, output) in [
+            ("round.csv", "round.results.csv"),
+            ("a/Round 7.CSV", "a/Round 7.results.csv"),
+            ("round.txt", "round.txt.results.csv"),
+            ("round", "round.results.csv"),
+            ("round.results.csv", "round.results.results.csv"),
+        ] {
+            assert_eq!(default_output(Path::new(input)), Path::new(output));
+        }
+    }
+}
