@@ -7,14 +7,14 @@ use csv::ByteRecord;
 use super::columns::FirstRow;
 use crate::invitation::without_blanks;
 use crate::outcome::{Effect, Outcome, Status};
-use crate::row::COLLISION_PREFIX;
+use crate::row::{COLLISION_PREFIX, column_key};
 
 const STATUS: &str = "status";
 const ERROR: &str = "error";
 const INVITATION_ID: &str = "invitation_id";
 
-/// Where the input says what came of its rows before. Results whose columns were moved or cut count as well, and so do
-/// results of results, in which the older columns have a prefix.
+/// Where the input says what came of its rows before. Results whose columns were moved, cut or spelt anew count as well
+/// (`STATUS`, as a database writes names), and so do results of results, in which the older columns have a prefix.
 #[derive(Debug, Clone)]
 pub(super) struct Earlier {
     /// The columns of the last run first, then those of the run before it, and so on.
@@ -32,7 +32,11 @@ struct RunColumns {
 impl Earlier {
     /// Looks whether the columns are those of results.
     pub(super) fn among(names: &[String], first_row: FirstRow) -> Option<Self> {
-        let place = |name: &str| names.iter().rposition(|column| without_blanks(column) == name);
+        let keys: Vec<String> = names.iter().map(|column| column_key(column)).collect();
+        let place = |name: &str| {
+            let as_we_write_it = names.iter().rposition(|column| without_blanks(column) == name);
+            as_we_write_it.or_else(|| keys.iter().rposition(|key| *key == column_key(name)))
+        };
         if first_row == FirstRow::Data || (place(INVITATION_ID).is_none() && place(ERROR).is_none()) {
             return None;
         }
@@ -45,7 +49,7 @@ impl Earlier {
         let is_whole = Outcome::COLUMNS
             .iter()
             .enumerate()
-            .all(|(index, column)| names.get(index).is_some_and(|name| without_blanks(name) == *column));
+            .all(|(index, column)| keys.get(index).is_some_and(|key| *key == column_key(column)));
         let own = if is_whole { Outcome::COLUMNS.len() } else { 0 };
         (!runs.is_empty()).then_some(Self { runs, own })
     }
