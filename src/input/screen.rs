@@ -11,7 +11,7 @@ use super::ShortRows;
 use super::columns::{FirstRow, IdColumn};
 use super::earlier::Earlier;
 use super::filter::{Answer, ResolvedFilter};
-use super::tables::{Header, is_blank_row};
+use super::tables::{Header, is_blank_cell, is_blank_row};
 use super::totals::says_total;
 use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote, without_blanks};
 use crate::outcome::{Effect, Status};
@@ -174,9 +174,10 @@ impl Screen {
         self.earlier.as_ref().map_or(Effect::None, |earlier| earlier.effect(record))
     }
 
-    /// The same, but with another number of cells that make a row whole.
+    /// The same, but with another number of cells that make a row whole. How many are too many does not change: where the
+    /// column of the ID was counted in a first row that is shorter, either that row is torn or the others have moved.
     pub(super) fn with_whole(&self, whole: usize) -> Self {
-        Self { whole, named: self.named.max(whole), ..self.clone() }
+        Self { whole, ..self.clone() }
     }
 
     /// What the filters say against a row of which the ID may have moved by so many cells. One that certainly fails
@@ -240,7 +241,7 @@ impl Screen {
             Why::Torn => format!(
                 "the row has fewer cells than {}: a line break without quotes may have torn it, so quote the text; where \
                  empty cells at the end were left out, say --short-rows",
-                self.measure()
+                self.measure("the other rows")
             ),
             Why::HeaderAgain => "the header once more".to_owned(),
             Why::OtherTable(line) => format!(
@@ -257,18 +258,18 @@ impl Screen {
             Why::Moved => format!(
                 "the row has more cells than {}, so that it is not certain which of them is meant: quote the text that \
                  holds the delimiter, or take out a number that was put in front",
-                self.measure()
+                self.measure("the first row")
             ),
             Why::Filtered(index) => self.filters.get(index).map(ResolvedFilter::summary).unwrap_or_default(),
             Why::Duplicate(_) => "same invitation as an earlier line".to_owned(),
         }
     }
 
-    /// What says how many cells a row has.
-    fn measure(&self) -> &'static str {
+    /// What says how many cells a row has: the header, or without one these rows.
+    fn measure(&self, rows: &'static str) -> &'static str {
         match self.first_row {
             FirstRow::Header => "the header",
-            FirstRow::Data => "the other rows",
+            FirstRow::Data => rows,
         }
     }
 
@@ -360,10 +361,6 @@ fn may_be_the_id(cell: &[u8]) -> bool {
 fn is_missing(text: &str) -> bool {
     let word = text.trim_matches(|character: char| !character.is_alphanumeric());
     word.is_empty() || without_blanks(text) == "\\N" || MISSING.iter().any(|missing| word.eq_ignore_ascii_case(missing))
-}
-
-fn is_blank_cell(cell: &[u8]) -> bool {
-    std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty())
 }
 
 /// Whether a cell begins with two or three digits and no more, whatever blanks and quotes stand before them and

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use csv::ByteRecord;
 
 use super::columns::FirstRow;
+use super::names::{self, is_column_name};
 use crate::invitation::without_blanks;
 use crate::row::column_key;
 
@@ -63,11 +64,26 @@ impl Header {
         }
         if strange == 0 && own >= self.keys.len() {
             Likeness::Same
-        } else if known >= TELLING_NAMES || known > 0 && names_id {
+        } else if known >= TELLING_NAMES || known > 0 && names_id || self.reads_like_names(record) {
             Likeness::Other
         } else {
             Likeness::None
         }
+    }
+
+    /// Whether a row that shares no names with the header reads like one all the same: in the place of the ID stands the
+    /// name of a column, which numbers may follow, and as many cells name columns as do not.
+    fn reads_like_names(&self, record: &ByteRecord) -> bool {
+        let is_column = |cell: &[u8]| {
+            let name = std::str::from_utf8(cell).ok().filter(|name| name.len() <= LONGEST_NAME_BYTES);
+            name.is_some_and(|name| is_column_name(name) && names::is_name(name))
+        };
+        if !record.get(self.id_index).is_some_and(is_column) {
+            return false;
+        }
+        let columns = record.iter().filter(|cell| is_column(cell)).count();
+        let written = record.iter().filter(|cell| !is_blank_cell(cell)).count();
+        columns >= TELLING_NAMES && columns * 2 >= written
     }
 }
 
@@ -152,7 +168,12 @@ pub(super) enum HasId {
 
 /// Whether nothing stands in any cell of a row, as in what a spreadsheet makes of a blank line.
 pub(super) fn is_blank_row(record: &ByteRecord) -> bool {
-    record.iter().all(|cell| std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty()))
+    record.iter().all(is_blank_cell)
+}
+
+/// Whether nothing stands in a cell.
+pub(super) fn is_blank_cell(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty())
 }
 
 #[cfg(test)]
@@ -181,6 +202,25 @@ mod tests {
             ["name,id,email", "name,email", "employee,id,email", "id,name,phone", "id,phone", "id", "x,email,name,id"]
         {
             assert_eq!(likeness("id,name,email", row), Likeness::Other, "{row}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_shares_no_name_with_the_header_reads_like_one_where_the_id_would_be() {
+        for row in
+            ["Employee No,Phone", "Test ID,Test Status,Remark", "Employee No,Candidate Name,,", "Number,Datum,x,y"]
+        {
+            assert_eq!(likeness("id,team,email", row), Likeness::Other, "{row}");
+        }
+        for row in [
+            "Ann,Phone,Number",
+            "no ID,wrong number,see note",
+            "Phone,Ann,Berlin",
+            ",Phone,Number",
+            "Number 5,Phone",
+            "Employee No",
+        ] {
+            assert_eq!(likeness("id,team,email", row), Likeness::None, "{row}");
         }
     }
 

@@ -37,6 +37,21 @@ fn without_a_header_most_rows_say_how_many_cells_a_row_has() {
 }
 
 #[test]
+fn without_a_header_a_first_row_that_is_shorter_may_have_lost_cells_or_the_others_their_places() {
+    let given = ReadingOptions { id_column: Some("3".to_owned()), ..no_header() };
+    let row = "Lee, Bob,44158,2932951,x\n";
+    let message = refused_with(format!("Ann,44157,2932950,x\n{row}{row}"), &given);
+    assert!(message.contains("has no row with an invitation ID"), "{message}");
+    let message = refused_with(format!("Ann,44157,2932950,x\n{row}"), &given);
+    assert!(message.contains("has no row with an invitation ID"), "{message}");
+    let (_, found) = read_with(format!("Ann,44157,2932950,x\n{row}Cy,5,6,7\n"), &given).unwrap();
+    assert_eq!(brief(&found), ["1 2932950", "2 invalid_id \"44158\"", "3 6"]);
+    assert!(reason(&found[1]).contains("more cells than the first row"));
+    let (_, found) = read_with("x,1,2932950,Ann\nx,2,2932951,Bob,y\n", &given).unwrap();
+    assert_eq!(brief(&found), ["1 invalid_id \"2932950\"", "2 2932951"]);
+}
+
+#[test]
 fn a_file_of_which_all_rows_are_longer_than_the_header_is_refused() {
     for text in [
         "id,name\n1,2932950,Ann\n2,2932951,Bob\n",

@@ -49,7 +49,8 @@ fn results_whose_columns_somebody_spelt_anew_know_it_too() {
         "{HEADER},input_status,name\n2,2,invalid_id,,because,0,0,t,,a\n3,5,unconfirmed,,e,1,9,t,,b\n4,7,filtered,,f,0,0,t,invalid_id,c\n"
     );
     let header = text.lines().next().unwrap();
-    for anew in [header.to_uppercase(), header.replace('_', " "), header.replace('s', "S"), header.replace(',', " , ")] {
+    for anew in [header.to_uppercase(), header.replace('_', " "), header.replace('s', "S"), header.replace(',', " , ")]
+    {
         let text = text.replace(header, &anew);
         assert_eq!(rows(&text), ["2 invalid_id \"2\"", "3 5", "4 invalid_id \"7\""], "{anew}");
         assert_eq!(effects(&text), [(5, Effect::Possible)], "{anew}");
@@ -57,10 +58,10 @@ fn results_whose_columns_somebody_spelt_anew_know_it_too() {
     }
     assert_eq!(rows("Invitation ID,Status\n2,invalid_id\n3,Pending\n"), ["2 invalid_id \"2\"", "3 3"]);
     // Of two columns that are spelt alike, the one as results have it counts.
-    assert_eq!(rows("id,status,error,STATUS\n2,invalid_id,,Pending\n3,cancelled,,invalid_id\n"), [
-        "2 invalid_id \"2\"",
-        "3 3"
-    ]);
+    assert_eq!(
+        rows("id,status,error,STATUS\n2,invalid_id,,Pending\n3,cancelled,,invalid_id\n"),
+        ["2 invalid_id \"2\"", "3 3"]
+    );
 }
 
 #[test]
