@@ -12,7 +12,8 @@
 //! | SHA-256 of each block, held against it when the block is read again; whether all bytes are UTF-8 | `blocks` |
 //! | what is no CSV at all | `kinds` |
 //! | text as UTF-8 | `encoding` |
-//! | rows, with their lines and strict quotes, and cells | `records` |
+//! | rows, with their lines and strict quotes | `scanner` |
+//! | their cells | `records` |
 //! | delimiter and `sep=` line | `dialect` |
 //! | header and ID column | `columns` |
 //! | what the cells of a first row say | `names` |
@@ -41,6 +42,7 @@ mod names;
 mod reader;
 mod reading;
 mod records;
+mod scanner;
 mod screen;
 mod seen;
 mod shape;

@@ -15,6 +15,7 @@ mod access;
 mod again;
 mod answers;
 mod before_the_first_call;
+mod blame;
 mod canned;
 mod doubtful_rows;
 mod engine;
