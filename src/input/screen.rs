@@ -150,14 +150,15 @@ impl Screen {
                 Err(_) | Ok(_) => Why::Torn,
             });
         }
-        let moved = self.cells_that_may_move_the_id(record);
-        if let Some(why) = self.filtered(record, if id.is_ok() { moved } else { self.extra_cells(record) }) {
+        let extra = self.extra_cells(record);
+        let moved = self.cells_that_may_move_the_id(record, extra);
+        if let Some(why) = self.filtered(record, extra, if id.is_ok() { moved } else { extra }) {
             return Verdict::Skip(why);
         }
         let why = match id {
             Err(why) => Some(why),
             Ok(_) if self.earlier.as_ref().is_some_and(|earlier| earlier.knows_no_id(record)) => Some(Why::Known),
-            Ok(id) if self.may_be_grouped(id, record) => Some(Why::Grouped),
+            Ok(id) if self.may_be_grouped(id, record, extra) => Some(Why::Grouped),
             Ok(_) if self.holds_several(record) => Some(Why::Several),
             Ok(_) if moved > 0 => Some(Why::Moved),
             Ok(_) if self.is_total(record) => Some(Why::Total),
@@ -180,10 +181,9 @@ impl Screen {
         Self { whole, ..self.clone() }
     }
 
-    /// What the filters say against a row of which the ID may have moved by so many cells. One that certainly fails
-    /// needs no other. Where the ID has not moved, no cell before it has.
-    fn filtered(&self, record: &ByteRecord, moved: usize) -> Option<Why> {
-        let extra = self.extra_cells(record);
+    /// What the filters say against a row that has so many cells too many, and of which the ID may have moved by so many.
+    /// One that certainly fails needs no other. Where the ID has not moved, no cell before it has.
+    fn filtered(&self, record: &ByteRecord, extra: usize, moved: usize) -> Option<Why> {
         let mut why = None;
         for (index, filter) in self.filters.iter().enumerate() {
             match filter.answer(record, if filter.index() > self.id_index { extra } else { moved }) {
@@ -305,8 +305,8 @@ impl Screen {
 
     /// Where the delimiter is a comma, `2,932,950` without quotes is three cells, and `2` must not be sent for it. Only
     /// a header that counts as many columns as the row has cells shows that they were meant to be cells.
-    fn may_be_grouped(&self, id: InvitationId, record: &ByteRecord) -> bool {
-        let is_attested = self.first_row == FirstRow::Header && self.extra_cells(record) == 0;
+    fn may_be_grouped(&self, id: InvitationId, record: &ByteRecord, extra: usize) -> bool {
+        let is_attested = self.first_row == FirstRow::Header && extra == 0;
         !is_attested
             && GROUPING_DELIMITERS.contains(&self.delimiter)
             && id.get() < GROUPS_END
@@ -322,8 +322,7 @@ impl Screen {
     /// moved where none of the cells to which it can have moved may be an ID, or a missing or damaged one.
     ///
     /// A row that has nothing behind its ID but delimiters has not moved: nobody puts a number in front of no data.
-    fn cells_that_may_move_the_id(&self, record: &ByteRecord) -> usize {
-        let extra = self.extra_cells(record);
+    fn cells_that_may_move_the_id(&self, record: &ByteRecord, extra: usize) -> usize {
         if extra == 0 || record.iter().skip(self.id_index + 1).all(is_blank_cell) {
             return 0;
         }
