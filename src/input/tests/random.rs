@@ -2,6 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::invitation::without_blanks;
 
 /// Bytes among which those that mean something to a CSV file are frequent.
 fn input() -> impl Strategy<Value = Vec<u8>> {
@@ -44,7 +45,8 @@ proptest! {
             {
                 let streamed: Result<Vec<Screened>, _> = stream.collect();
                 // Of a file it is known whether all rows are of one width, or of more cells than the first.
-                let filled = |row: &&Screened| row.row().cells.iter().any(|cell| !cell.trim_ascii().is_empty());
+                let is_blank = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty());
+                let filled = |row: &&Screened| !row.row().cells.iter().all(is_blank);
                 let widths: Vec<usize> = rows.iter().filter(filled).map(|row| row.row().cells.len()).collect();
                 let is_uniform = widths.iter().all(|width| *width == widths[0]);
                 if !is_uniform && survey.reading.header_line.is_some() {
