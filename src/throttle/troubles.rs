@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::outcome::Status;
+use crate::outcome::{Effect, Status};
 
 /// For each call of other rows that was told 429, so many have to have been answered before a row is told 429 on its own
 /// account. Chosen by us: where the API limits everybody, more than a fifth of the calls are told so.
@@ -78,20 +78,7 @@ impl Troubles {
     /// was told 429 last has another status, but is as likely to be told so again.
     pub fn of_earlier_run(status: Status, http_status: Option<u16>) -> Self {
         let own_limited = usize::from(status == Status::RateLimited || http_status == Some(TOO_MANY_REQUESTS));
-        let is_suspect = match status {
-            Status::ServerError | Status::Unconfirmed | Status::UnexpectedResponse => true,
-            Status::Cancelled
-            | Status::NotCancellable
-            | Status::NotFound
-            | Status::Forbidden
-            | Status::Unauthorized
-            | Status::RateLimited
-            | Status::Unreachable
-            | Status::InvalidId
-            | Status::Duplicate
-            | Status::Filtered
-            | Status::NotAttempted => false,
-        };
+        let is_suspect = status.effect() == Effect::Possible;
         Self { is_suspect, own_limited, ..Self::default() }
     }
 
