@@ -15,8 +15,7 @@ use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
-use crate::text::plural;
-use crate::text::quoted_path;
+use crate::text::{plural, quoted_path};
 use crate::ui::Api;
 
 /// Where the rows come from.

@@ -26,7 +26,7 @@ use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
 use crate::error::Refusal;
 use crate::input::RowReader;
 use crate::monitor::{Monitor, Weather};
-use crate::outcome::{Stop, StopReason};
+use crate::outcome::Stop;
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
@@ -282,9 +282,7 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending
     let finished = watch.wait_for(async {
         tokio::select! {
             ended = AssertUnwindSafe(engine::run(job)).catch_unwind() => ended.unwrap_or_else(|_panic| {
-                // Its message is on standard error already.
-                let detail = "this program broke; please report what stands above".to_owned();
-                shutdown.stop(Stop { reason: StopReason::Bug, detail });
+                shutdown.stop(Stop::of_panic());
                 recorded()
             }),
             () = shutdown.given_up() => recorded(),

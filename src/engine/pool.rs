@@ -10,7 +10,7 @@ use super::first_answers::FirstAnswers;
 use super::queue::{Order, RowQueue};
 use super::trial::{Answered, Trial};
 use crate::client::Client;
-use crate::outcome::{Stop, StopReason};
+use crate::outcome::Stop;
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
 use crate::throttle::{Advice, Permit, Sign, Streak, Throttle, Untried};
@@ -58,9 +58,8 @@ impl Pool {
                 }
                 Ok(Step::End) => row.end(self.shutdown.reason()),
                 Err(_panic) => {
-                    // The message is on standard error already. What was in flight must not be lost over it.
-                    let detail = "this program broke; please report what stands above".to_owned();
-                    self.shutdown.stop(Stop { reason: StopReason::Bug, detail });
+                    // What was in flight must not be lost over it.
+                    self.shutdown.stop(Stop::of_panic());
                     row.trial.broke();
                     row.end(self.shutdown.reason());
                 }

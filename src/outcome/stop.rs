@@ -73,3 +73,11 @@ pub struct Stop {
     /// What happened, as a lowercase sentence without a final period.
     pub detail: String,
 }
+
+impl Stop {
+    /// This program panicked. What the panic said is on standard error already, above this.
+    pub fn of_panic() -> Self {
+        let detail = "this program broke; please report what stands above".to_owned();
+        Self { reason: StopReason::Bug, detail }
+    }
+}
