@@ -15,16 +15,16 @@ pub trait Monitor: fmt::Debug + Send + Sync {
     fn lost(&self, csv: &[u8]);
 
     /// What the API's answers mean for the calls has changed. Must not block: it comes from among the calls.
-    fn weather(&self, weather: Weather) {
-        let _ = weather;
+    fn traffic(&self, traffic: Traffic) {
+        let _ = traffic;
     }
 }
 
 /// Whether calls leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weather {
+pub enum Traffic {
     /// They do.
-    Fair,
+    Flowing,
     /// The API asked for a pause (429).
     Paused {
         /// Its end.

@@ -5,7 +5,7 @@ use std::io;
 use indicatif::HumanCount;
 
 use super::guards::check_survey;
-use super::plan::{Output, Target, reading_options, surveyed};
+use super::plan::{Endpoint, Sink, reading_options, surveyed};
 use super::resume::Resumption;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
@@ -31,8 +31,8 @@ pub(super) struct Rehearsal {
 /// Surveys the input, checks the key, and says what a run would do.
 pub(super) fn dry_run(
     args: &RunArgs,
-    target: &Target,
-    output: &Output,
+    endpoint: &Endpoint,
+    output: &Sink,
     console: &Console,
 ) -> Result<Rehearsal, Refusal> {
     let options = reading_options(args);
@@ -44,25 +44,25 @@ pub(super) fn dry_run(
         survey
     };
     let resumption = match output {
-        Output::File(file) => Some(try_out(args, file, &survey, target)?),
-        Output::StandardOutput => None,
+        Sink::File(file) => Some(try_out(args, file, &survey, endpoint)?),
+        Sink::StandardOutput => None,
     };
     let cancels = check_survey(args, &survey, resumption.as_ref())?;
-    let key = check_key(target)?;
+    let key = check_key(endpoint)?;
     let mut findings = findings(args, &survey, resumption.as_ref().map_or(0, Resumption::settled));
     findings.push(("results", output.to_string()));
     findings.push(("key", key));
-    let time = target.config.rate.time_for(cancels);
-    console.say(&DryRun { cancels, host: target.host(), findings, time }.to_string());
+    let time = endpoint.config.rate.time_for(cancels);
+    console.say(&DryRun { cancels, host: endpoint.host(), findings, time }.to_string());
     let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
     Ok(Rehearsal { cancels, rows: survey.rows, done })
 }
 
 /// Looks what earlier runs left, and finds out whether journal and results could be written. It leaves nothing behind:
 /// a journal that was made for it goes again.
-fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, target: &Target) -> Result<Resumption, Refusal> {
+fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, endpoint: &Endpoint) -> Result<Resumption, Refusal> {
     let journal = Journal::open(file.path())?;
-    let resumption = Resumption::look(args, file.path(), Some(&journal), survey, target)?;
+    let resumption = Resumption::look(args, file.path(), Some(&journal), survey, endpoint)?;
     let header = Format::new(survey.reading.layout.clone()).header().map_err(|error| {
         Refusal::new(Cause::ResultsUnwritable, "could not write the header of the results").caused_by(error)
     })?;
@@ -71,13 +71,13 @@ fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, target: &Target)
 }
 
 /// Asks iMocha whether it takes the key, with one call that changes nothing.
-fn check_key(target: &Target) -> Result<String, Refusal> {
-    let scrubber = Scrubber::new(target.api_key.clone());
-    let answer = super::watch::runtime()?.block_on(target.client.list_one_test());
+fn check_key(endpoint: &Endpoint) -> Result<String, Refusal> {
+    let scrubber = Scrubber::new(endpoint.api_key.clone());
+    let answer = super::watch::runtime()?.block_on(endpoint.client.list_one_test());
     match answer {
         Ok(reply) if reply.http_status == 200 => Ok("accepted".to_owned()),
         Ok(reply) if reply.http_status == 401 => {
-            Err(Refusal::new(Cause::Unauthorized, format!("{} rejected the API key (HTTP 401)", target.host()))
+            Err(Refusal::new(Cause::Unauthorized, format!("{} rejected the API key (HTTP 401)", endpoint.host()))
                 .hint("check that the key is the one that iMocha gave you, and that the subscription has not expired"))
         }
         Ok(reply) => Ok(format!("not rejected, but could not be checked either (HTTP {})", reply.http_status)),

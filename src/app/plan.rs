@@ -21,14 +21,14 @@ use crate::ui::Api;
 /// Where the rows come from.
 #[expect(clippy::large_enum_variant, reason = "a run has one")]
 #[derive(Debug)]
-pub(super) enum Input {
+pub(super) enum Source {
     /// A file, surveyed from its first byte to its last.
     File { file: InputFile, survey: Survey },
     /// Standard input, of which nobody knows what will come.
     Stream(RowReader),
 }
 
-impl Input {
+impl Source {
     /// Opens the input and finds out how to read it; a file is surveyed.
     pub(super) fn open(args: &RunArgs) -> Result<Self, Refusal> {
         let options = reading_options(args);
@@ -86,12 +86,12 @@ pub(super) fn surveyed(survey: &Survey) -> String {
 
 /// Where the results go.
 #[derive(Debug)]
-pub(super) enum Output {
+pub(super) enum Sink {
     File(ResultsFile),
     StandardOutput,
 }
 
-impl Output {
+impl Sink {
     /// Settles where the results go, without touching anything.
     pub(super) fn plan(args: &RunArgs) -> Result<Self, Refusal> {
         let path = args.results_path();
@@ -119,7 +119,7 @@ impl Output {
     }
 }
 
-impl fmt::Display for Output {
+impl fmt::Display for Sink {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path() {
             Some(path) => formatter.write_str(&quoted_path(path)),
@@ -130,7 +130,7 @@ impl fmt::Display for Output {
 
 /// Whom to call, and how.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct Endpoint {
     pub(super) config: Config,
     pub(super) api_key: ApiKey,
     pub(super) client: Client,
@@ -138,7 +138,7 @@ pub(super) struct Target {
     sandbox: Option<Sandbox>,
 }
 
-impl Target {
+impl Endpoint {
     /// Settles whom to call; for `--sandbox` it is started.
     pub(super) fn of(args: &RunArgs) -> Result<Self, Refusal> {
         let sandbox = if args.sandbox { Some(start_sandbox()?) } else { None };

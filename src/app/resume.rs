@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::plan::Target;
+use super::plan::Endpoint;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{Fingerprint, Reading, Survey};
@@ -28,9 +28,9 @@ impl Resumption {
         results: &Path,
         journal: Option<&Journal>,
         survey: &Survey,
-        target: &Target,
+        endpoint: &Endpoint,
     ) -> Result<Self, Refusal> {
-        let identity = identity(args, &survey.reading, survey.fingerprint.as_ref(), target);
+        let identity = identity(args, &survey.reading, survey.fingerprint.as_ref(), endpoint);
         match journal.and_then(Journal::last_run) {
             Some(last_run) if args.resume && (last_run.identity.is_same_run(&identity) || results.exists()) => {
                 check_identity(&identity, &last_run.identity, results)?;
@@ -45,8 +45,8 @@ impl Resumption {
     }
 
     /// The resumption of a run over standard input: nothing behind it, and nobody can go on with it.
-    pub(super) fn of_stream(args: &RunArgs, reading: &Reading, target: &Target) -> Self {
-        let identity = identity(args, reading, None, target);
+    pub(super) fn of_stream(args: &RunArgs, reading: &Reading, endpoint: &Endpoint) -> Self {
+        let identity = identity(args, reading, None, endpoint);
         Self { identity, doubt: None, history: History::default() }
     }
 
@@ -80,14 +80,14 @@ fn zeros(args: &RunArgs, results: &Path, survey: &Survey) -> Result<Zeros, Refus
     Ok(if found { Zeros::InCells } else { Zeros::Lost })
 }
 
-fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, target: &Target) -> Identity {
+fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, endpoint: &Endpoint) -> Identity {
     let (bytes, sha256) = fingerprint.map_or((0, String::new()), |file| (file.bytes, file.hex()));
     Identity {
         input: args.input.to_string_lossy().into_owned(),
         bytes,
         sha256,
         // The sandbox has another port each time.
-        base_url: if args.sandbox { "sandbox".to_owned() } else { target.config.base_url.to_string() },
+        base_url: if args.sandbox { "sandbox".to_owned() } else { endpoint.config.base_url.to_string() },
         encoding: reading.encoding.name().to_owned(),
         delimiter: char::from(reading.layout.delimiter),
         header_line: reading.header_line,

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::again::CommandLine;
 use super::dry_run::dry_run;
 use super::guards::check_survey;
-use super::plan::{Input, Output, Target, surveyed};
+use super::plan::{Endpoint, Sink, Source, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
 use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
@@ -25,7 +25,7 @@ use crate::ending::{Ending, ExitCode};
 use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
 use crate::error::Refusal;
 use crate::input::RowReader;
-use crate::monitor::{Monitor, Weather};
+use crate::monitor::{Monitor, Traffic};
 use crate::outcome::Stop;
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
@@ -68,29 +68,29 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
 fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threads) -> Result<Report, NotBegun> {
     super::flags::check(args)?;
-    let output = Output::plan(args)?;
-    let for_target = Arc::clone(args);
-    let target = watch.unless_stopped(move || Target::of(&for_target))??;
+    let output = Sink::plan(args)?;
+    let for_endpoint = Arc::clone(args);
+    let endpoint = watch.unless_stopped(move || Endpoint::of(&for_endpoint))??;
     if args.dry_run {
-        return rehearse(args, target, output, console, watch);
+        return rehearse(args, endpoint, output, console, watch);
     }
     // The lock comes before the first look, and stays to the end: nobody else can change what this run was told.
     let mut journal = output.path().map(Journal::open).transpose()?;
-    let output = Output::plan(args)?;
+    let output = Sink::plan(args)?;
     let for_input = Arc::clone(args);
-    let input = watch.unless_stopped(move || Input::open(&for_input))??;
-    let resumption = look_back(args, &input, output.path(), journal.as_ref(), &target)?;
+    let input = watch.unless_stopped(move || Source::open(&for_input))??;
+    let resumption = look_back(args, &input, output.path(), journal.as_ref(), &endpoint)?;
     // Reading earlier results can take a while.
     watch.check_going()?;
     let cancels = match &input {
-        Input::File { survey, .. } => Some(check_survey(args, survey, resumption.as_ref())?),
-        Input::Stream(_) => None,
+        Source::File { survey, .. } => Some(check_survey(args, survey, resumption.as_ref())?),
+        Source::Stream(_) => None,
     };
     let replaced = look_at_replaced(&output, watch)?;
     if args.yes || args.sandbox || cancels == Some(0) {
         say_what_is_replaced(replaced.as_ref(), &output, console);
     } else {
-        let question = question(args, &target, &input, &output, cancels).replacing(replaced.map(|it| it.in_words()));
+        let question = question(args, &endpoint, &input, &output, cancels).replacing(replaced.map(|it| it.in_words()));
         confirm(question, console, watch)?;
     }
     let input_rows = input.rows();
@@ -108,12 +108,12 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     // Rows of a stream are not reserved: nobody can go on with it. Its journal is the lock alone.
     let reserving = if input_rows.is_none() { None } else { journal.clone() };
     let parts = Parts { reader, history, journal: reserving, results, threads, progress: Arc::clone(&progress) };
-    let (ending, finished) = send(args, &target, parts, watch);
+    let (ending, finished) = send(args, &endpoint, parts, watch);
     progress.finish();
     let report = Report {
         results: output.path().map(ToOwned::to_owned),
-        host: Some(target.config.base_url.host()),
-        api: target.api(),
+        host: Some(endpoint.config.base_url.host()),
+        api: endpoint.api(),
         summary: finished.summary,
         this_run: finished.this_run,
         input_rows,
@@ -132,30 +132,32 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
 /// What earlier runs left; `None` where nobody can go on with this one.
 fn look_back(
     args: &RunArgs,
-    input: &Input,
+    input: &Source,
     results: Option<&Path>,
     journal: Option<&Journal>,
-    target: &Target,
+    endpoint: &Endpoint,
 ) -> Result<Option<Resumption>, Refusal> {
     Ok(match (input, results) {
-        (Input::File { survey, .. }, Some(results)) => Some(Resumption::look(args, results, journal, survey, target)?),
-        (Input::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading(), target)),
-        (Input::File { .. } | Input::Stream(_), None) => None,
+        (Source::File { survey, .. }, Some(results)) => {
+            Some(Resumption::look(args, results, journal, survey, endpoint)?)
+        }
+        (Source::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading(), endpoint)),
+        (Source::File { .. } | Source::Stream(_), None) => None,
     })
 }
 
 /// The dry run. It leaves nothing behind, so it can be stopped anywhere.
 fn rehearse(
     args: &Arc<RunArgs>,
-    target: Target,
-    output: Output,
+    endpoint: Endpoint,
+    output: Sink,
     console: &Console,
     watch: &Watch,
 ) -> Result<Report, NotBegun> {
     let (args, console) = (Arc::clone(args), console.clone());
-    let host = target.config.base_url.host();
+    let host = endpoint.config.base_url.host();
     let beginning = Beginning::now();
-    let rehearse = move || dry_run(&args, &target, &output, &console).map(|found| (found, target.api()));
+    let rehearse = move || dry_run(&args, &endpoint, &output, &console).map(|found| (found, endpoint.api()));
     let (found, api) = watch.unless_stopped(rehearse)??;
     Ok(Report {
         host: Some(host),
@@ -168,18 +170,18 @@ fn rehearse(
 }
 
 /// Looks at what the new results would take the place of, where they are to.
-fn look_at_replaced(output: &Output, watch: &Watch) -> Result<Option<Replaced>, NotBegun> {
+fn look_at_replaced(output: &Sink, watch: &Watch) -> Result<Option<Replaced>, NotBegun> {
     match output {
-        Output::File(file) if file.existing() == Existing::Replace => {
+        Sink::File(file) if file.existing() == Existing::Replace => {
             let path = file.path().to_owned();
             watch.unless_stopped(move || Replaced::at(&path))
         }
-        Output::File(_) | Output::StandardOutput => Ok(None),
+        Sink::File(_) | Sink::StandardOutput => Ok(None),
     }
 }
 
 /// Says what is given up. Where it may be that invitations are cancelled of which nobody else knows, whatever the flags.
-fn say_what_is_replaced(replaced: Option<&Replaced>, output: &Output, console: &Console) {
+fn say_what_is_replaced(replaced: Option<&Replaced>, output: &Sink, console: &Console) {
     let Some(replaced) = replaced else { return };
     let text = format!("--overwrite gives up {output}: {}", replaced.in_words());
     if replaced.doubtful() > 0 {
@@ -203,14 +205,14 @@ fn confirm(question: Question, console: &Console, watch: &Watch) -> Result<(), N
 /// Makes the results and opens the run in the journal. Where results are replaced, they go first: after a crash in
 /// between, the old journal speaks of no rows that the new results have, and is refused or errs on the side of doubt.
 fn begin(
-    output: &Output,
+    output: &Sink,
     resumption: Option<Resumption>,
     journal: Option<&mut Journal>,
     layout: Layout,
 ) -> Result<(ResultsWriter, History), Refusal> {
     let file = match output {
-        Output::File(file) => file,
-        Output::StandardOutput => return Ok((ResultsWriter::to_standard_output(layout)?, History::default())),
+        Sink::File(file) => file,
+        Sink::StandardOutput => return Ok((ResultsWriter::to_standard_output(layout)?, History::default())),
     };
     let open = || match (resumption, journal) {
         (Some(resumption), Some(journal)) => resumption.begin(journal),
@@ -253,21 +255,21 @@ struct Parts {
 }
 
 /// Lets the engine go, and waits for its end, or for a second signal.
-fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending, Finished) {
+fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (Ending, Finished) {
     let shutdown = watch.shutdown();
-    let throttle = Throttle::new(target.config.rate, args.max_outage.get(), args.max_attempts);
+    let throttle = Throttle::new(endpoint.config.rate, args.max_outage.get(), args.max_attempts);
     let outlook = throttle.outlook();
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
         reader: parts.reader,
         history: parts.history,
         journal: parts.journal,
-        batch_rows: target.config.rate.calls_within(RESERVED_TIME),
+        batch_rows: endpoint.config.rate.calls_within(RESERVED_TIME),
         results: parts.results,
-        client: target.client.clone(),
+        client: endpoint.client.clone(),
         throttle,
-        scrubber: Scrubber::new(target.api_key.clone()),
-        concurrency: target.config.concurrency,
+        scrubber: Scrubber::new(endpoint.api_key.clone()),
+        concurrency: endpoint.config.concurrency,
         max_duration: args.max_duration.map(Patience::get),
         limit: args.limit,
         threads: parts.threads,
@@ -297,23 +299,23 @@ fn send(args: &RunArgs, target: &Target, parts: Parts, watch: &Watch) -> (Ending
 /// Shows why no calls leave, whenever that is so. Never ends.
 async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Infallible {
     while outlook.changed().await.is_ok() {
-        progress.weather(match *outlook.borrow_and_update() {
-            Outlook::Fair => Weather::Fair,
-            Outlook::Paused { until } => Weather::Paused { until: until.into_std() },
-            Outlook::Down => Weather::Down,
+        progress.traffic(match *outlook.borrow_and_update() {
+            Outlook::Fair => Traffic::Flowing,
+            Outlook::Paused { until } => Traffic::Paused { until: until.into_std() },
+            Outlook::Down => Traffic::Down,
         });
     }
     std::future::pending().await
 }
 
 /// What a person has to know before saying yes.
-fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output, cancels: Option<u64>) -> Question {
+fn question(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, cancels: Option<u64>) -> Question {
     let mut question = Question {
         cancels: cancels.unwrap_or(0),
-        host: target.host(),
+        host: endpoint.host(),
         particulars: vec![("results", output.to_string())],
     };
-    let Input::File { survey, .. } = input else {
+    let Source::File { survey, .. } = input else {
         return question;
     };
     question.particulars.insert(0, ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))));
@@ -326,7 +328,7 @@ fn question(args: &RunArgs, target: &Target, input: &Input, output: &Output, can
         };
         question.particulars.push(("ids", ids));
     }
-    let time = target.config.rate.time_for(question.cancels);
+    let time = endpoint.config.rate.time_for(question.cancels);
     if time >= Duration::from_secs(1) {
         question.particulars.push(("time", format!("{} at the least", HumanDuration(time))));
     }

@@ -36,7 +36,7 @@ pub use self::feed::InputEnd;
 use self::first_answers::FirstAnswers;
 use self::pool::Pool;
 pub use self::queue::SharedJournal;
-use self::queue::{RowQueue, Source};
+use self::queue::{InputKind, RowQueue};
 use self::record::{QUEUED_OUTCOMES, Recorded, Recorder};
 pub use self::threads::Threads;
 use crate::client::Client;
@@ -112,7 +112,7 @@ pub struct Job {
 ///
 /// Where a part of it panicked, after the other parts have ended in order.
 pub async fn run(job: Job) -> Finished {
-    let source = if job.reader.is_stream() { Source::Stream } else { Source::File };
+    let source = if job.reader.is_stream() { InputKind::Stream } else { InputKind::File };
     let budget = Budget::default();
     let (rows_tx, rows_rx) = mpsc::channel(QUEUED_BATCHES);
     let (outcomes_tx, outcomes_rx) = mpsc::channel(QUEUED_OUTCOMES + job.concurrency.get());
@@ -180,10 +180,13 @@ pub async fn run(job: Job) -> Finished {
 
 /// Waits for the end of the feed, when all rows that it handed over have ended. Before that a stream ends only when the run
 /// is stopped, and then it is not waited for.
-async fn fed(feeding: oneshot::Receiver<thread::Result<InputEnd>>, source: Source) -> Option<thread::Result<InputEnd>> {
+async fn fed(
+    feeding: oneshot::Receiver<thread::Result<InputEnd>>,
+    source: InputKind,
+) -> Option<thread::Result<InputEnd>> {
     match source {
-        Source::File => feeding.await.ok(),
-        Source::Stream => timeout(READING_ON, feeding).await.ok()?.ok(),
+        InputKind::File => feeding.await.ok(),
+        InputKind::Stream => timeout(READING_ON, feeding).await.ok()?.ok(),
     }
 }
 

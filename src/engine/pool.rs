@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::first_answers::FirstAnswers;
-use super::queue::{Order, RowQueue};
+use super::queue::{RowQueue, Turn};
 use super::trial::{Answered, Trial};
 use crate::client::Client;
 use crate::outcome::Stop;
@@ -46,8 +46,8 @@ impl Pool {
     pub(super) async fn work(self: &Arc<Self>) {
         // While the API is down, rows that were never tried look whether it is back: a row that is itself to blame would
         // never find out.
-        let order = || if self.throttle.is_down() { Order::NewFirst } else { Order::ReturnedFirst };
-        while let Some(mut row) = self.queue.next(&self.shutdown, order()).await {
+        let turn = || if self.throttle.is_down() { Turn::NewFirst } else { Turn::ReturnedFirst };
+        while let Some(mut row) = self.queue.next(&self.shutdown, turn()).await {
             match AssertUnwindSafe(self.try_row(&mut row.trial)).catch_unwind().await {
                 Ok(Step::BackOff(wait)) => row.back_off(&self.shutdown, tokio::time::sleep(wait)),
                 Ok(Step::AwaitEnd(wait, streak)) => {

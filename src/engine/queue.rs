@@ -20,7 +20,7 @@ pub type SharedJournal = Arc<std::sync::Mutex<Journal>>;
 
 /// Where the rows come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum InputKind {
     File,
     /// The next row may be long in coming.
     Stream,
@@ -61,7 +61,7 @@ impl RowUnderWay {
 
 /// Which rows go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum Turn {
     /// Those that come back to be tried again.
     ReturnedFirst,
     /// Those of the input, as long as there are some and places for their outcomes.
@@ -86,7 +86,7 @@ struct Waiting {
 impl RowQueue {
     pub(super) fn new(
         batches: Receiver<Vec<EligibleRow>>,
-        source: Source,
+        source: InputKind,
         journal: Option<SharedJournal>,
         outcomes: Sender<Outcome>,
     ) -> Self {
@@ -104,17 +104,17 @@ impl RowQueue {
     /// The next row, or `None` after the last has ended. Who holds the lock gets the rows that come back, too, so none of
     /// them waits for a slow input. A row is taken, and with it its batch reserved, only when a worker is free to call:
     /// what is reserved counts as what may have been sent.
-    pub(super) async fn next(&self, shutdown: &Shutdown, order: Order) -> Option<RowUnderWay> {
+    pub(super) async fn next(&self, shutdown: &Shutdown, turn: Turn) -> Option<RowUnderWay> {
         let mut waiting = self.waiting.lock().await;
         let Waiting { returned, upcoming } = &mut *waiting;
         if let Some(rows) = upcoming {
-            let next = match order {
-                Order::ReturnedFirst => tokio::select! {
+            let next = match turn {
+                Turn::ReturnedFirst => tokio::select! {
                     biased;
                     Some(row) = returned.recv() => Err(row),
                     place = rows.wait_for_place(shutdown) => Ok(place),
                 },
-                Order::NewFirst => tokio::select! {
+                Turn::NewFirst => tokio::select! {
                     biased;
                     place = rows.wait_for_place(shutdown) => Ok(place),
                     Some(row) = returned.recv() => Err(row),
@@ -140,7 +140,7 @@ struct Upcoming {
     batch: std::vec::IntoIter<EligibleRow>,
     /// The last line of the batch, until the journal says that it may be sent.
     unreserved: Option<u64>,
-    source: Source,
+    source: InputKind,
     journal: Option<SharedJournal>,
     outcomes: Sender<Outcome>,
     back: Sender<RowUnderWay>,
@@ -158,7 +158,7 @@ impl Upcoming {
                 biased;
                 batch = self.batches.recv() => batch?,
                 // The next row of a stream may never come.
-                () = shutdown.stopped(), if self.source == Source::Stream => return None,
+                () = shutdown.stopped(), if self.source == InputKind::Stream => return None,
             };
             self.unreserved = batch.last().map(|eligible| eligible.row.line);
             self.batch = batch.into_iter();

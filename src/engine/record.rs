@@ -15,7 +15,7 @@ use super::budget::Budget;
 use crate::monitor::Monitor;
 use crate::outcome::{Effect, Outcome, Status, Stop, StopReason, Summary};
 use crate::results::ResultsWriter;
-use crate::results::writer::Header;
+use crate::results::writer::WithHeader;
 use crate::shutdown::Shutdown;
 
 /// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second). A row
@@ -42,15 +42,15 @@ pub(super) struct Recorder {
     this_run: Summary,
     unsynced: Unsynced,
     /// Whether the results can still be written, and whether somebody got a header with rows that they could not hold.
-    state: State,
+    mode: Mode,
     budget: Budget,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Mode {
     Writing,
     /// The results are broken: rows that would be missed go to the monitor, with this before the next of them.
-    Rescuing(Header),
+    Rescuing(WithHeader),
 }
 
 /// The counts of a run that was recorded.
@@ -94,8 +94,8 @@ fn would_be_missed(outcome: &Outcome) -> bool {
 impl Recorder {
     /// `summary` has the rows that the results hold already.
     pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, summary: Summary) -> Self {
-        let (unsynced, state, budget) = (Unsynced::default(), State::Writing, Budget::default());
-        Self { results, monitor, shutdown, summary, this_run: Summary::new(), unsynced, state, budget }
+        let (unsynced, mode, budget) = (Unsynced::default(), Mode::Writing, Budget::default());
+        Self { results, monitor, shutdown, summary, this_run: Summary::new(), unsynced, mode, budget }
     }
 
     /// The same, giving back to `budget` what the rows took that it has recorded.
@@ -186,7 +186,7 @@ impl Recorder {
     /// Writes a batch down, or hands it to the monitor where that cannot be done.
     fn keep(&mut self, batch: &mut Vec<Outcome>) {
         self.budget.give_back(batch.iter().map(|outcome| &outcome.row));
-        if self.state == State::Writing {
+        if self.mode == Mode::Writing {
             match self.results.append(batch) {
                 Ok(()) => {
                     batch.iter().for_each(log);
@@ -208,7 +208,7 @@ impl Recorder {
     /// gives them one.
     fn rescue(&mut self, mut outcomes: Vec<Outcome>) {
         outcomes.retain(would_be_missed);
-        let State::Rescuing(header) = self.state else { return };
+        let Mode::Rescuing(header) = self.mode else { return };
         if outcomes.is_empty() {
             return;
         }
@@ -216,7 +216,7 @@ impl Recorder {
             Ok(csv) => self.monitor.lost(&csv),
             Err(error) => tracing::error!(%error, "rows are lost"),
         }
-        self.state = State::Rescuing(Header::No);
+        self.mode = Mode::Rescuing(WithHeader::No);
         for outcome in &outcomes {
             self.count(outcome);
         }
@@ -224,10 +224,10 @@ impl Recorder {
 
     /// When the results have to be synced, if they need to be and can be.
     fn sync_due(&self) -> Option<Instant> {
-        match self.state {
-            State::Writing if self.unsynced.bytes > UNSYNCED_BYTES => Some(Instant::now()),
-            State::Writing => self.results.sync_due(),
-            State::Rescuing(_) => None,
+        match self.mode {
+            Mode::Writing if self.unsynced.bytes > UNSYNCED_BYTES => Some(Instant::now()),
+            Mode::Writing => self.results.sync_due(),
+            Mode::Rescuing(_) => None,
         }
     }
 
@@ -248,8 +248,8 @@ impl Recorder {
         let detail = format!("the results could not be written: {error}");
         // Said before the rows that follow: then whoever finds them on standard error knows what they are.
         self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
-        if self.state == State::Writing {
-            self.state = State::Rescuing(Header::Yes);
+        if self.mode == Mode::Writing {
+            self.mode = Mode::Rescuing(WithHeader::Yes);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::columns::{Choice, IdColumn};
 use super::fault::Fault;
 use super::names::is_id;
 use super::reading::Reading;
-use super::screen::{Verdict, Why};
+use super::screen::{Intent, Why};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted;
 
@@ -44,22 +44,22 @@ impl Suspicion {
     }
 
     /// Looks at a row, if it is not filtered out and was not looked at before.
-    pub(super) fn look(&mut self, line: u64, verdict: Verdict, record: &ByteRecord) {
+    pub(super) fn look(&mut self, line: u64, intent: Intent, record: &ByteRecord) {
         let Some(column) = &self.column else { return };
         if self.is_settled() || line <= self.line {
             return;
         }
         self.line = line;
-        if matches!(verdict, Verdict::Skip(Why::Filtered(_) | Why::HeaderAgain | Why::OtherTable(_))) {
+        if matches!(intent, Intent::Skip(Why::Filtered(_) | Why::HeaderAgain | Why::OtherTable(_))) {
             return;
         }
         self.looked_at += 1;
         let cell = record.get(column.number - 1).unwrap_or_default();
-        let is_wrong = match verdict {
-            Verdict::Skip(Why::NotAnId(_) | Why::Short) => true,
+        let is_wrong = match intent {
+            Intent::Skip(Why::NotAnId(_) | Why::Short) => true,
             // Whether a row is whole says nothing about the column.
-            Verdict::Skip(Why::Torn) => !is_id(&String::from_utf8_lossy(cell)),
-            Verdict::Skip(_) | Verdict::Cancel(_) => false,
+            Intent::Skip(Why::Torn) => !is_id(&String::from_utf8_lossy(cell)),
+            Intent::Skip(_) | Intent::Cancel(_) => false,
         };
         if is_wrong {
             self.wrong.push((line, quoted(&String::from_utf8_lossy(cell))));

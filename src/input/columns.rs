@@ -107,7 +107,7 @@ fn positions(names: &[String], wanted: impl Fn(&str) -> bool) -> Vec<usize> {
 }
 
 /// The first row, and what is asked about it.
-pub(super) struct Question<'a> {
+pub(super) struct HeaderFinder<'a> {
     pub(super) input: &'a Arc<str>,
     pub(super) line: u64,
     pub(super) first: &'a [String],
@@ -116,7 +116,7 @@ pub(super) struct Question<'a> {
     pub(super) options: &'a ReadingOptions,
 }
 
-impl Question<'_> {
+impl HeaderFinder<'_> {
     /// Settles header and ID column.
     pub(super) fn answer(&self) -> Result<Columns, Refusal> {
         self.refuse_title()?;

@@ -63,7 +63,7 @@ pub(super) struct Sample {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
-    Beginning,
+    InputStart,
 }
 
 impl Sample {
@@ -84,7 +84,7 @@ impl Sample {
     pub(super) fn reader(&self, delimiter: u8) -> Records {
         let whole_lines = match self.extent {
             Extent::Whole => self.text.len(),
-            Extent::Beginning => memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1),
+            Extent::InputStart => memchr::memrchr2(b'\n', b'\r', &self.text).map_or(0, |end| end + 1),
         };
         let bytes = Cursor::new(self.text.get(..whole_lines).unwrap_or_default().to_vec());
         let bytes = Bytes::Stream(Box::new(bytes));

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use csv::ByteRecord;
 use thiserror::Error;
 
-use super::columns::{Named, Question, named};
+use super::columns::{HeaderFinder, Named, named};
 use crate::error::{Cause, Refusal};
 use crate::invitation::without_blanks;
 use crate::text::quoted;
@@ -69,18 +69,17 @@ pub(super) struct ResolvedFilter {
 
 impl Filter {
     /// Finds the column.
-    pub(super) fn resolve(&self, names: &[String], question: &Question<'_>) -> Result<ResolvedFilter, Refusal> {
+    pub(super) fn resolve(&self, names: &[String], finder: &HeaderFinder<'_>) -> Result<ResolvedFilter, Refusal> {
         let number = self.column.parse::<usize>().ok().filter(|number| (1..=names.len()).contains(number));
         let index = match (named(names, &self.column), number) {
             (Named::One(index), _) => index,
             (Named::Nothing, Some(number)) => number - 1,
             (Named::Nothing, None) => {
-                return Err(question.unknown_column(&self.column, names, "check the --where that names it"));
+                return Err(finder.unknown_column(&self.column, names, "check the --where that names it"));
             }
             (Named::Several(indices), _) => {
-                let shown = question.shown(&indices);
-                let message =
-                    question.here(&format!("--where {} means several columns: {shown}", quoted(&self.column)));
+                let shown = finder.shown(&indices);
+                let message = finder.here(&format!("--where {} means several columns: {shown}", quoted(&self.column)));
                 let refusal = Refusal::new(Cause::Input, message);
                 return Err(refusal.hint("give the number of the column in place of its name"));
             }

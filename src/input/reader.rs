@@ -10,8 +10,8 @@ use super::dialect::{Extent, LOOKED_AT_ROWS, Sample};
 use super::encoding::Decoding;
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
-use super::reading::{Beginning, Reading, Rows};
-use super::screen::{Verdict, Why};
+use super::reading::{InputStart, Reading, Rows};
+use super::screen::{Intent, Why};
 use super::seen::Seen;
 use super::source::{Bytes, CHUNK_BYTES, InputFile, STANDARD_INPUT};
 use crate::error::Refusal;
@@ -28,13 +28,7 @@ pub struct RowReader {
     seen: Seen,
     /// Checks the ID column of a stream; a file's was checked by the survey.
     suspicion: Option<Box<Suspicion>>,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Reading,
-    Ended,
+    has_ended: bool,
 }
 
 impl RowReader {
@@ -52,7 +46,7 @@ impl RowReader {
         let bytes = file.bytes_behind(reading.decoding.mark_bytes)?;
         let rows = Rows::again(bytes, file.name(), &reading)?;
         let seen = Seen::in_file(&reading.duplicated);
-        Ok(Self { rows, reading, seen, suspicion: None, state: State::Reading })
+        Ok(Self { rows, reading, seen, suspicion: None, has_ended: false })
     }
 
     /// Reads a stream, which nobody has surveyed. It waits for two lines with text or for 64 KiB, never for the end.
@@ -73,12 +67,12 @@ impl RowReader {
         let sample = Sample { text: decoding.preview(&beginning), extent };
         let text = beginning.get(decoding.mark_bytes..).unwrap_or_default().to_vec();
         let bytes = Bytes::Stream(Box::new(Cursor::new(text).chain(stream)));
-        let (mut reading, rows) = Beginning { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
+        let (mut reading, rows) = InputStart { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
         reading.layout.extra_cells = true;
         let suspicion = look_at_beginning(&input, &sample, &reading)?;
         suspicion.check(&input)?;
         let suspicion = Some(Box::new(suspicion));
-        Ok(Self { rows, reading, seen: Seen::in_stream(), suspicion, state: State::Reading })
+        Ok(Self { rows, reading, seen: Seen::in_stream(), suspicion, has_ended: false })
     }
 
     /// The form that the results repeat.
@@ -97,19 +91,19 @@ impl RowReader {
     }
 
     /// Goes to the next row and decides about it.
-    pub(super) fn advance(&mut self) -> Result<Option<(u64, Verdict)>, ReadError> {
-        let Some((line, verdict)) = self.rows.next()? else { return Ok(None) };
+    pub(super) fn advance(&mut self) -> Result<Option<(u64, Intent)>, ReadError> {
+        let Some((line, intent)) = self.rows.next()? else { return Ok(None) };
         if let Some(suspicion) = &mut self.suspicion {
-            suspicion.look(line, verdict, self.rows.record());
+            suspicion.look(line, intent, self.rows.record());
             if let Some(fault) = suspicion.fault() {
                 return Err(self.rows.malformed(line, fault));
             }
         }
-        let verdict = match verdict {
-            Verdict::Cancel(id) => self.seen.verdict(line, id),
-            Verdict::Skip(_) => verdict,
+        let intent = match intent {
+            Intent::Cancel(id) => self.seen.intent(line, id),
+            Intent::Skip(_) => intent,
         };
-        Ok(Some((line, verdict)))
+        Ok(Some((line, intent)))
     }
 
     pub(super) fn rows(&self) -> &Rows {
@@ -120,23 +114,23 @@ impl RowReader {
     pub(super) fn first_duplicates(mut self, wanted: usize) -> Result<Vec<(u64, Skip)>, ReadError> {
         let mut found = Vec::new();
         while found.len() < wanted
-            && let Some((line, verdict)) = self.advance()?
+            && let Some((line, intent)) = self.advance()?
         {
-            if let Verdict::Skip(why @ Why::Duplicate(_)) = verdict {
+            if let Intent::Skip(why @ Why::Duplicate(_)) = intent {
                 found.push((line, self.rows.screen().skip(why, self.rows.record())));
             }
         }
         Ok(found)
     }
 
-    fn screened(&self, line: u64, verdict: Verdict) -> Screened {
+    fn screened(&self, line: u64, intent: Intent) -> Screened {
         let record = self.rows.record();
         let mut cells = csv::ByteRecord::with_capacity(record.as_slice().len(), record.len());
         cells.extend(record);
         let row = Row { line, cells };
-        match verdict {
-            Verdict::Cancel(id) => Screened::ToCancel { row, id, effect: self.rows.screen().effect(record) },
-            Verdict::Skip(why) => Screened::Skipped { row, skip: self.rows.screen().skip(why, record) },
+        match intent {
+            Intent::Cancel(id) => Screened::ToCancel { row, id, effect: self.rows.screen().effect(record) },
+            Intent::Skip(why) => Screened::Skipped { row, skip: self.rows.screen().skip(why, record) },
         }
     }
 }
@@ -145,20 +139,20 @@ impl Iterator for RowReader {
     type Item = Result<Screened, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.state == State::Ended {
+        if self.has_ended {
             return None;
         }
         let step = self.advance();
         if !matches!(step, Ok(Some(_))) {
-            self.state = State::Ended;
+            self.has_ended = true;
         }
-        if let Ok(Some((line, Verdict::Skip(Why::OtherTable(begin))))) = step
+        if let Ok(Some((line, Intent::Skip(Why::OtherTable(begin))))) = step
             && line == begin
             && self.is_stream()
         {
             tracing::warn!(line, "another table begins, and nothing from there on is sent");
         }
-        step.map(|step| step.map(|(line, verdict)| self.screened(line, verdict))).transpose()
+        step.map(|step| step.map(|(line, intent)| self.screened(line, intent))).transpose()
     }
 }
 
@@ -166,7 +160,7 @@ impl Iterator for RowReader {
 fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut filled = 0;
-    let mut extent = Extent::Beginning;
+    let mut extent = Extent::InputStart;
     while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
         match stream.read(room) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
@@ -201,9 +195,9 @@ fn look_at_beginning(input: &Arc<str>, sample: &Sample, reading: &Reading) -> Re
     let Ok(mut rows) = Rows::of(sample.reader(reading.layout.delimiter), reading) else { return Ok(suspicion) };
     let mut looked_at = 0;
     while looked_at < LOOKED_AT_ROWS
-        && let Ok(Some((line, verdict))) = rows.next()
+        && let Ok(Some((line, intent))) = rows.next()
     {
-        suspicion.look(line, verdict, rows.record());
+        suspicion.look(line, intent, rows.record());
         looked_at += 1;
     }
     if looked_at > 1 || sample.extent == Extent::Whole {

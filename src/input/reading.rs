@@ -6,13 +6,13 @@ use csv::ByteRecord;
 use encoding_rs::Encoding;
 
 use super::ReadingOptions;
-use super::columns::{Choice, Columns, FirstRow, IdColumn, Question, cells};
+use super::columns::{Choice, Columns, FirstRow, HeaderFinder, IdColumn, cells};
 use super::dialect::{Dialect, Sample, SeparatorLine};
 use super::encoding::Decoding;
 use super::fault::{Fault, ReadError};
 use super::filter::ResolvedFilter;
 use super::records::Records;
-use super::screen::{Form, Screen, Verdict, Why};
+use super::screen::{Form, Intent, Screen, Why};
 use super::shape::OneColumn;
 use super::source::Bytes;
 use super::tables::{HasId, Looked, Place, Tables};
@@ -55,7 +55,7 @@ pub(super) struct Rows {
 }
 
 /// An input before its first row.
-pub(super) struct Beginning<'a> {
+pub(super) struct InputStart<'a> {
     pub(super) input: &'a Arc<str>,
     pub(super) bytes: Bytes,
     pub(super) decoding: Decoding,
@@ -63,7 +63,7 @@ pub(super) struct Beginning<'a> {
     pub(super) options: &'a ReadingOptions,
 }
 
-impl Beginning<'_> {
+impl InputStart<'_> {
     /// Settles how the input is read, and stops before its first row.
     pub(super) fn settle(self) -> Result<(Reading, Rows), Refusal> {
         let Self { input, bytes, decoding, sample, options } = self;
@@ -81,9 +81,9 @@ impl Beginning<'_> {
         };
         let first = cells(&record);
         let below: Vec<_> = sample.records(dialect.delimiter).into_iter().skip(separator_lines + 1).collect();
-        let question = Question { input, line, first: &first, below: &below, options };
-        let columns = question.answer()?;
-        let filters = resolve(options, &columns, &question)?;
+        let finder = HeaderFinder { input, line, first: &first, below: &below, options };
+        let columns = finder.answer()?;
+        let filters = resolve(options, &columns, &finder)?;
         let Columns { names, first_row, id } = columns;
         let form = Form { names: &names, delimiter: dialect.delimiter, first_row };
         let screen = Arc::new(Screen::new(Some(&id), form, filters, options.short_rows));
@@ -116,9 +116,9 @@ impl Beginning<'_> {
 fn resolve(
     options: &ReadingOptions,
     columns: &Columns,
-    question: &Question<'_>,
+    finder: &HeaderFinder<'_>,
 ) -> Result<Vec<ResolvedFilter>, Refusal> {
-    options.filters.iter().map(|filter| filter.resolve(&columns.names, question)).collect()
+    options.filters.iter().map(|filter| filter.resolve(&columns.names, finder)).collect()
 }
 
 impl Reading {
@@ -149,7 +149,7 @@ impl Rows {
     }
 
     /// Goes to the next row and says on which line it begins and what it asks for.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Verdict)>, ReadError> {
+    pub(super) fn next(&mut self) -> Result<Option<(u64, Intent)>, ReadError> {
         let line = match self.waiting.take() {
             Some(line) => line,
             None => match self.records.read(&mut self.record)? {
@@ -163,11 +163,11 @@ impl Rows {
         if let Some(Err(fault)) = self.one_column.as_mut().map(|watch| watch.look(line, &self.record)) {
             return Err(self.malformed(line, fault));
         }
-        Ok(Some((line, self.verdict(line))))
+        Ok(Some((line, self.intent(line))))
     }
 
     /// Decides about the current row.
-    fn verdict(&mut self, line: u64) -> Verdict {
+    fn intent(&mut self, line: u64) -> Intent {
         let id = self.screen.id(&self.record);
         let has_id = match id {
             Err(Why::Short | Why::NotAnId(NotAnId::Empty | NotAnId::Text)) => HasId::No,
@@ -176,16 +176,16 @@ impl Rows {
         };
         let looked = Looked { record: &self.record, has_id, header: &self.screen.header };
         match self.tables.place(line, self.records.gap(), &looked) {
-            Place::HeaderAgain => Verdict::Skip(Why::HeaderAgain),
+            Place::HeaderAgain => Intent::Skip(Why::HeaderAgain),
             Place::Beyond(line) => {
                 self.widths.pass_by();
-                Verdict::Skip(Why::OtherTable(line))
+                Intent::Skip(Why::OtherTable(line))
             }
-            Place::Blank => self.screen.verdict(&self.record, id),
+            Place::Blank => self.screen.intent(&self.record, id),
             Place::Inside => {
-                let verdict = self.screen.verdict(&self.record, id);
+                let intent = self.screen.intent(&self.record, id);
                 self.widths.count(line, self.record.len());
-                verdict
+                intent
             }
         }
     }

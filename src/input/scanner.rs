@@ -30,13 +30,13 @@ pub(super) struct Scanner {
     is_first_row: bool,
     /// What stands before the current row. Nothing does before the first.
     pub(super) gap: Gap,
-    state: State,
+    quotes: QuoteState,
     line_feed: LineFeed,
 }
 
 /// Where in a row `position` is.
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum QuoteState {
     /// Outside quotes.
     Plain,
     /// Behind an opening quote.
@@ -61,7 +61,7 @@ enum LineFeed {
 }
 
 /// How a step through the text ended.
-enum Step {
+enum ScanStep {
     GoOn,
     NeedsMore,
     RowEnds,
@@ -81,7 +81,7 @@ impl Scanner {
             line: 1,
             is_first_row: true,
             gap: Gap::None,
-            state: State::Plain,
+            quotes: QuoteState::Plain,
             line_feed: LineFeed::EndsALine,
         }
     }
@@ -118,7 +118,7 @@ impl Scanner {
 
     /// Goes past the end of the row before and past blank lines.
     fn find_begin(&mut self) -> Result<bool, ReadError> {
-        self.state = State::Plain;
+        self.quotes = QuoteState::Plain;
         loop {
             self.begin = self.position;
             match self.next_byte() {
@@ -148,19 +148,19 @@ impl Scanner {
     fn find_end(&mut self) -> Result<(), ReadError> {
         let first = self.line;
         loop {
-            let step = match self.state {
-                State::Plain => self.step_plain(),
-                State::Quoted { opened } => self.step_quoted(opened),
-                State::Closed { opened } => self.step_closed(opened)?,
-                State::Doubtful(quote) => self.step_doubtful(quote)?,
+            let step = match self.quotes {
+                QuoteState::Plain => self.step_plain(),
+                QuoteState::Quoted { opened } => self.step_quoted(opened),
+                QuoteState::Closed { opened } => self.step_closed(opened)?,
+                QuoteState::Doubtful(quote) => self.step_doubtful(quote)?,
             };
             match step {
-                Step::GoOn => {}
-                Step::RowEnds => return Ok(()),
-                Step::NeedsMore if self.filled - self.begin > LONGEST_ROW_BYTES => {
+                ScanStep::GoOn => {}
+                ScanStep::RowEnds => return Ok(()),
+                ScanStep::NeedsMore if self.filled - self.begin > LONGEST_ROW_BYTES => {
                     return Err(self.malformed(first, Fault::TooLong { limit: LONGEST_ROW_BYTES }));
                 }
-                Step::NeedsMore => {
+                ScanStep::NeedsMore => {
                     if !self.refill()? {
                         return self.end_of_text();
                     }
@@ -169,42 +169,42 @@ impl Scanner {
         }
     }
 
-    fn step_plain(&mut self) -> Step {
+    fn step_plain(&mut self) -> ScanStep {
         match self.find_quote_or_line_end() {
-            None => Step::NeedsMore,
+            None => ScanStep::NeedsMore,
             Some((at, b'"')) => {
-                self.state = self.state_behind_quote(at);
-                Step::GoOn
+                self.quotes = self.state_behind_quote(at);
+                ScanStep::GoOn
             }
             Some((at, line_end)) => self.end_row(at, line_end),
         }
     }
 
-    fn step_quoted(&mut self, opened: u64) -> Step {
+    fn step_quoted(&mut self, opened: u64) -> ScanStep {
         match self.find_quote_or_line_end() {
-            None => return Step::NeedsMore,
-            Some((_, b'"')) => self.state = State::Closed { opened },
+            None => return ScanStep::NeedsMore,
+            Some((_, b'"')) => self.quotes = QuoteState::Closed { opened },
             Some((at, b'\n')) if at.checked_sub(1).and_then(|before| self.buffer.get(before)) == Some(&b'\r') => {}
             Some(_) => self.line += 1,
         }
-        Step::GoOn
+        ScanStep::GoOn
     }
 
     /// Behind a closing quote may stand blanks, for they change nothing about where the cell ends.
-    fn step_closed(&mut self, opened: u64) -> Result<Step, ReadError> {
-        let Some(byte) = self.next_byte() else { return Ok(Step::NeedsMore) };
+    fn step_closed(&mut self, opened: u64) -> Result<ScanStep, ReadError> {
+        let Some(byte) = self.next_byte() else { return Ok(ScanStep::NeedsMore) };
         let at = self.position;
         self.position += 1;
         match byte {
             b'"' if at.checked_sub(1).and_then(|before| self.buffer.get(before)) == Some(&b'"') => {
-                self.state = State::Quoted { opened };
+                self.quotes = QuoteState::Quoted { opened };
             }
-            byte if byte == self.delimiter => self.state = State::Plain,
+            byte if byte == self.delimiter => self.quotes = QuoteState::Plain,
             b'\n' | b'\r' => return Ok(self.end_row(at, byte)),
             b' ' | b'\t' => {}
             _ => return Err(self.malformed(self.line, self.text_behind_quote(at, opened))),
         }
-        Ok(Step::GoOn)
+        Ok(ScanStep::GoOn)
     }
 
     /// Whoever escapes quotes with a backslash leaves one before the quote that seems to close the cell.
@@ -219,53 +219,53 @@ impl Scanner {
 
     /// A quote behind blanks opens a cell for some programs and is text for others. As long as both find the same end
     /// of the cell, either may be right.
-    fn step_doubtful(&mut self, quote: Quote) -> Result<Step, ReadError> {
-        let Some(byte) = self.next_byte() else { return Ok(Step::NeedsMore) };
+    fn step_doubtful(&mut self, quote: Quote) -> Result<ScanStep, ReadError> {
+        let Some(byte) = self.next_byte() else { return Ok(ScanStep::NeedsMore) };
         let at = self.position;
         self.position += 1;
         let ends_cell = byte == self.delimiter || matches!(byte, b'\n' | b'\r');
         match (byte, quote) {
-            (b'"', Quote::Open) => self.state = State::Doubtful(Quote::Shut),
-            (b'"', Quote::Shut) => self.state = State::Doubtful(Quote::Open),
+            (b'"', Quote::Open) => self.quotes = QuoteState::Doubtful(Quote::Shut),
+            (b'"', Quote::Shut) => self.quotes = QuoteState::Doubtful(Quote::Open),
             (_, Quote::Open) if ends_cell => {
                 return Err(self.malformed(self.line, Fault::QuoteBehindBlanks));
             }
             (b'\n' | b'\r', Quote::Shut) => return Ok(self.end_row(at, byte)),
-            (_, Quote::Shut) if ends_cell => self.state = State::Plain,
+            (_, Quote::Shut) if ends_cell => self.quotes = QuoteState::Plain,
             (_, Quote::Open | Quote::Shut) => {}
         }
-        Ok(Step::GoOn)
+        Ok(ScanStep::GoOn)
     }
 
     /// What a quote means that stands outside quotes: the first character of a cell opens it, any other is text.
-    fn state_behind_quote(&self, at: usize) -> State {
+    fn state_behind_quote(&self, at: usize) -> QuoteState {
         let before = self.buffer.get(self.begin..at).unwrap_or_default();
         let begins_cell = |last: Option<&u8>| last.is_none_or(|byte| *byte == self.delimiter);
         if begins_cell(before.last()) {
-            return State::Quoted { opened: self.line };
+            return QuoteState::Quoted { opened: self.line };
         }
         let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t') && *byte != self.delimiter;
         if begins_cell(before.iter().rev().find(|byte| !is_blank(byte))) {
-            return State::Doubtful(Quote::Open);
+            return QuoteState::Doubtful(Quote::Open);
         }
-        State::Plain
+        QuoteState::Plain
     }
 
-    fn end_row(&mut self, at: usize, line_end: u8) -> Step {
+    fn end_row(&mut self, at: usize, line_end: u8) -> ScanStep {
         self.end = at;
         self.line += 1;
         if line_end == b'\r' {
             self.line_feed = LineFeed::BelongsToCarriageReturn;
         }
-        Step::RowEnds
+        ScanStep::RowEnds
     }
 
     fn end_of_text(&mut self) -> Result<(), ReadError> {
         self.end = self.filled;
-        match self.state {
-            State::Plain | State::Closed { .. } | State::Doubtful(Quote::Shut) => Ok(()),
-            State::Quoted { opened } => Err(self.malformed(opened, Fault::UnclosedQuote)),
-            State::Doubtful(Quote::Open) => Err(self.malformed(self.line, Fault::QuoteBehindBlanks)),
+        match self.quotes {
+            QuoteState::Plain | QuoteState::Closed { .. } | QuoteState::Doubtful(Quote::Shut) => Ok(()),
+            QuoteState::Quoted { opened } => Err(self.malformed(opened, Fault::UnclosedQuote)),
+            QuoteState::Doubtful(Quote::Open) => Err(self.malformed(self.line, Fault::QuoteBehindBlanks)),
         }
     }
 

@@ -9,8 +9,8 @@ use csv::ByteRecord;
 
 use super::ShortRows;
 use super::columns::{FirstRow, IdColumn};
-use super::earlier::Earlier;
 use super::filter::{Answer, ResolvedFilter};
+use super::past_runs::PastRuns;
 use super::tables::{Header, is_blank_cell, is_blank_row};
 use super::totals::says_total;
 use crate::invitation::{InvitationId, NotAnId, is_blank, is_quote, without_blanks};
@@ -40,12 +40,12 @@ pub(super) struct Screen {
     pub(super) filters: Vec<ResolvedFilter>,
     pub(super) header: Header,
     /// What the input knows of its rows, where it is the results of an earlier run.
-    pub(super) earlier: Option<Earlier>,
+    pub(super) past_runs: Option<PastRuns>,
 }
 
 /// What a row asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Intent {
     Cancel(InvitationId),
     Skip(Why),
 }
@@ -125,16 +125,16 @@ impl Screen {
             FirstRow::Header => names.iter().rposition(|name| !column_key(name).is_empty()).map_or(0, |last| last + 1),
             FirstRow::Data => names.len(),
         };
-        let earlier = Earlier::among(names, first_row);
+        let past_runs = PastRuns::among(names, first_row);
         let whole = match short_rows {
             ShortRows::Doubted => named,
             // The columns of results are never left out, so a row that lacks some is torn.
-            ShortRows::Meant => earlier.as_ref().map_or(0, Earlier::own_columns),
+            ShortRows::Meant => past_runs.as_ref().map_or(0, PastRuns::own_columns),
         };
         let header = Header::new(names, id_index, first_row);
         let id_name = id.map_or_else(String::new, |id| id.name.clone());
         let width = names.len();
-        Self { id_index, id_name, width, named, whole, delimiter, first_row, filters, header, earlier }
+        Self { id_index, id_name, width, named, whole, delimiter, first_row, filters, header, past_runs }
     }
 
     /// The ID of a row, by the cell in its column alone.
@@ -143,9 +143,9 @@ impl Screen {
     }
 
     /// Says what a row asks for that has this ID, or none.
-    pub(super) fn verdict(&self, record: &ByteRecord, id: Result<InvitationId, Why>) -> Verdict {
+    pub(super) fn intent(&self, record: &ByteRecord, id: Result<InvitationId, Why>) -> Intent {
         if record.len() < self.whole {
-            return Verdict::Skip(match id {
+            return Intent::Skip(match id {
                 Err(why) if why == Why::Short || is_blank_row(record) => why,
                 Err(_) | Ok(_) => Why::Torn,
             });
@@ -153,11 +153,11 @@ impl Screen {
         let extra = self.extra_cells(record);
         let moved = self.cells_that_may_move_the_id(record, extra);
         if let Some(why) = self.filtered(record, extra, if id.is_ok() { moved } else { extra }) {
-            return Verdict::Skip(why);
+            return Intent::Skip(why);
         }
         let why = match id {
             Err(why) => Some(why),
-            Ok(_) if self.earlier.as_ref().is_some_and(|earlier| earlier.knows_no_id(record)) => Some(Why::Known),
+            Ok(_) if self.past_runs.as_ref().is_some_and(|earlier| earlier.knows_no_id(record)) => Some(Why::Known),
             Ok(id) if self.may_be_grouped(id, record, extra) => Some(Why::Grouped),
             Ok(_) if self.holds_several(record) => Some(Why::Several),
             Ok(_) if moved > 0 => Some(Why::Moved),
@@ -165,14 +165,14 @@ impl Screen {
             Ok(_) => None,
         };
         match (why, id) {
-            (None, Ok(id)) => Verdict::Cancel(id),
-            (Some(why), _) | (None, Err(why)) => Verdict::Skip(why),
+            (None, Ok(id)) => Intent::Cancel(id),
+            (Some(why), _) | (None, Err(why)) => Intent::Skip(why),
         }
     }
 
     /// Whether the input itself says that an earlier call for the row may have taken effect.
     pub(super) fn effect(&self, record: &ByteRecord) -> Effect {
-        self.earlier.as_ref().map_or(Effect::None, |earlier| earlier.effect(record))
+        self.past_runs.as_ref().map_or(Effect::None, |earlier| earlier.effect(record))
     }
 
     /// The same, but with another number of cells that make a row whole. How many are too many does not change: where the
@@ -209,7 +209,7 @@ impl Screen {
 
     /// Whether one of the cells of the list, besides the ID, says that the row is a total.
     fn is_total(&self, record: &ByteRecord) -> bool {
-        let own = self.earlier.as_ref().map_or(0, Earlier::own_columns);
+        let own = self.past_runs.as_ref().map_or(0, PastRuns::own_columns);
         record.iter().enumerate().skip(own).any(|(index, cell)| index != self.id_index && says_total(cell))
     }
 
@@ -225,7 +225,7 @@ impl Screen {
             Why::Filtered(index) => self.filters.get(index).map(|filter| filter.reason(record)).unwrap_or_default(),
             Why::Duplicate(Some(line)) => format!("same invitation as line {line}"),
             Why::Known => {
-                let known = self.earlier.as_ref().and_then(|earlier| earlier.reason(record));
+                let known = self.past_runs.as_ref().and_then(|earlier| earlier.reason(record));
                 known.unwrap_or_else(|| self.summary(why))
             }
             _ => self.summary(why),

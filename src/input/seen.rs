@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::screen::{Verdict, Why};
+use super::screen::{Intent, Why};
 use crate::invitation::InvitationId;
 
 /// The invitations asked for so far.
@@ -27,7 +27,7 @@ impl Seen {
     }
 
     /// Decides about a row that asks for a cancellation, and remembers it.
-    pub(super) fn verdict(&mut self, line: u64, id: InvitationId) -> Verdict {
+    pub(super) fn intent(&mut self, line: u64, id: InvitationId) -> Intent {
         let earlier = match self {
             Self::Ids(ids) => (!ids.insert(id.get())).then_some(None),
             Self::FirstLines { duplicated, lines } => {
@@ -42,6 +42,6 @@ impl Seen {
                 }
             }
         };
-        earlier.map_or(Verdict::Cancel(id), |first| Verdict::Skip(Why::Duplicate(first)))
+        earlier.map_or(Intent::Cancel(id), |first| Intent::Skip(Why::Duplicate(first)))
     }
 }

@@ -17,8 +17,8 @@ use super::encoding::Decoding;
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
 use super::reader::RowReader;
-use super::reading::{Beginning, Reading, Rows};
-use super::screen::{Verdict, Why};
+use super::reading::{InputStart, Reading, Rows};
+use super::screen::{Intent, Why};
 use super::source::{Fingerprint, InputFile};
 use super::widths::{Finding, Widths};
 use crate::error::{Cause, Refusal};
@@ -105,10 +105,10 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
 
     let utf8 = file.utf8()?;
     let decoding = Decoding::settle(file.name(), &beginning, options.encoding, utf8)?;
-    let extent = if beginning.len() < BLOCK_BYTES { Extent::Whole } else { Extent::Beginning };
+    let extent = if beginning.len() < BLOCK_BYTES { Extent::Whole } else { Extent::InputStart };
     let sample = Sample { text: decoding.preview(&beginning), extent };
     let bytes = file.bytes_behind(decoding.mark_bytes)?;
-    let (reading, mut rows) = Beginning { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
+    let (reading, mut rows) = InputStart { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
 
     let bytes = file.stamp().bytes;
     let counted = Census::new(reading, &beginning, bytes).take(&mut rows, file.name())?;
@@ -145,8 +145,8 @@ fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> 
 pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Survey, Refusal> {
     let mut reader = RowReader::from_stream(stream, options)?;
     let mut tally = Tally::default();
-    while let Some((line, verdict)) = reader.advance()? {
-        tally.count(line, verdict, reader.rows());
+    while let Some((line, intent)) = reader.advance()? {
+        tally.count(line, intent, reader.rows());
     }
     Ok(tally.survey(reader.reading().clone(), None))
 }
@@ -195,18 +195,18 @@ impl Census {
     pub(super) fn take(mut self, rows: &mut Rows, input: &str) -> Result<Counted, Refusal> {
         let mut tally = Tally::default();
         let mut suspicion = Suspicion::of(&self.reading);
-        while let Some((line, verdict)) = rows.next()? {
+        while let Some((line, intent)) = rows.next()? {
             if !suspicion.is_settled() {
-                suspicion.look(line, verdict, rows.record());
+                suspicion.look(line, intent, rows.record());
                 if suspicion.is_settled() {
                     suspicion.check(input)?;
                 }
             }
-            if let Verdict::Cancel(id) = verdict {
+            if let Intent::Cancel(id) = intent {
                 self.collect(id.get());
             }
             self.reading.layout.extra_cells |= rows.record().len() > self.reading.layout.columns.len();
-            tally.count(line, verdict, rows);
+            tally.count(line, intent, rows);
         }
         suspicion.check(input)?;
         rows.widths().check(input, rows.screen())?;
@@ -256,10 +256,10 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Counts the current row.
-    pub(super) fn count(&mut self, line: u64, verdict: Verdict, rows: &Rows) {
-        match verdict {
-            Verdict::Cancel(id) => self.count_cancel(line, id),
-            Verdict::Skip(why) => self.count_skip(line, why, rows),
+    pub(super) fn count(&mut self, line: u64, intent: Intent, rows: &Rows) {
+        match intent {
+            Intent::Cancel(id) => self.count_cancel(line, id),
+            Intent::Skip(why) => self.count_skip(line, why, rows),
         }
     }
 

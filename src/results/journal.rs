@@ -44,12 +44,12 @@ pub struct Journal {
     last_run: Option<LastRun>,
     /// Where the last whole line ends.
     length: u64,
-    state: State,
+    hold: Hold,
 }
 
 /// Whether the run has begun that holds a journal.
 #[derive(Debug)]
-enum State {
+enum Hold {
     /// Not yet. Behind so many bytes, which were found, stands who holds the journal.
     Held { found: u64 },
     /// Not yet, and nothing was found that anybody would miss.
@@ -86,12 +86,12 @@ impl Journal {
         }
         let found = file.metadata().map_err(unusable)?.len();
         let beginning = entries::beginning_of(&path, &mut file, unusable)?;
-        let mut journal = Self { path, file, last_run: None, length: 0, state: State::Held { found } };
+        let mut journal = Self { path, file, last_run: None, length: 0, hold: Hold::Held { found } };
         journal.say_who_holds_it(found);
         let text = journal.rest(beginning, found).map_err(|error| unusable_journal(&journal.path, error))?;
         let read = entries::read(&journal.path, &text)?;
         if read.is_blank {
-            journal.state = State::Blank;
+            journal.hold = Hold::Blank;
         }
         (journal.last_run, journal.length) = (read.last_run, read.length);
         Ok(journal)
@@ -110,7 +110,7 @@ impl Journal {
     pub fn begin_anew(&mut self, identity: Identity) -> io::Result<()> {
         self.file.set_len(0)?;
         self.length = 0;
-        self.state = State::Blank;
+        self.hold = Hold::Blank;
         self.go_on(identity, Doubt::default())
     }
 
@@ -125,10 +125,10 @@ impl Journal {
         if begun.is_err() {
             self.length = before;
         }
-        self.state = match begun {
-            Ok(()) => State::Begun,
-            Err(_) if before == 0 => State::Blank,
-            Err(_) => State::Held { found: before },
+        self.hold = match begun {
+            Ok(()) => Hold::Begun,
+            Err(_) if before == 0 => Hold::Blank,
+            Err(_) => Hold::Held { found: before },
         };
         begun
     }
@@ -218,10 +218,10 @@ impl Drop for Journal {
     /// A journal whose run did not begin becomes what it was: one that was made for it goes again, while the lock still
     /// holds.
     fn drop(&mut self) {
-        match self.state {
-            State::Begun => {}
-            State::Held { found } => drop(self.file.set_len(found)),
-            State::Blank => drop(fs::remove_file(&self.path)),
+        match self.hold {
+            Hold::Begun => {}
+            Hold::Held { found } => drop(self.file.set_len(found)),
+            Hold::Blank => drop(fs::remove_file(&self.path)),
         }
     }
 }

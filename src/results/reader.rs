@@ -88,11 +88,11 @@ pub struct ResultsReader<'a> {
     /// Where the row that was read last begins, and where it ends.
     row_start: u64,
     whole_bytes: u64,
-    state: State,
+    tail: Tail,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Tail {
     Whole,
     /// What follows is torn.
     Torn,
@@ -112,10 +112,10 @@ impl<'a> ResultsReader<'a> {
         let header_bytes = bytes_of(&header);
         let mut found = Vec::new();
         file.by_ref().take(header_bytes).read_to_end(&mut found).map_err(fail)?;
-        let state = if found == header {
-            State::Whole
+        let tail = if found == header {
+            Tail::Whole
         } else if is_torn(&found, &header) {
-            State::Torn
+            Tail::Torn
         } else {
             return Err(foreign(path));
         };
@@ -125,9 +125,9 @@ impl<'a> ResultsReader<'a> {
             .has_headers(false)
             .flexible(true)
             .from_reader(BufReader::new(file));
-        let whole_bytes = if state == State::Whole { header_bytes } else { 0 };
+        let whole_bytes = if tail == Tail::Whole { header_bytes } else { 0 };
         let (record, bytes, row_start) = (ByteRecord::new(), Vec::new(), 0);
-        Ok(Self { path, format, zeros, rows, record, bytes, length, header_bytes, row_start, whole_bytes, state })
+        Ok(Self { path, format, zeros, rows, record, bytes, length, header_bytes, row_start, whole_bytes, tail })
     }
 
     /// The next row that is whole; `None` when there are no more.
@@ -138,7 +138,7 @@ impl<'a> ResultsReader<'a> {
     pub fn next_row(&mut self) -> Result<Option<ResultsRow<'_>>, Refusal> {
         let path = self.path;
         let fail = |error: csv::Error| unreadable(path, error.into());
-        if self.state == State::Torn || !self.rows.read_byte_record(&mut self.record).map_err(fail)? {
+        if self.tail == Tail::Torn || !self.rows.read_byte_record(&mut self.record).map_err(fail)? {
             return Ok(None);
         }
         self.row_start = self.whole_bytes;
@@ -155,7 +155,7 @@ impl<'a> ResultsReader<'a> {
         if !is_torn {
             return Err(self.damaged());
         }
-        self.state = State::Torn;
+        self.tail = Tail::Torn;
         Ok(None)
     }
 
@@ -194,9 +194,9 @@ impl<'a> ResultsReader<'a> {
 
     /// How many bytes behind them are torn, once there are no more rows.
     pub fn torn_bytes(&self) -> u64 {
-        match self.state {
-            State::Whole => 0,
-            State::Torn => self.length.saturating_sub(self.whole_bytes),
+        match self.tail {
+            Tail::Whole => 0,
+            Tail::Torn => self.length.saturating_sub(self.whole_bytes),
         }
     }
 

@@ -21,7 +21,7 @@ pub const SYNC_INTERVAL: Duration = Duration::from_millis(250);
 /// The open results of one run.
 #[derive(Debug)]
 pub struct ResultsWriter {
-    target: Target,
+    destination: Destination,
     format: Format,
     bytes: Vec<u8>,
     /// When the disk was last told to keep what it was given, and whether it was given anything since.
@@ -30,7 +30,7 @@ pub struct ResultsWriter {
 }
 
 #[derive(Debug)]
-enum Target {
+enum Destination {
     File {
         file: Box<dyn Disk>,
         /// Its length up to the last row that was written whole.
@@ -80,7 +80,7 @@ impl ResultsWriter {
 
     /// Goes on with a file that is kept up to `length`.
     pub(crate) fn on(file: Box<dyn Disk>, length: u64, format: Format) -> Self {
-        Self::new(Target::File { file, length, synced_length: length }, format)
+        Self::new(Destination::File { file, length, synced_length: length }, format)
     }
 
     /// Begins results on standard output with their header.
@@ -93,11 +93,11 @@ impl ResultsWriter {
         let mut output = io::stdout().lock();
         let header = format.header().map_err(|error| unwritable(error.into()))?;
         output.write_all(&header).and_then(|()| output.flush()).map_err(unwritable)?;
-        Ok(Self::new(Target::StandardOutput, format))
+        Ok(Self::new(Destination::StandardOutput, format))
     }
 
-    fn new(target: Target, format: Format) -> Self {
-        Self { target, format, bytes: Vec::new(), synced_at: Instant::now(), is_synced: true }
+    fn new(destination: Destination, format: Format) -> Self {
+        Self { destination, format, bytes: Vec::new(), synced_at: Instant::now(), is_synced: true }
     }
 
     /// Writes the rows for `outcomes` through to the kernel: a crash of this process does not lose them any more.
@@ -109,15 +109,15 @@ impl ResultsWriter {
         self.bytes.clear();
         self.format.append(outcomes, &mut self.bytes)?;
         self.is_synced = false;
-        match &mut self.target {
-            Target::File { file, length, .. } => {
+        match &mut self.destination {
+            Destination::File { file, length, .. } => {
                 if let Err(error) = file.write_all(&self.bytes) {
                     cut(file.as_mut(), *length);
                     return Err(error);
                 }
                 *length += u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
             }
-            Target::StandardOutput => {
+            Destination::StandardOutput => {
                 let mut output = io::stdout().lock();
                 output.write_all(&self.bytes)?;
                 output.flush()?;
@@ -138,7 +138,7 @@ impl ResultsWriter {
     /// When the disk cannot. Then nothing that was appended since the last time stands in the file, and nothing more is
     /// to be appended: the kernel may have dropped any of it.
     pub fn sync(&mut self) -> io::Result<()> {
-        if let Target::File { file, length, synced_length } = &mut self.target {
+        if let Destination::File { file, length, synced_length } = &mut self.destination {
             if let Err(error) = file.sync() {
                 cut(file.as_mut(), *synced_length);
                 *length = *synced_length;
@@ -157,10 +157,10 @@ impl ResultsWriter {
     /// # Errors
     ///
     /// None on memory; the signature is the CSV writer's.
-    pub fn rescue(&mut self, outcomes: &[Outcome], with: Header) -> io::Result<Vec<u8>> {
+    pub fn rescue(&mut self, outcomes: &[Outcome], with: WithHeader) -> io::Result<Vec<u8>> {
         let mut bytes = match with {
-            Header::Yes => self.format.header()?,
-            Header::No => Vec::new(),
+            WithHeader::Yes => self.format.header()?,
+            WithHeader::No => Vec::new(),
         };
         self.format.append(outcomes, &mut bytes)?;
         Ok(bytes)
@@ -181,7 +181,7 @@ fn cut(file: &mut dyn Disk, length: u64) {
 
 /// Whether a header goes before the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Header {
+pub enum WithHeader {
     /// It does.
     Yes,
     /// It does not.
@@ -221,7 +221,7 @@ mod tests {
         writer.sync().unwrap();
         assert_eq!(writer.sync_due(), None);
 
-        let rescued = String::from_utf8(writer.rescue(&[outcome()], Header::Yes).unwrap()).unwrap();
+        let rescued = String::from_utf8(writer.rescue(&[outcome()], WithHeader::Yes).unwrap()).unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().starts_with(rescued.lines().next().unwrap()));
         assert_eq!(rescued.lines().count(), 2);
     }

@@ -9,7 +9,7 @@ use indicatif::{HumanCount, HumanDuration};
 use tokio::time::sleep;
 
 use crate::clock::Stopwatch;
-use crate::monitor::{Monitor, Weather};
+use crate::monitor::{Monitor, Traffic};
 use crate::outcome::{Outcome, Status, Summary};
 use crate::ui::bar::Frame;
 use crate::ui::console::{Console, ProgressStyle};
@@ -36,7 +36,7 @@ struct Counts {
     /// How many of them there will be, where that is known.
     total: Option<u64>,
     started: Stopwatch,
-    weather: Weather,
+    traffic: Traffic,
 }
 
 impl Progress {
@@ -49,7 +49,7 @@ impl Progress {
             tried: 0,
             total,
             started: Stopwatch::start(),
-            weather: Weather::Fair,
+            traffic: Traffic::Flowing,
         };
         let counts = Arc::new(Mutex::new(counts));
         if console.progress == ProgressStyle::Bar {
@@ -117,8 +117,8 @@ impl Monitor for Progress {
         self.console.keep(csv);
     }
 
-    fn weather(&self, weather: Weather) {
-        lock(&self.counts).weather = weather;
+    fn traffic(&self, traffic: Traffic) {
+        lock(&self.counts).traffic = traffic;
     }
 }
 
@@ -156,15 +156,15 @@ impl Counts {
 
     /// Why no calls leave at present, if that is so.
     fn interruption(&self) -> Option<String> {
-        match self.weather {
-            Weather::Fair => None,
-            Weather::Paused { until } => {
+        match self.traffic {
+            Traffic::Flowing => None,
+            Traffic::Paused { until } => {
                 let left = until.saturating_duration_since(Instant::now());
                 let seconds = Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
                 // A pause ends by itself, and nobody says so.
                 (!left.is_zero()).then(|| format!("pause (429), {} left", humantime::format_duration(seconds)))
             }
-            Weather::Down => Some("iMocha is not answering, all calls wait".to_owned()),
+            Traffic::Down => Some("iMocha is not answering, all calls wait".to_owned()),
         }
     }
 
@@ -186,7 +186,7 @@ mod tests {
             summary.add_unsent(status, count);
         }
         let (this_run, started) = (Summary::new(), Stopwatch::start());
-        Counts { summary, this_run, tried, total, started, weather: Weather::Fair }
+        Counts { summary, this_run, tried, total, started, traffic: Traffic::Flowing }
     }
 
     #[test]
@@ -205,12 +205,12 @@ mod tests {
 
     #[test]
     fn an_outage_and_a_pause_are_shown_and_a_pause_ends_by_itself() {
-        let line = |weather| Counts { weather, ..counts(&[], 2, Some(7)) }.line_after(Duration::ZERO);
+        let line = |traffic| Counts { traffic, ..counts(&[], 2, Some(7)) }.line_after(Duration::ZERO);
         let now = Instant::now();
-        assert!(line(Weather::Down).starts_with("2 of 7; iMocha is not answering, all calls wait; "));
-        let paused = line(Weather::Paused { until: now + Duration::from_secs(90) });
+        assert!(line(Traffic::Down).starts_with("2 of 7; iMocha is not answering, all calls wait; "));
+        let paused = line(Traffic::Paused { until: now + Duration::from_secs(90) });
         assert!(paused.starts_with("2 of 7; pause (429), 1m 30s left; "), "{paused}");
-        assert!(!line(Weather::Paused { until: now }).contains("pause"));
-        assert!(!line(Weather::Fair).contains("wait"));
+        assert!(!line(Traffic::Paused { until: now }).contains("pause"));
+        assert!(!line(Traffic::Flowing).contains("wait"));
     }
 }

@@ -5,11 +5,11 @@ mod cells;
 mod columns;
 mod dialect;
 mod doubt;
-mod earlier;
 mod encoding;
 mod faults;
 mod filters;
 mod kinds;
+mod past_runs;
 mod random;
 mod streams;
 

@@ -16,7 +16,7 @@ const INVITATION_ID: &str = "invitation_id";
 /// Where the input says what came of its rows before. Results whose columns were moved, cut or spelt anew count as well
 /// (`STATUS`, as a database writes names), and so do results of results, in which the older columns have a prefix.
 #[derive(Debug, Clone)]
-pub(super) struct Earlier {
+pub(super) struct PastRuns {
     /// The columns of the last run first, then those of the run before it, and so on.
     runs: Vec<RunColumns>,
     /// How many columns are ours: all of them or, where some were moved or cut, nobody knows.
@@ -29,7 +29,7 @@ struct RunColumns {
     error: Option<usize>,
 }
 
-impl Earlier {
+impl PastRuns {
     /// Looks whether the columns are those of results.
     pub(super) fn among(names: &[String], first_row: FirstRow) -> Option<Self> {
         let keys: Vec<String> = names.iter().map(|column| column_key(column)).collect();
