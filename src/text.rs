@@ -1,6 +1,7 @@
 //! Makes text from outside harmless before anybody sees it: the one door between what a server says and a results
 //! cell, a log or a terminal, and the one way in which messages quote what the operator wrote.
 
+use std::fmt;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -86,6 +87,12 @@ pub fn quoted_path(path: &Path) -> String {
 /// A noun, with an `s` unless there is one.
 pub fn plural(count: u64, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+/// Appends a line to a text.
+pub fn push_line(text: &mut String, line: fmt::Arguments<'_>) {
+    text.push_str(&line.to_string());
+    text.push('\n');
 }
 
 /// A moment as the results and the summary write it: UTC, RFC 3339, to the millisecond.

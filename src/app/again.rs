@@ -148,13 +148,12 @@ fn printed(bytes: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
 
     use super::*;
     use crate::cli::Cli;
 
     fn line(arguments: &[&str]) -> CommandLine {
-        let mut command = Cli::command();
+        let mut command = Cli::parser();
         let matches = command.try_get_matches_from_mut([&["x", "run"], arguments].concat()).unwrap();
         CommandLine::of(command.find_subcommand("run").unwrap(), matches.subcommand_matches("run").unwrap())
     }

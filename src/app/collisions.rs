@@ -79,7 +79,7 @@ fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>
             }
         }
     }
-    let also_read = [("--api-key-file", &args.api_key_file), ("--ca-file", &args.ca_file)];
+    let also_read = [("--api-key-file", &args.connection.api_key_file), ("--ca-file", &args.connection.ca_file)];
     let spoiled = also_read.into_iter().find(|(_, path)| path.as_deref().is_some_and(is_written));
     spoiled.map(|(flag, _)| flag.to_owned())
 }
@@ -105,7 +105,7 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
             quoted_path(&journal)
         )));
     }
-    for (flag, file) in [("--api-key-file", &args.api_key_file), ("--ca-file", &args.ca_file)] {
+    for (flag, file) in [("--api-key-file", &args.connection.api_key_file), ("--ca-file", &args.connection.ca_file)] {
         let Some(file) = file else { continue };
         if [output, &journal].into_iter().any(|written| are_one(written, file)) {
             return Err(same(&format!("output and {flag} are the same file {}", quoted_path(file))));

@@ -15,7 +15,7 @@ use crate::reply::Failure;
 use crate::results::format::Format;
 use crate::results::{Journal, ResultsFile};
 use crate::text::{Scrubber, quoted, quoted_path};
-use crate::ui::{Console, DryRun};
+use crate::ui::{Console, Preview};
 
 /// What a dry run found.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub(super) fn dry_run(
     findings.push(("results", output.to_string()));
     findings.push(("key", key));
     let time = endpoint.config.rate.time_for(cancels);
-    console.say(&DryRun { cancels, host: endpoint.host(), findings, time }.to_string());
+    console.say(&Preview { cancels, host: endpoint.host(), particulars: findings, time }.rehearsal());
     let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
     Ok(Rehearsal { cancels, rows: survey.rows, done })
 }

@@ -9,13 +9,13 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
     if args.console.quiet && args.console.verbose {
         return usage("--quiet and --verbose contradict each other", "leave one of them out");
     }
-    if args.json && args.writes_standard_output() {
+    if args.summary.json && args.writes_standard_output() {
         return usage(
             "results and the --json summary cannot both go to standard output",
             "name a results file with --output",
         );
     }
-    if args.resume && (args.writes_standard_output() || args.reads_standard_input()) {
+    if args.results.resume && (args.writes_standard_output() || args.reads_standard_input()) {
         return usage(
             "--resume needs files: what went through standard input or output cannot be looked at again",
             "name the input, and the results with --output",
@@ -24,20 +24,20 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
     if !args.reads_standard_input() {
         return Ok(());
     }
-    if !(args.yes || args.sandbox || args.dry_run) {
+    if !(args.guards.yes || args.sandbox || args.guards.dry_run) {
         let refusal = Refusal::new(Cause::NotConfirmed, "standard input is the list, so nobody can be asked on it");
         return Err(refusal.hint("look at what would be done with --dry-run, then say --yes"));
     }
-    if args.output.is_none() {
+    if args.results.output.is_none() {
         return usage("results of standard input need a place", "name a file with --output, or - for standard output");
     }
-    if args.max_cancels.is_some() {
+    if args.guards.max_cancels.is_some() {
         return usage(
             "--max-cancels needs a file: how many invitations come on standard input is not known before the first call",
             "write the input to a file first, or bound the run with --limit",
         );
     }
-    if args.max_input_age.is_some() {
+    if args.guards.max_input_age.is_some() {
         return usage("--max-input-age needs a file: standard input has no age", "name the file instead of -");
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::text::quoted_path;
 pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&Resumption>) -> Result<u64, Refusal> {
     let settled = resumption.map_or(0, Resumption::settled);
     let left = survey.eligible.saturating_sub(settled);
-    let cancels = args.limit.map_or(left, |limit| left.min(limit));
+    let cancels = args.guards.limit.map_or(left, |limit| left.min(limit));
     check_guards(args, survey, cancels)?;
     warn_of_results(args, survey);
     if let Some(line) = survey.other_table {
@@ -31,7 +31,7 @@ pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&
 
 /// The bounds that the operator set for a run.
 fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Refusal> {
-    if let Some(most) = args.max_cancels
+    if let Some(most) = args.guards.max_cancels
         && cancels > most
     {
         return Err(Refusal::new(
@@ -40,7 +40,7 @@ fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Ref
         )
         .hint("check that this is the file you mean; if it is, raise --max-cancels, or take a part with --limit"));
     }
-    let Some(most) = args.max_input_age else { return Ok(()) };
+    let Some(most) = args.guards.max_input_age else { return Ok(()) };
     let Some(modified) = survey.fingerprint.as_ref().and_then(|file| file.modified) else {
         return Err(Refusal::new(
             Cause::StaleInput,
@@ -68,7 +68,7 @@ fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Ref
 /// A results file is good input, but the rows that were filtered out or cancelled before are in it too.
 fn warn_of_results(args: &RunArgs, survey: &Survey) {
     let is_results = survey.reading.id_column.as_ref().is_some_and(|column| column.choice == Choice::Results);
-    if is_results && args.filters.is_empty() {
+    if is_results && args.reading.filters.is_empty() {
         tracing::warn!(
             "the input is a results file, and every row of it is meant, those that were filtered out or cancelled too; \
              --where status=… takes a part"

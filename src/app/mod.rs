@@ -19,8 +19,8 @@ mod watch;
 use std::ffi::{OsStr, OsString};
 use std::io;
 
+use clap::FromArgMatches;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
 
 use self::again::CommandLine;
 use crate::cli::{Cli, Command, SandboxArgs};
@@ -32,7 +32,7 @@ use crate::ui::{Console, Report};
 /// Parses the command line and does what it says.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let mut command = Cli::command();
+    let mut command = Cli::parser();
     let parsed = command.try_get_matches_from_mut(&arguments).and_then(|matches| {
         let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok((cli, matches))

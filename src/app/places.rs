@@ -15,12 +15,12 @@ impl RunArgs {
 
     /// Whether the results go to standard output because the operator says so.
     pub(super) fn writes_standard_output(&self) -> bool {
-        self.output.as_deref() == Some(Path::new(DASH))
+        self.results.output.as_deref() == Some(Path::new(DASH))
     }
 
     /// Where the results file is to be; `None` where they go to standard output.
     pub(super) fn results_path(&self) -> Option<PathBuf> {
-        match &self.output {
+        match &self.results.output {
             Some(_dash) if self.writes_standard_output() => None,
             Some(path) => Some(path.clone()),
             None if self.reads_standard_input() => None,

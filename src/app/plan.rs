@@ -62,12 +62,12 @@ impl Source {
 /// How the operator wants the input read.
 pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
     ReadingOptions {
-        id_column: args.id_column.clone(),
-        header: if args.no_header { HeaderOption::Absent } else { HeaderOption::Find },
-        delimiter: args.delimiter,
-        encoding: args.encoding,
-        filters: args.filters.clone(),
-        short_rows: if args.short_rows { ShortRows::Meant } else { ShortRows::Doubted },
+        id_column: args.reading.id_column.clone(),
+        header: if args.reading.no_header { HeaderOption::Absent } else { HeaderOption::Find },
+        delimiter: args.reading.delimiter,
+        encoding: args.reading.encoding,
+        filters: args.reading.filters.clone(),
+        short_rows: if args.reading.short_rows { ShortRows::Meant } else { ShortRows::Doubted },
     }
 }
 
@@ -100,7 +100,7 @@ impl Sink {
             standard_output::check_results()?;
             return Ok(Self::StandardOutput);
         };
-        let existing = match (args.overwrite, args.resume) {
+        let existing = match (args.results.overwrite, args.results.resume) {
             (true, _) => Existing::Replace,
             (false, true) => Existing::Resume,
             (false, false) => Existing::Keep,
@@ -144,11 +144,16 @@ impl Endpoint {
         let sandbox = if args.sandbox { Some(start_sandbox()?) } else { None };
         let (base_url, api_key) = match &sandbox {
             Some(sandbox) => (own_url(sandbox)?, own_key(sandbox)?),
-            None => (args.base_url.clone(), credentials::api_key(args.api_key_file.as_deref())?),
+            None => (args.connection.base_url.clone(), credentials::api_key(args.connection.api_key_file.as_deref())?),
         };
         proxy::check(&base_url)?;
-        let config = Config { base_url, rate: args.rate, concurrency: args.concurrency, timeout: args.timeout };
-        let extra_roots = match &args.ca_file {
+        let config = Config {
+            base_url,
+            rate: args.pace.rate,
+            concurrency: args.pace.concurrency,
+            timeout: args.connection.timeout,
+        };
+        let extra_roots = match &args.connection.ca_file {
             Some(path) => credentials::root_certificates(path)?,
             None => Vec::new(),
         };

@@ -32,13 +32,13 @@ impl Resumption {
     ) -> Result<Self, Refusal> {
         let identity = identity(args, &survey.reading, survey.fingerprint.as_ref(), endpoint);
         match journal.and_then(Journal::last_run) {
-            Some(last_run) if args.resume && (last_run.identity.is_same_run(&identity) || results.exists()) => {
+            Some(last_run) if args.results.resume && (last_run.identity.is_same_run(&identity) || results.exists()) => {
                 check_identity(&identity, &last_run.identity, results)?;
                 let format = Format::new(survey.reading.layout.clone());
                 let history = History::read(results, &format, last_run, zeros(args, results, survey)?)?;
                 Ok(Self { identity, doubt: Some(history.doubt()), history })
             }
-            None if args.resume && results.exists() => Err(without_journal(results)),
+            None if args.results.resume && results.exists() => Err(without_journal(results)),
             // A journal whose results were taken away, of another run.
             Some(_) | None => Ok(Self { identity, doubt: None, history: History::default() }),
         }
@@ -92,8 +92,8 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
         delimiter: char::from(reading.layout.delimiter),
         header_line: reading.header_line,
         id_column: reading.id_column.as_ref().map(|column| column.number),
-        filters: args.filters.iter().map(ToString::to_string).collect(),
-        short_rows: args.short_rows,
+        filters: args.reading.filters.iter().map(ToString::to_string).collect(),
+        short_rows: args.reading.short_rows,
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use indicatif::{HumanCount, HumanDuration};
+use indicatif::HumanCount;
 use tokio::sync::watch;
 
 use super::again::CommandLine;
@@ -24,15 +24,15 @@ use crate::config::Patience;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
 use crate::error::Refusal;
-use crate::input::RowReader;
+use crate::input::{RowReader, Survey};
 use crate::monitor::{Monitor, Traffic};
-use crate::outcome::Stop;
+use crate::outcome::{Stop, Tally};
 use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
 use crate::throttle::{Outlook, Throttle};
-use crate::ui::{Beginning, Console, Progress, Question, Report, Results};
+use crate::ui::{Beginning, Console, Preview, Progress, Report, Results};
 
 /// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash, besides what backs
 /// off.
@@ -71,7 +71,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let output = Sink::plan(args)?;
     let for_endpoint = Arc::clone(args);
     let endpoint = watch.unless_stopped(move || Endpoint::of(&for_endpoint))??;
-    if args.dry_run {
+    if args.guards.dry_run {
         return rehearse(args, endpoint, output, console, watch);
     }
     // The lock comes before the first look, and stays to the end: nobody else can change what this run was told.
@@ -87,11 +87,12 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         Source::Stream(_) => None,
     };
     let replaced = look_at_replaced(&output, watch)?;
-    if args.yes || args.sandbox || cancels == Some(0) {
+    if args.guards.yes || args.sandbox || cancels == Some(0) {
         say_what_is_replaced(replaced.as_ref(), &output, console);
     } else {
-        let question = question(args, &endpoint, &input, &output, cancels).replacing(replaced.map(|it| it.in_words()));
-        confirm(question, console, watch)?;
+        let mut preview = preview(args, &endpoint, &input, &output, cancels);
+        preview.particulars.extend(replaced.map(|replaced| ("replaced", replaced.in_words())));
+        confirm(preview, console, watch)?;
     }
     let input_rows = input.rows();
     let reader = input.into_reader()?;
@@ -114,8 +115,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         results: output.path().map(ToOwned::to_owned),
         host: Some(endpoint.config.base_url.host()),
         api: endpoint.api(),
-        summary: finished.summary,
-        this_run: finished.this_run,
+        tally: finished.tally,
         input_rows,
         input_end: finished.input,
         lost_rows: progress.has_lost_rows(),
@@ -162,7 +162,7 @@ fn rehearse(
     Ok(Report {
         host: Some(host),
         api,
-        summary: found.done,
+        tally: Tally::after(found.done),
         would_cancel: Some(found.cancels),
         input_rows: Some(found.rows),
         ..Report::of(Ending::Rehearsed).since(beginning)
@@ -192,9 +192,9 @@ fn say_what_is_replaced(replaced: Option<&Replaced>, output: &Sink, console: &Co
 }
 
 /// Asks whether to go on.
-fn confirm(question: Question, console: &Console, watch: &Watch) -> Result<(), NotBegun> {
+fn confirm(preview: Preview, console: &Console, watch: &Watch) -> Result<(), NotBegun> {
     let asking = console.clone();
-    let answer = watch.unless_stopped(move || asking.confirm(&question));
+    let answer = watch.unless_stopped(move || asking.confirm(&preview));
     if answer.is_err() && io::stdin().is_terminal() {
         // The cursor is behind the question.
         console.say("\n");
@@ -257,7 +257,7 @@ struct Parts {
 /// Lets the engine go, and waits for its end, or for a second signal.
 fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (Ending, Finished) {
     let shutdown = watch.shutdown();
-    let throttle = Throttle::new(endpoint.config.rate, args.max_outage.get(), args.max_attempts);
+    let throttle = Throttle::new(endpoint.config.rate, args.connection.max_outage.get(), args.pace.max_attempts);
     let outlook = throttle.outlook();
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
@@ -270,17 +270,13 @@ fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (En
         throttle,
         scrubber: Scrubber::new(endpoint.api_key.clone()),
         concurrency: endpoint.config.concurrency,
-        max_duration: args.max_duration.map(Patience::get),
-        limit: args.limit,
+        max_duration: args.pace.max_duration.map(Patience::get),
+        limit: args.guards.limit,
         threads: parts.threads,
         monitor,
         shutdown: shutdown.clone(),
     };
-    let recorded = || Finished {
-        summary: parts.progress.summary(),
-        this_run: parts.progress.this_run(),
-        input: InputEnd::NotReached,
-    };
+    let recorded = || Finished { tally: parts.progress.tally(), input: InputEnd::NotReached };
     let finished = watch.wait_for(async {
         tokio::select! {
             ended = AssertUnwindSafe(engine::run(job)).catch_unwind() => ended.unwrap_or_else(|_panic| {
@@ -309,28 +305,24 @@ async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Inf
 }
 
 /// What a person has to know before saying yes.
-fn question(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, cancels: Option<u64>) -> Question {
-    let mut question = Question {
-        cancels: cancels.unwrap_or(0),
-        host: endpoint.host(),
-        particulars: vec![("results", output.to_string())],
-    };
-    let Source::File { survey, .. } = input else {
-        return question;
-    };
-    question.particulars.insert(0, ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))));
-    if let Some((first, last)) = survey.first.zip(survey.last) {
-        let ids = if question.cancels < survey.eligible {
-            let (some, all) = (HumanCount(question.cancels), HumanCount(survey.eligible));
-            format!("{some} of the {all} between {first} and {last}; --dry-run tells more")
-        } else {
-            format!("first {first}, last {last}")
-        };
-        question.particulars.push(("ids", ids));
+fn preview(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, cancels: Option<u64>) -> Preview {
+    let cancels = cancels.unwrap_or(0);
+    let time = endpoint.config.rate.time_for(cancels);
+    let mut particulars = vec![("results", output.to_string())];
+    if let Source::File { survey, .. } = input {
+        particulars.insert(0, ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))));
+        particulars.extend(ids(survey, cancels).map(|ids| ("ids", ids)));
     }
-    let time = endpoint.config.rate.time_for(question.cancels);
-    if time >= Duration::from_secs(1) {
-        question.particulars.push(("time", format!("{} at the least", HumanDuration(time))));
-    }
-    question
+    Preview { cancels, host: endpoint.host(), particulars, time }
+}
+
+/// Which invitations, in words.
+fn ids(survey: &Survey, cancels: u64) -> Option<String> {
+    let (first, last) = survey.first.zip(survey.last)?;
+    Some(if cancels < survey.eligible {
+        let (some, all) = (HumanCount(cancels), HumanCount(survey.eligible));
+        format!("{some} of the {all} between {first} and {last}; --dry-run tells more")
+    } else {
+        format!("first {first}, last {last}")
+    })
 }

@@ -26,7 +26,7 @@ pub(super) fn with_what_is_known(
             }
         }
     });
-    let host = report.host.clone().or_else(|| (!args.sandbox).then(|| args.base_url.host()));
+    let host = report.host.clone().or_else(|| (!args.sandbox).then(|| args.connection.base_url.host()));
     let api = if args.sandbox { Api::Simulated } else { report.api };
     Report { input: Some(args.input.clone()), host, api, resume_command, ..report }
 }
@@ -35,7 +35,7 @@ pub(super) fn with_what_is_known(
 pub(super) fn refuse(args: &RunArgs, console: &Console, refusal: &Refusal) {
     if !would_spoil(Stream::Error, args) {
         console.refusal(refusal);
-    } else if !args.json && !would_spoil(Stream::Output, args) {
+    } else if !args.summary.json && !would_spoil(Stream::Output, args) {
         console.refusal_on_standard_output(refusal);
     }
 }
@@ -71,5 +71,5 @@ pub(super) fn tell_without_watch(args: &RunArgs, console: &Console, report: &Rep
 
 /// Whether the summary for a script is asked for, and does not spoil a file of the run.
 fn has_place_for_json(args: &RunArgs) -> bool {
-    args.json && !would_spoil(Stream::Output, args)
+    args.summary.json && !would_spoil(Stream::Output, args)
 }

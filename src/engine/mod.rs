@@ -37,14 +37,14 @@ use self::first_answers::FirstAnswers;
 use self::pool::Pool;
 pub use self::queue::SharedJournal;
 use self::queue::{InputKind, RowQueue};
-use self::record::{QUEUED_OUTCOMES, Recorded, Recorder};
+use self::record::{QUEUED_OUTCOMES, Recorder};
 pub use self::threads::Threads;
 use crate::client::Client;
 use crate::clock::Stopwatch;
 use crate::config::Concurrency;
 use crate::input::RowReader;
 use crate::monitor::Monitor;
-use crate::outcome::{Stop, StopReason, Summary};
+use crate::outcome::{Stop, StopReason, Tally};
 use crate::results::{History, ResultsWriter};
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
@@ -59,10 +59,8 @@ const READING_ON: Duration = Duration::from_millis(500);
 /// What came of a run.
 #[derive(Debug)]
 pub struct Finished {
-    /// The counts of all runs together.
-    pub summary: Summary,
-    /// The counts of what this run added.
-    pub this_run: Summary,
+    /// What the results hold, and what of it this run added.
+    pub tally: Tally,
     /// Whether every row of the input was read.
     pub input: InputEnd,
 }
@@ -172,7 +170,7 @@ pub async fn run(job: Job) -> Finished {
         None => InputEnd::NotReached,
     };
     match recording.await {
-        Ok(Ok(Recorded { summary, this_run })) if panicked.is_empty() => Finished { summary, this_run, input },
+        Ok(Ok(tally)) if panicked.is_empty() => Finished { tally, input },
         Ok(Ok(_)) | Err(_) => unwind(panicked),
         Ok(Err(panic)) => resume_unwind(panic),
     }

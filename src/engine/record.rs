@@ -13,7 +13,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::budget::Budget;
 use crate::monitor::Monitor;
-use crate::outcome::{Effect, Outcome, Status, Stop, StopReason, Summary};
+use crate::outcome::{Effect, Outcome, Status, Stop, StopReason, Summary, Tally};
 use crate::results::ResultsWriter;
 use crate::results::writer::WithHeader;
 use crate::shutdown::Shutdown;
@@ -37,9 +37,7 @@ pub(super) struct Recorder {
     monitor: Arc<dyn Monitor>,
     shutdown: Shutdown,
     /// The rows that the results keep, or that were handed to the monitor because they cannot.
-    summary: Summary,
-    /// Those of them that this run added.
-    this_run: Summary,
+    tally: Tally,
     unsynced: Unsynced,
     /// Whether the results can still be written, and whether somebody got a header with rows that they could not hold.
     mode: Mode,
@@ -51,14 +49,6 @@ enum Mode {
     Writing,
     /// The results are broken: rows that would be missed go to the monitor, with this before the next of them.
     Rescuing(WithHeader),
-}
-
-/// The counts of a run that was recorded.
-pub(super) struct Recorded {
-    /// Of the rows that the results keep, or that were handed to the monitor because they cannot.
-    pub(super) summary: Summary,
-    /// Of those that this run added.
-    pub(super) this_run: Summary,
 }
 
 /// What was appended to the results since the disk last said that it keeps them.
@@ -92,10 +82,10 @@ fn would_be_missed(outcome: &Outcome) -> bool {
 }
 
 impl Recorder {
-    /// `summary` has the rows that the results hold already.
-    pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, summary: Summary) -> Self {
+    /// `done` has the rows that the results hold already.
+    pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, done: Summary) -> Self {
         let (unsynced, mode, budget) = (Unsynced::default(), Mode::Writing, Budget::default());
-        Self { results, monitor, shutdown, summary, this_run: Summary::new(), unsynced, mode, budget }
+        Self { results, monitor, shutdown, tally: Tally::after(done), unsynced, mode, budget }
     }
 
     /// The same, giving back to `budget` what the rows took that it has recorded.
@@ -105,12 +95,9 @@ impl Recorder {
     }
 
     /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own.
-    /// When `feed_given_up` is dropped, nobody waits for what the feed may still send.
-    pub(super) fn record(
-        mut self,
-        mut outcomes: Receiver<Outcome>,
-        mut feed_given_up: oneshot::Receiver<()>,
-    ) -> Recorded {
+    /// When `feed_given_up` is dropped, nobody waits for what the feed may still send. Gives the counts of what the
+    /// results keep, and of what was handed to the monitor because they cannot.
+    pub(super) fn record(mut self, mut outcomes: Receiver<Outcome>, mut feed_given_up: oneshot::Receiver<()>) -> Tally {
         let mut batch = Vec::with_capacity(QUEUED_OUTCOMES);
         // A clock of its own: that of the calls is gone when a second signal gives the run up.
         let runtime = match Builder::new_current_thread().enable_time().build() {
@@ -120,7 +107,7 @@ impl Recorder {
                 while outcomes.blocking_recv_many(&mut batch, QUEUED_OUTCOMES) > 0 {
                     self.keep(&mut batch);
                 }
-                return self.recorded();
+                return std::mem::take(&mut self.tally);
             }
         };
         loop {
@@ -156,30 +143,17 @@ impl Recorder {
         if self.sync_due().is_some() {
             self.sync();
         }
-        self.recorded()
-    }
-
-    fn recorded(&mut self) -> Recorded {
-        Recorded { summary: std::mem::take(&mut self.summary), this_run: std::mem::take(&mut self.this_run) }
-    }
-
-    /// Counts a row that somebody keeps.
-    fn count(&mut self, outcome: &Outcome) {
-        self.summary.add(outcome);
-        if outcome.is_of_this_run() {
-            self.this_run.add(outcome);
-        }
+        std::mem::take(&mut self.tally)
     }
 
     /// Counts the rows that waited for the disk, for it keeps them.
     fn settle(&mut self) {
         let Unsynced { rows, others, .. } = std::mem::take(&mut self.unsynced);
         for outcome in &rows {
-            self.count(outcome);
+            self.tally.add(outcome);
         }
         for (status, rows) in others {
-            self.summary.add_unsent(status, rows);
-            self.this_run.add_unsent(status, rows);
+            self.tally.add_unsent(status, rows);
         }
     }
 
@@ -218,7 +192,7 @@ impl Recorder {
         }
         self.mode = Mode::Rescuing(WithHeader::No);
         for outcome in &outcomes {
-            self.count(outcome);
+            self.tally.add(outcome);
         }
     }
 

@@ -144,7 +144,7 @@ fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> 
 /// asked for.
 pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Survey, Refusal> {
     let mut reader = RowReader::from_stream(stream, options)?;
-    let mut tally = Tally::default();
+    let mut tally = RowCounts::default();
     while let Some((line, intent)) = reader.advance()? {
         tally.count(line, intent, reader.rows());
     }
@@ -162,7 +162,7 @@ pub(super) struct Census {
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) reading: Reading,
-    pub(super) tally: Tally,
+    pub(super) tally: RowCounts,
     /// Rows that ask for an invitation which an earlier row asks for. The tally has them as asking for it.
     pub(super) duplicates: u64,
     /// What the widths of its rows say.
@@ -193,7 +193,7 @@ impl Census {
 
     /// Counts all rows.
     pub(super) fn take(mut self, rows: &mut Rows, input: &str) -> Result<Counted, Refusal> {
-        let mut tally = Tally::default();
+        let mut tally = RowCounts::default();
         let mut suspicion = Suspicion::of(&self.reading);
         while let Some((line, intent)) = rows.next()? {
             if !suspicion.is_settled() {
@@ -246,7 +246,7 @@ fn duplicated(ids: &[u64]) -> (Vec<u64>, u64) {
 
 /// The counts so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct RowCounts {
     asked: u64,
     first: Option<InvitationId>,
     last: Option<InvitationId>,
@@ -254,7 +254,7 @@ pub(super) struct Tally {
     skipped: Vec<(Why, SkippedRows)>,
 }
 
-impl Tally {
+impl RowCounts {
     /// Counts the current row.
     pub(super) fn count(&mut self, line: u64, intent: Intent, rows: &Rows) {
         match intent {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 pub use self::status::{Effect, Status};
 pub use self::stop::{Signal, Stop, StopReason};
-pub use self::summary::Summary;
+pub use self::summary::{Summary, Tally};
 use crate::row::Row;
 
 /// How one row ended, and what its results row says.

@@ -1,4 +1,4 @@
-//! The counts of a whole run.
+//! The counts of a run, and of all runs over the same results.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,6 +49,11 @@ impl Summary {
     /// How many rows ended with `status`.
     pub fn count(&self, status: Status) -> u64 {
         self.rows.get(&status).copied().unwrap_or(0)
+    }
+
+    /// The statuses that rows ended with, each with how many did.
+    pub fn present(&self) -> impl Iterator<Item = (Status, u64)> {
+        self.rows.iter().map(|(&status, &rows)| (status, rows)).filter(|(_, rows)| *rows > 0)
     }
 
     /// How many invitations are settled.
@@ -104,6 +109,36 @@ impl Summary {
 impl Default for Summary {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What the results hold of all runs together, and what of it this run added.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// All of it.
+    pub all_runs: Summary,
+    /// What this run added.
+    pub this_run: Summary,
+}
+
+impl Tally {
+    /// The tally of a run that finds these rows done, and has added none.
+    pub fn after(done: Summary) -> Self {
+        Self { all_runs: done, this_run: Summary::new() }
+    }
+
+    /// Counts one recorded row.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.all_runs.add(outcome);
+        if outcome.is_of_this_run() {
+            self.this_run.add(outcome);
+        }
+    }
+
+    /// Counts rows that this run gave their result, and for which no call was made.
+    pub fn add_unsent(&mut self, status: Status, rows: u64) {
+        self.all_runs.add_unsent(status, rows);
+        self.this_run.add_unsent(status, rows);
     }
 }
 

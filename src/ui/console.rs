@@ -2,15 +2,15 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use indicatif::HumanCount;
 use tracing::Level;
 
 use crate::cli::{ConsoleArgs, LogFormat};
 use crate::error::{Cause, Refusal};
 use crate::shutdown::Shutdown;
-use crate::text::plural;
+use crate::text::push_line;
 use crate::ui::bar::Frame;
 use crate::ui::log;
+use crate::ui::preview::Preview;
 use crate::ui::stderr::{StandardError, Urgency};
 
 /// Standard error, as the operator wants it. Its clones are one console.
@@ -160,21 +160,16 @@ impl Console {
     /// # Errors
     ///
     /// When there is no terminal to ask on, and when the answer is anything but yes.
-    pub fn confirm(&self, question: &Question) -> Result<(), Refusal> {
+    pub fn confirm(&self, preview: &Preview) -> Result<(), Refusal> {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(Refusal::new(
                 Cause::NotConfirmed,
-                format!(
-                    "nobody is there to confirm the cancellation of {} {} at {}",
-                    HumanCount(question.cancels),
-                    plural(question.cancels, "invitation"),
-                    question.host
-                ),
+                format!("nobody is there to confirm the cancellation of {} at {}", preview.invitations(), preview.host),
             )
             .hint("look at what would be done with --dry-run, then say --yes"));
         }
         forget_what_was_typed();
-        self.write(&format!("{question}Type yes to go on: "));
+        self.write(&format!("{}Type yes to go on: ", preview.question()));
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
         if matches!(read, Ok(0)) {
@@ -221,41 +216,4 @@ fn refusal_text(refusal: &Refusal) -> String {
         push_line(&mut text, format_args!("  hint: {hint}"));
     }
     text
-}
-
-/// What a person has to know before saying yes.
-#[derive(Debug)]
-pub struct Question {
-    /// How many invitations would be cancelled.
-    pub cancels: u64,
-    /// Where.
-    pub host: String,
-    /// The particulars, a line each: a name, and what it is.
-    pub particulars: Vec<(&'static str, String)>,
-}
-
-impl Question {
-    /// The same, with what is given up for it, if anything is.
-    #[must_use]
-    pub fn replacing(mut self, replaced: Option<String>) -> Self {
-        self.particulars.extend(replaced.map(|replaced| ("replaced", replaced)));
-        self
-    }
-}
-
-impl std::fmt::Display for Question {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let noun = plural(self.cancels, "invitation");
-        writeln!(formatter, "About to cancel {} {noun} at {}", HumanCount(self.cancels), self.host)?;
-        for (name, particular) in &self.particulars {
-            writeln!(formatter, "  {name:<10}{particular}")?;
-        }
-        writeln!(formatter, "Each candidate is e-mailed; this cannot be undone.")
-    }
-}
-
-/// Appends a line to a text.
-pub(super) fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    text.push_str(&line.to_string());
-    text.push('\n');
 }

@@ -4,10 +4,12 @@
 mod bar;
 mod console;
 mod log;
+mod preview;
 mod progress;
 mod report;
 mod stderr;
 
-pub use self::console::{Console, Question, Results};
+pub use self::console::{Console, Results};
+pub use self::preview::Preview;
 pub use self::progress::Progress;
-pub use self::report::{Api, Beginning, DryRun, Report};
+pub use self::report::{Api, Beginning, Report};

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::clock::Stopwatch;
 use crate::monitor::{Monitor, Traffic};
-use crate::outcome::{Outcome, Status, Summary};
+use crate::outcome::{Outcome, Summary, Tally};
 use crate::ui::bar::Frame;
 use crate::ui::console::{Console, ProgressStyle};
 
@@ -28,9 +28,7 @@ pub struct Progress {
 
 #[derive(Debug)]
 struct Counts {
-    summary: Summary,
-    /// What this run added, without what the results held before.
-    this_run: Summary,
+    tally: Tally,
     /// Rows for which a call was made.
     tried: u64,
     /// How many of them there will be, where that is known.
@@ -44,8 +42,7 @@ impl Progress {
     /// results hold `done` already.
     pub fn start(console: &Console, total: Option<u64>, done: Summary) -> Self {
         let counts = Counts {
-            summary: done,
-            this_run: Summary::new(),
+            tally: Tally::after(done),
             tried: 0,
             total,
             started: Stopwatch::start(),
@@ -81,13 +78,8 @@ impl Progress {
     }
 
     /// What the results hold so far.
-    pub fn summary(&self) -> Summary {
-        lock(&self.counts).summary.clone()
-    }
-
-    /// What this run has added to them so far.
-    pub fn this_run(&self) -> Summary {
-        lock(&self.counts).this_run.clone()
+    pub fn tally(&self) -> Tally {
+        lock(&self.counts).tally.clone()
     }
 
     /// Takes the bar away.
@@ -104,10 +96,7 @@ impl Monitor for Progress {
     fn recorded(&self, outcomes: &[Outcome]) {
         let mut counts = lock(&self.counts);
         for outcome in outcomes {
-            counts.summary.add(outcome);
-            if outcome.is_of_this_run() {
-                counts.this_run.add(outcome);
-            }
+            counts.tally.add(outcome);
             counts.tried += u64::from(outcome.calls > 0);
         }
     }
@@ -138,16 +127,13 @@ impl Counts {
         parts.extend(self.interruption());
         if self.tried > 0 {
             #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
-            let per_second = self.this_run.calls().saturating_sub(1) as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
+            let per_second =
+                self.tally.this_run.calls().saturating_sub(1) as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
             let left = self.time_left(elapsed).map(|left| format!(", {left:#} left"));
             parts.push(format!("{per_second:.1} calls/s{}", left.unwrap_or_default()));
         }
-        let counts: Vec<String> = Status::ALL
-            .iter()
-            .map(|&status| (status, self.summary.count(status)))
-            .filter(|(_, count)| *count > 0)
-            .map(|(status, count)| format!("{} {status}", HumanCount(count)))
-            .collect();
+        let present = self.tally.all_runs.present();
+        let counts: Vec<String> = present.map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
         if !counts.is_empty() {
             parts.push(counts.join(", "));
         }
@@ -179,14 +165,15 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outcome::Status;
 
     fn counts(rows: &[(Status, u64)], tried: u64, total: Option<u64>) -> Counts {
         let mut summary = Summary::new();
         for &(status, count) in rows {
             summary.add_unsent(status, count);
         }
-        let (this_run, started) = (Summary::new(), Stopwatch::start());
-        Counts { summary, this_run, tried, total, started, traffic: Traffic::Flowing }
+        let started = Stopwatch::start();
+        Counts { tally: Tally::after(summary), tried, total, started, traffic: Traffic::Flowing }
     }
 
     #[test]

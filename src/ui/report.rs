@@ -1,10 +1,10 @@
-//! What came of it all: the summary for a person, the JSON object for a script, and the findings of a dry run.
+//! What came of it all: the summary for a person, and the JSON object for a script.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use indicatif::{HumanCount, HumanDuration};
+use indicatif::HumanCount;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -12,9 +12,8 @@ use crate::clock::Stopwatch;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::Refusal;
-use crate::outcome::{Status, Stop, StopReason, Summary};
-use crate::text::{plural, quoted_path, timestamp};
-use crate::ui::console::push_line;
+use crate::outcome::{Status, Stop, StopReason, Summary, Tally};
+use crate::text::{plural, push_line, quoted_path, timestamp};
 
 /// What is said of a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
@@ -35,10 +34,8 @@ pub struct Report {
     pub host: Option<String>,
     /// Whom the calls went to.
     pub api: Api,
-    /// What the results hold, of all runs together.
-    pub summary: Summary,
-    /// What this run added.
-    pub this_run: Summary,
+    /// What the results hold, and what of it this run added.
+    pub tally: Tally,
     /// How many invitations a run would cancel, after a dry run.
     pub would_cancel: Option<u64>,
     /// How many rows the input has, where that is known.
@@ -88,8 +85,7 @@ impl Report {
             results: None,
             host: None,
             api: Api::Real,
-            summary: Summary::new(),
-            this_run: Summary::new(),
+            tally: Tally::default(),
             would_cancel: None,
             input_rows: None,
             input_end: InputEnd::Reached,
@@ -115,14 +111,14 @@ impl Report {
 
     /// The exit code for this ending.
     pub fn exit_code(&self) -> ExitCode {
-        self.ending.exit_code(&self.summary)
+        self.ending.exit_code(&self.tally.all_runs)
     }
 
     /// When its time was over just as all was done, the run is finished.
     #[must_use]
     pub fn settled(self) -> Self {
         let is_read = self.without_result() == 0 && self.input_end == InputEnd::Reached;
-        let is_whole = is_read && !self.summary.has_rows_to_try_again();
+        let is_whole = is_read && !self.tally.all_runs.has_rows_to_try_again();
         let ending = match self.ending {
             Ending::Stopped(stop) if stop.reason == StopReason::Deadline && is_whole => Ending::Finished,
             other => other,
@@ -132,7 +128,7 @@ impl Report {
 
     /// How many rows of the input have no result.
     fn without_result(&self) -> u64 {
-        let rows = self.summary.total();
+        let rows = self.tally.all_runs.total();
         self.input_rows.unwrap_or(rows).saturating_sub(rows)
     }
 
@@ -140,7 +136,7 @@ impl Report {
     pub fn can_be_resumed(&self) -> bool {
         let has_more = match &self.ending {
             Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
-            Ending::Finished => self.summary.has_rows_worth_another_try(),
+            Ending::Finished => self.tally.all_runs.has_rows_worth_another_try(),
             Ending::Rehearsed | Ending::Refused(_) => false,
         };
         has_more && self.results.is_some()
@@ -160,7 +156,7 @@ impl Report {
     /// interval and ends none, so a run of few calls does not seem faster than its ceiling.
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
     fn calls_per_second(&self) -> f64 {
-        let (calls, seconds) = (self.summary.calls(), self.duration.as_secs_f64());
+        let (calls, seconds) = (self.tally.all_runs.calls(), self.duration.as_secs_f64());
         let intervals = if calls > 1 { calls - 1 } else { calls };
         if seconds > 0.0 { intervals as f64 / seconds } else { 0.0 }
     }
@@ -186,9 +182,10 @@ impl Report {
             Ending::Refused(cause) => ("refused", Some(cause.word())),
         };
         let mut rows = Map::new();
-        rows.insert("total".to_owned(), self.summary.total().into());
-        rows.extend(counts(&self.summary));
-        let latency = |quantile: f64| self.summary.latency(quantile).map(|time| round(time.as_secs_f64() * 1000.0, 1));
+        rows.insert("total".to_owned(), self.tally.all_runs.total().into());
+        rows.extend(counts(&self.tally.all_runs));
+        let latency =
+            |quantile: f64| self.tally.all_runs.latency(quantile).map(|time| round(time.as_secs_f64() * 1000.0, 1));
         let mut json = json!({
             "tool": env!("CARGO_PKG_NAME"),
             "version": env!("CARGO_PKG_VERSION"),
@@ -202,15 +199,15 @@ impl Report {
             "duration_s": round(self.duration.as_secs_f64(), 3),
             "rows": rows,
             "calls": {
-                "total": self.summary.calls(),
-                "retries": self.summary.retries(),
+                "total": self.tally.all_runs.calls(),
+                "retries": self.tally.all_runs.retries(),
                 "per_second": round(self.calls_per_second(), 2),
             },
             "latency_ms": { "p50": latency(0.50), "p95": latency(0.95), "p99": latency(0.99), "max": latency(1.0) },
             "host": self.host,
             "simulated": self.api == Api::Simulated,
             "dry_run": self.ending == Ending::Rehearsed,
-            "this_run": counts(&self.this_run),
+            "this_run": counts(&self.tally.this_run),
             "without_result": if matches!(self.ending, Ending::Stopped(_)) { self.without_result() } else { 0 },
             "message": self.message,
             "resume_command": self.resume_command,
@@ -239,9 +236,9 @@ impl Report {
             }
             Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
         };
-        let (rows, time) = (self.summary.total(), humantime::format_duration(whole_millis(self.duration)));
+        let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
         push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
-        for (status, count) in present(&self.summary) {
+        for (status, count) in self.tally.all_runs.present() {
             push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
         }
         self.push_this_run(&mut text);
@@ -262,13 +259,13 @@ impl Report {
     /// What this run added, where an earlier one had begun, and its calls.
     fn push_this_run(&self, text: &mut String) {
         let added: Vec<String> =
-            present(&self.this_run).map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
-        if !present(&self.this_run).eq(present(&self.summary)) {
+            self.tally.this_run.present().map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
+        if !self.tally.this_run.present().eq(self.tally.all_runs.present()) {
             let added = if added.is_empty() { "no row".to_owned() } else { added.join(", ") };
             push_line(text, format_args!("of this run: {added}"));
         }
-        let calls = self.summary.calls();
-        if let (Some(median), Some(most)) = (self.summary.latency(0.5), self.summary.latency(0.95)) {
+        let calls = self.tally.all_runs.calls();
+        if let (Some(median), Some(most)) = (self.tally.all_runs.latency(0.5), self.tally.all_runs.latency(0.95)) {
             push_line(
                 text,
                 format_args!(
@@ -283,7 +280,7 @@ impl Report {
 
     /// What has to be mended before a row can be tried again that the key may not cancel.
     fn push_forbidden(&self, text: &mut String) {
-        let forbidden = self.summary.count(Status::Forbidden);
+        let forbidden = self.tally.all_runs.count(Status::Forbidden);
         if forbidden > 0 {
             let again = if self.is_of_files() { "; once that is mended, --resume tries them again" } else { "" };
             push_line(
@@ -329,7 +326,7 @@ impl Report {
 
     /// What a person has to look up.
     fn push_doubts(&self, text: &mut String) {
-        let doubtful = self.summary.count(Status::Unconfirmed) + self.summary.count(Status::ServerError);
+        let doubtful = self.tally.all_runs.count(Status::Unconfirmed) + self.tally.all_runs.count(Status::ServerError);
         if doubtful > 0 {
             push_line(
                 text,
@@ -343,48 +340,9 @@ impl Report {
     }
 }
 
-/// What a dry run found.
-#[derive(Debug)]
-pub struct DryRun {
-    /// How many invitations would be cancelled.
-    pub cancels: u64,
-    /// Where.
-    pub host: String,
-    /// What was found, a line each: a name, and what it is.
-    pub findings: Vec<(&'static str, String)>,
-    /// How long it would take at the least, where a rate says so.
-    pub time: Duration,
-}
-
-impl std::fmt::Display for DryRun {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(formatter, "dry run: nothing was cancelled")?;
-        for (name, finding) in &self.findings {
-            writeln!(formatter, "  {name:<12}{finding}")?;
-        }
-        write!(
-            formatter,
-            "{} {} would be cancelled at {}",
-            HumanCount(self.cancels),
-            plural(self.cancels, "invitation"),
-            self.host
-        )?;
-        if self.time < Duration::from_secs(1) {
-            writeln!(formatter)
-        } else {
-            writeln!(formatter, ", in {} at the least", HumanDuration(self.time))
-        }
-    }
-}
-
 /// Every status with its count.
 fn counts(summary: &Summary) -> Map<String, Value> {
     Status::ALL.iter().map(|&status| (status.word().to_owned(), summary.count(status).into())).collect()
-}
-
-/// The statuses that there are, with their counts.
-fn present(summary: &Summary) -> impl Iterator<Item = (Status, u64)> {
-    Status::ALL.iter().map(|&status| (status, summary.count(status))).filter(|(_, count)| *count > 0)
 }
 
 fn whole_millis(duration: Duration) -> Duration {

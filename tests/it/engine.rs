@@ -88,7 +88,7 @@ fn each_row_ends_once_and_is_told_to_who_watches() {
     let (server, place) = (sandbox(), input(300));
     let (witness, shutdown) = (Arc::new(Witness::default()), Shutdown::default());
     let finished = run(job(&place, &server, &witness, &shutdown)).unwrap();
-    assert_eq!((finished.summary.count(Status::Cancelled), finished.input), (300, InputEnd::Reached));
+    assert_eq!((finished.tally.all_runs.count(Status::Cancelled), finished.input), (300, InputEnd::Reached));
     let told: BTreeSet<u64> = witness.lines.lock().unwrap().iter().copied().collect();
     assert_eq!((told.len(), witness.lines.lock().unwrap().len()), (300, 300));
     assert_eq!(place.results().len(), 300);
@@ -101,7 +101,7 @@ fn a_run_that_is_stopped_before_its_first_row_sends_nothing_and_gives_each_row_i
     let (witness, shutdown) = (Arc::new(Witness::default()), Shutdown::default());
     shutdown.stop(Stop { reason: StopReason::Interrupted(Signal::Terminate), detail: "asked to".to_owned() });
     let finished = run(job(&place, &server, &witness, &shutdown)).unwrap();
-    assert_eq!(finished.summary.count(Status::NotAttempted), 100);
+    assert_eq!(finished.tally.all_runs.count(Status::NotAttempted), 100);
     assert!(asked_for(&server).is_empty());
     assert_eq!(column(&place.results(), "status"), ["not_attempted"; 100]);
 }

@@ -106,7 +106,7 @@ fn record(fault: Fault, batches: Vec<Vec<Outcome>>) -> Ended {
             recorder.sync();
         }
     }
-    let summary = recorder.summary.clone();
+    let summary = recorder.tally.all_runs.clone();
     let rescued = lines(&monitor.0.lock().unwrap());
     let kept = lines(&bytes.lock().unwrap());
     Ended { kept, rescued, summary, reason: shutdown.reason().map(|stop| stop.reason) }
@@ -154,5 +154,5 @@ fn many_rows_are_synced_before_their_time_comes() {
     recorder.keep(&mut vec![wide]);
     assert!(recorder.sync_due().unwrap() <= Instant::now() + Duration::from_millis(1));
     recorder.sync();
-    assert_eq!((recorder.unsynced.bytes, recorder.summary.total()), (0, 1));
+    assert_eq!((recorder.unsynced.bytes, recorder.tally.all_runs.total()), (0, 1));
 }

@@ -1,0 +1,24 @@
+//! The twins of the flags in the environment.
+
+use clap::builder::FalseyValueParser;
+use clap::{Arg, Command};
+
+/// What comes before the name of a flag.
+const PREFIX: &str = "IMOCHA_CANCEL_";
+
+/// Switches that hold for one run only. Set in an environment, they would be forgotten there, and confirm, replace or
+/// rehearse what nobody thought of.
+const ONE_OFF: [&str; 5] = ["yes", "dry-run", "resume", "overwrite", "sandbox"];
+
+/// Gives each flag of each command its twin: `--max-cancels` can be given as `IMOCHA_CANCEL_MAX_CANCELS`.
+pub(super) fn with_twins(command: Command) -> Command {
+    command.mut_subcommands(|command| command.mut_args(with_twin))
+}
+
+fn with_twin(argument: Arg) -> Arg {
+    let Some(flag) = argument.get_long().filter(|flag| !ONE_OFF.contains(flag)) else { return argument };
+    let twin = format!("{PREFIX}{}", flag.to_uppercase().replace('-', "_"));
+    // The help says it once for all of them.
+    let argument = argument.env(twin).hide_env(true);
+    if argument.get_action().takes_values() { argument } else { argument.value_parser(FalseyValueParser::new()) }
+}

@@ -1,0 +1,153 @@
+//! Flags by what they are about. A command takes the groups that it needs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use encoding_rs::Encoding;
+
+use crate::config::{
+    BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE,
+    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count,
+};
+use crate::input::{Filter, parse_delimiter, parse_encoding};
+
+/// The heading of what is said about a run, which several groups have.
+const OUTPUT: &str = "Output";
+
+/// Where the results of a run go, and what becomes of those that are there.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Results")]
+pub struct ResultsArgs {
+    /// Where results go; - is standard output [default: INPUT with .csv replaced by .results.csv]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Go on with the run that wrote the results; where there are none yet, start it
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Replace an existing results file
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// How the input is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Reading the input")]
+pub struct ReadingArgs {
+    /// The column that holds the invitation ID: a header name or a number from 1 [default: found]
+    #[arg(long, value_name = "NAME")]
+    pub id_column: Option<String>,
+    /// The first line is data, not a header
+    #[arg(long)]
+    pub no_header: bool,
+    /// The character between two cells: one character, or tab [default: found]
+    #[arg(long, value_name = "C", value_parser = parse_delimiter)]
+    pub delimiter: Option<u8>,
+    /// The file's encoding, such as windows-1252 [default: found]
+    #[arg(long, value_name = "LABEL", value_parser = parse_encoding)]
+    pub encoding: Option<&'static Encoding>,
+    /// Only rows whose cell is (or, with !=, is not) this; may be repeated, all must hold
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    pub filters: Vec<Filter>,
+    /// Rows that end early are meant: empty cells at their end were left out
+    #[arg(long)]
+    pub short_rows: bool,
+}
+
+/// What keeps a run from cancelling more, or other things, than was meant.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Guards")]
+pub struct GuardArgs {
+    /// Try to cancel at most the first N invitations
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub limit: Option<u64>,
+    /// Refuse to start when more than N invitations would be cancelled
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub max_cancels: Option<u64>,
+    /// Refuse to start when the input file is older than this (90s, 10m, 2h, 7d)
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    pub max_input_age: Option<Duration>,
+    /// Do not ask before cancelling
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Do everything but cancel: read the input, check the key, show what would be done
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+/// How fast calls are made, and how long for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Calls")]
+pub struct PaceArgs {
+    /// Ceiling on calls: 5/s, 300/m, 10000/h, 5/15s or unlimited
+    #[arg(long, value_name = "RATE", default_value = DEFAULT_RATE)]
+    pub rate: Rate,
+    /// Most calls in flight
+    #[arg(long, value_name = "N", default_value = DEFAULT_CONCURRENCY)]
+    pub concurrency: Concurrency,
+    /// Most attempts for one row; waiting out 429s and outages uses up none
+    #[arg(long, value_name = "N", default_value = DEFAULT_MAX_ATTEMPTS)]
+    pub max_attempts: MaxAttempts,
+    /// Start no call after this long; finish what is in flight, and stop
+    #[arg(long, value_name = "AGE")]
+    pub max_duration: Option<Patience>,
+}
+
+/// Whom to call, how to get there, and how long to wait for an answer.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Calls")]
+pub struct ConnectionArgs {
+    /// Time for one attempt
+    #[arg(long, value_name = "AGE", default_value = DEFAULT_TIMEOUT)]
+    pub timeout: Timeout,
+    /// How long to wait out an API that is down or keeps answering 429
+    #[arg(long, value_name = "AGE", default_value = DEFAULT_MAX_OUTAGE)]
+    pub max_outage: Patience,
+    /// Where the API is
+    #[arg(long, value_name = "URL", default_value = DEFAULT_BASE_URL)]
+    pub base_url: BaseUrl,
+    #[expect(clippy::doc_markdown, reason = "what stands here is shown on a terminal")]
+    /// File that holds the API key [default: $IMOCHA_API_KEY, else the systemd
+    /// credential imocha-api-key]
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// Extra root certificates (PEM), as for a company proxy
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// What a script is told.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub struct SummaryArgs {
+    /// The summary on standard output, as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How much is said on standard error, and how.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub struct ConsoleArgs {
+    /// The log's form: text or json
+    #[arg(long, value_name = "FORM", default_value = "text", hide_possible_values = true)]
+    pub log_format: LogFormat,
+    /// Log what came of each row
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Say nothing but warnings and errors
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// No progress
+    #[arg(long)]
+    pub no_progress: bool,
+}
+
+/// The forms of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

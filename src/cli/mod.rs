@@ -1,0 +1,45 @@
+//! The command line: commands, flags, their help, and their twins in the environment. It only parses; what the flags
+//! mean for a run is decided in [`app`](crate::app).
+//!
+//! Each command has a file with its arguments. Flags that several commands take stand in `groups`, once. A new flag is
+//! one field: its twin in the environment comes by itself.
+
+mod environment;
+mod groups;
+mod run;
+mod sandbox;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+pub use self::groups::{
+    ConnectionArgs, ConsoleArgs, GuardArgs, LogFormat, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs,
+};
+pub use self::run::RunArgs;
+pub use self::sandbox::SandboxArgs;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "imocha-cancel", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Cancel every invitation in a CSV file, and write one result for each row
+    #[command(after_help = run::EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Serve a simulated iMocha API on this machine, to rehearse against
+    #[command(after_help = sandbox::NOTES)]
+    Sandbox(SandboxArgs),
+}
+
+impl Cli {
+    /// The parser of the command line, twins in the environment included.
+    pub fn parser() -> clap::Command {
+        environment::with_twins(Self::command())
+    }
+}
