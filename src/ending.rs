@@ -14,6 +14,8 @@ pub enum Ending {
     Finished,
     /// It was a dry run, and a real one could start.
     Rehearsed,
+    /// It was `verify`, and it came to its end.
+    Verified,
     /// It ended early.
     Stopped(Stop),
     /// It did not begin.
@@ -26,7 +28,7 @@ impl Ending {
         match self {
             Self::Finished if summary.is_well() => ExitCode::Done,
             Self::Finished => ExitCode::RowsLeft,
-            Self::Rehearsed => ExitCode::Done,
+            Self::Rehearsed | Self::Verified => ExitCode::Done,
             Self::Stopped(stop) => ExitCode::of_stopped(stop.reason),
             Self::Refused(_) => ExitCode::Refused,
         }
@@ -74,6 +76,7 @@ impl ExitCode {
             | StopReason::Deadline
             | StopReason::WrongInput
             | StopReason::ResultsUnwritable
+            | StopReason::UnreadableLists
             | StopReason::Input
             | StopReason::InputChanged
             | StopReason::Bug => Self::Stopped,

@@ -15,6 +15,8 @@
 //! | | [`error`] | [`Refusal`](error::Refusal): why a run did not start |
 //! | | [`reply`] | [`Reply`](reply::Reply), [`Failure`](reply::Failure): what one attempt brought |
 //! | | [`verdict`] | [`judge`](verdict::judge): what that means |
+//! | | [`listing`] | [`Listing`](listing::Listing): iMocha's own list of invitations in one state |
+//! | | [`verification`] | what those lists say of the rows of results |
 //! | | [`backoff`] | how long a row waits before it is tried again |
 //! | | [`text`] | what makes a server's text harmless, and how an operator's is quoted |
 //! | | [`clock`] | how long something takes, as people mean it |
@@ -57,6 +59,7 @@ pub mod engine;
 pub mod error;
 pub mod input;
 pub mod invitation;
+pub mod listing;
 pub mod monitor;
 pub mod outcome;
 pub mod reply;
@@ -68,3 +71,4 @@ pub mod text;
 pub mod throttle;
 pub mod ui;
 pub mod verdict;
+pub mod verification;

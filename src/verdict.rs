@@ -280,7 +280,7 @@ struct ErrorBody {
 
 /// What the server says in a refusal, harmless, or `None` where it says nothing that a person could use (no body, a
 /// gateway's HTML page).
-fn server_message(reply: &Reply, scrubber: &Scrubber) -> Option<String> {
+pub fn server_message(reply: &Reply, scrubber: &Scrubber) -> Option<String> {
     let body: ErrorBody = serde_json::from_slice(without_byte_order_mark(&reply.body)).ok()?;
     let message = body.message.or_else(|| {
         let errors: Vec<String> = body.errors?.iter().filter_map(error_text).collect();

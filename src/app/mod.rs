@@ -3,6 +3,7 @@
 mod again;
 mod collisions;
 mod credentials;
+mod crosscheck;
 mod dry_run;
 mod flags;
 mod guards;
@@ -14,6 +15,8 @@ mod resume;
 mod run;
 mod standard_output;
 mod tell;
+mod verified_rows;
+mod verify;
 mod watch;
 
 use std::ffi::{OsStr, OsString};
@@ -44,6 +47,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 let line = run.map(|(command, matches)| CommandLine::of(command, matches));
                 run::run(*args, line.as_ref())
             }
+            Command::Verify(args) => verify::verify(*args),
             Command::Sandbox(args) => sandbox(&args),
         },
         Err(error) => usage(&error, &arguments),

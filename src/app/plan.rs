@@ -8,9 +8,9 @@ use std::path::Path;
 use indicatif::HumanCount;
 
 use super::{collisions, credentials, proxy, standard_output};
-use crate::cli::RunArgs;
+use crate::cli::{ConnectionArgs, RunArgs, VerifyArgs};
 use crate::client::Client;
-use crate::config::{ApiKey, BaseUrl, Config, ConfigError};
+use crate::config::{ApiKey, BaseUrl, Concurrency, Config, ConfigError, Rate};
 use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
 use crate::results::{Existing, ResultsFile};
@@ -139,21 +139,30 @@ pub(super) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Settles whom to call; for `--sandbox` it is started.
-    pub(super) fn of(args: &RunArgs) -> Result<Self, Refusal> {
+    /// Settles whom a run calls; for `--sandbox` it is started.
+    pub(super) fn of_run(args: &RunArgs) -> Result<Self, Refusal> {
         let sandbox = if args.sandbox { Some(start_sandbox()?) } else { None };
+        Self::of(&args.connection, args.pace.rate(), args.pace.concurrency, sandbox)
+    }
+
+    /// Settles whom to call for lists, one at a time.
+    pub(super) fn of_verify(args: &VerifyArgs) -> Result<Self, Refusal> {
+        Self::of(&args.connection, args.rate, Concurrency::ONE, None)
+    }
+
+    fn of(
+        args: &ConnectionArgs,
+        rate: Rate,
+        concurrency: Concurrency,
+        sandbox: Option<Sandbox>,
+    ) -> Result<Self, Refusal> {
         let (base_url, api_key) = match &sandbox {
             Some(sandbox) => (own_url(sandbox)?, own_key(sandbox)?),
-            None => (args.connection.base_url.clone(), credentials::api_key(args.connection.api_key_file.as_deref())?),
+            None => (args.base_url.clone(), credentials::api_key(args.api_key_file.as_deref())?),
         };
         proxy::check(&base_url)?;
-        let config = Config {
-            base_url,
-            rate: args.pace.rate,
-            concurrency: args.pace.concurrency,
-            timeout: args.connection.timeout,
-        };
-        let extra_roots = match &args.connection.ca_file {
+        let config = Config { base_url, rate, concurrency, timeout: args.timeout };
+        let extra_roots = match &args.ca_file {
             Some(path) => credentials::root_certificates(path)?,
             None => Vec::new(),
         };

@@ -9,6 +9,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use indicatif::HumanCount;
 
 use crate::outcome::{Effect, Status};
+use crate::results::format::delimiter_of_results;
 use crate::text::plural;
 
 /// Where the status of a row stands.
@@ -29,7 +30,9 @@ impl Replaced {
         let mut start = [0; 256];
         let count = file.read(&mut start).ok()?;
         let start = start.get(..count)?;
-        let Some(delimiter) = delimiter_of(start) else { return Some(Self { rows: 0, statuses: BTreeMap::new() }) };
+        let Some(delimiter) = delimiter_of_results(start) else {
+            return Some(Self { rows: 0, statuses: BTreeMap::new() });
+        };
         Some(Self::count(start.chain(file), delimiter))
     }
 
@@ -68,14 +71,6 @@ impl Replaced {
             rows => format!("{text}, of which {} may be cancelled without a confirmation", HumanCount(rows)),
         }
     }
-}
-
-/// The delimiter of results that begin so; `None` where it is something else.
-fn delimiter_of(start: &[u8]) -> Option<u8> {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    let delimiter = *start.strip_prefix(b"line")?.first()?;
-    let header = [&b"line"[..], b"invitation_id", b"status", b"http_status"].join(&delimiter);
-    start.starts_with(&header).then_some(delimiter)
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use crate::results::reader::has_zeros;
 use crate::results::{Doubt, History, Identity, Journal, Zeros};
 use crate::text::quoted_path;
 
+/// What stands in the journal for the API of a run with `--sandbox`, which has another port each time.
+pub(super) const SANDBOX: &str = "sandbox";
+
 /// What this run is, and what earlier runs of it left.
 #[derive(Debug)]
 pub(super) struct Resumption {
@@ -86,8 +89,7 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
         input: args.input.to_string_lossy().into_owned(),
         bytes,
         sha256,
-        // The sandbox has another port each time.
-        base_url: if args.sandbox { "sandbox".to_owned() } else { endpoint.config.base_url.to_string() },
+        base_url: if args.sandbox { SANDBOX.to_owned() } else { endpoint.config.base_url.to_string() },
         encoding: reading.encoding.name().to_owned(),
         delimiter: char::from(reading.layout.delimiter),
         header_line: reading.header_line,

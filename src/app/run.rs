@@ -18,7 +18,7 @@ use super::plan::{Endpoint, Sink, Source, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
 use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
-use super::watch::{Hurry, NotBegun, Watch};
+use super::watch::{Halt, Hurry, Watch};
 use crate::cli::RunArgs;
 use crate::config::Patience;
 use crate::ending::{Ending, ExitCode};
@@ -51,11 +51,11 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
     };
     let report = match result {
         Ok(report) => report,
-        Err(NotBegun::Refused(refusal)) => {
+        Err(Halt::Refused(refusal)) => {
             refuse(&args, &console, &refusal);
             Report::refused(&refusal).since(beginning)
         }
-        Err(NotBegun::Stopped(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
+        Err(Halt::Stopped(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
     };
     let report = with_what_is_known(report, &shutdown, &args, command);
     match watch {
@@ -66,11 +66,11 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 }
 
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
-fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threads) -> Result<Report, NotBegun> {
+fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threads) -> Result<Report, Halt> {
     super::flags::check(args)?;
     let output = Sink::plan(args)?;
     let for_endpoint = Arc::clone(args);
-    let endpoint = watch.unless_stopped(move || Endpoint::of(&for_endpoint))??;
+    let endpoint = watch.unless_stopped(move || Endpoint::of_run(&for_endpoint))??;
     if args.guards.dry_run {
         return rehearse(args, endpoint, output, console, watch);
     }
@@ -153,7 +153,7 @@ fn rehearse(
     output: Sink,
     console: &Console,
     watch: &Watch,
-) -> Result<Report, NotBegun> {
+) -> Result<Report, Halt> {
     let (args, console) = (Arc::clone(args), console.clone());
     let host = endpoint.config.base_url.host();
     let beginning = Beginning::now();
@@ -170,7 +170,7 @@ fn rehearse(
 }
 
 /// Looks at what the new results would take the place of, where they are to.
-fn look_at_replaced(output: &Sink, watch: &Watch) -> Result<Option<Replaced>, NotBegun> {
+fn look_at_replaced(output: &Sink, watch: &Watch) -> Result<Option<Replaced>, Halt> {
     match output {
         Sink::File(file) if file.existing() == Existing::Replace => {
             let path = file.path().to_owned();
@@ -192,7 +192,7 @@ fn say_what_is_replaced(replaced: Option<&Replaced>, output: &Sink, console: &Co
 }
 
 /// Asks whether to go on.
-fn confirm(preview: Preview, console: &Console, watch: &Watch) -> Result<(), NotBegun> {
+fn confirm(preview: Preview, console: &Console, watch: &Watch) -> Result<(), Halt> {
     let asking = console.clone();
     let answer = watch.unless_stopped(move || asking.confirm(&preview));
     if answer.is_err() && io::stdin().is_terminal() {
@@ -234,7 +234,7 @@ fn begin(
 fn close(journal: &SharedJournal, ending: &Ending) {
     let how = match ending {
         Ending::Stopped(stop) => stop.reason.word(),
-        Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
+        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
     };
     // After a second signal a write may still hang; nobody waits for it.
     if let Ok(mut journal) = journal.try_lock()

@@ -21,7 +21,7 @@ pub(super) fn with_what_is_known(
         match &report.ending {
             // Nothing was begun, so nothing can be gone on with.
             Ending::Stopped(_) if !shutdown.has_begun() => command.once_more(),
-            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => {
+            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
                 report.can_be_resumed().then(|| command.going_on()).flatten()
             }
         }
@@ -45,7 +45,7 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
     match &report.ending {
         Ending::Stopped(stop) if !watch.has_begun() => console.error(&report.line(stop)),
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
-        Ending::Rehearsed | Ending::Refused(_) => {}
+        Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {}
     }
     let hurry = watch.hurry();
     if has_place_for_json(args) {

@@ -18,16 +18,16 @@ use crate::outcome::Stop;
 use crate::shutdown::{Shutdown, Signals};
 use crate::ui::Console;
 
-/// Why a run did not begin.
+/// Why a command did not come to its end.
 #[derive(Debug)]
-pub(super) enum NotBegun {
+pub(super) enum Halt {
     /// It was refused.
     Refused(Refusal),
-    /// It was stopped before the first call.
+    /// It was stopped.
     Stopped(Stop),
 }
 
-impl From<Refusal> for NotBegun {
+impl From<Refusal> for Halt {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
@@ -79,7 +79,7 @@ impl Watch {
     pub(super) fn unless_stopped<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, NotBegun> {
+    ) -> Result<T, Halt> {
         let done = begin(work).map_err(too_few_threads)?;
         let done = self.runtime.block_on(async {
             tokio::select! {
@@ -91,7 +91,28 @@ impl Watch {
         match done {
             Some(Ok(done)) => Ok(done),
             Some(Err(panic)) => resume_unwind(panic),
-            None => Err(Refusal::new(Cause::Usage, "this program broke").into()),
+            None => Err(Halt::Stopped(Stop::of_panic())),
+        }
+    }
+
+    /// Does something that may block and should not be left in the middle: only who gives up does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When it was given up, and when there is no room for a thread.
+    pub(super) fn to_its_end<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Halt> {
+        let done = begin(work).map_err(too_few_threads)?;
+        let done = self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                done = done => done.ok(),
+                () = self.shutdown.given_up() => None,
+            }
+        });
+        match done {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(panic)) => resume_unwind(panic),
+            None => Err(Halt::Stopped(self.shutdown.reason().cloned().unwrap_or_else(Stop::of_panic))),
         }
     }
 
@@ -120,9 +141,9 @@ impl Watch {
     /// # Errors
     ///
     /// When it is.
-    pub(super) fn check_going(&self) -> Result<(), NotBegun> {
+    pub(super) fn check_going(&self) -> Result<(), Halt> {
         match self.shutdown.reason() {
-            Some(stop) => Err(NotBegun::Stopped(stop.clone())),
+            Some(stop) => Err(Halt::Stopped(stop.clone())),
             None => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ const PREFIX: &str = "IMOCHA_CANCEL_";
 
 /// Switches that hold for one run only. Set in an environment, they would be forgotten there, and confirm, replace or
 /// rehearse what nobody thought of.
-const ONE_OFF: [&str; 5] = ["yes", "dry-run", "resume", "overwrite", "sandbox"];
+const ONE_OFF: [&str; 6] = ["yes", "dry-run", "preview", "resume", "overwrite", "sandbox"];
 
 /// Gives each flag of each command its twin: `--max-cancels` can be given as `IMOCHA_CANCEL_MAX_CANCELS`.
 pub(super) fn with_twins(command: Command) -> Command {

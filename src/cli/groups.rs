@@ -8,7 +8,7 @@ use encoding_rs::Encoding;
 
 use crate::config::{
     BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE,
-    DEFAULT_RATE, DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count,
+    DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count,
 };
 use crate::input::{Filter, parse_delimiter, parse_encoding};
 
@@ -55,6 +55,7 @@ pub struct ReadingArgs {
 }
 
 /// What keeps a run from cancelling more, or other things, than was meant.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Guards")]
 pub struct GuardArgs {
@@ -73,15 +74,21 @@ pub struct GuardArgs {
     /// Do everything but cancel: read the input, check the key, show what would be done
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// With --dry-run: ask iMocha which of the invitations are cancelled, completed or expired already
+    #[arg(long, requires = "dry_run")]
+    pub preview: bool,
+    /// After the run, hold the results against iMocha's own lists, and settle what is in doubt, as `verify` does
+    #[arg(long)]
+    pub verify: bool,
 }
 
 /// How fast calls are made, and how long for.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Calls")]
 pub struct PaceArgs {
-    /// Ceiling on calls: 5/s, 300/m, 10000/h, 5/15s or unlimited
-    #[arg(long, value_name = "RATE", default_value = DEFAULT_RATE)]
-    pub rate: Rate,
+    /// Ceiling on calls: 5/s, 300/m, 10000/h, 5/15s or unlimited [default: 5/s]
+    #[arg(long, value_name = "RATE")]
+    rate: Option<Rate>,
     /// Most calls in flight
     #[arg(long, value_name = "N", default_value = DEFAULT_CONCURRENCY)]
     pub concurrency: Concurrency,
@@ -91,6 +98,18 @@ pub struct PaceArgs {
     /// Start no call after this long; finish what is in flight, and stop
     #[arg(long, value_name = "AGE")]
     pub max_duration: Option<Patience>,
+}
+
+impl PaceArgs {
+    /// The ceiling on calls.
+    pub fn rate(&self) -> Rate {
+        self.rate.unwrap_or(Rate::DEFAULT)
+    }
+
+    /// The ceiling on list calls, which are heavy: that of other calls only where the operator has named one.
+    pub fn list_rate(&self) -> Rate {
+        self.rate.unwrap_or(Rate::OF_LISTS)
+    }
 }
 
 /// Whom to call, how to get there, and how long to wait for an answer.

@@ -8,6 +8,7 @@ mod environment;
 mod groups;
 mod run;
 mod sandbox;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -16,6 +17,7 @@ pub use self::groups::{
 };
 pub use self::run::RunArgs;
 pub use self::sandbox::SandboxArgs;
+pub use self::verify::VerifyArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -32,6 +34,9 @@ pub enum Command {
     /// Cancel every invitation in a CSV file, and write one result for each row
     #[command(after_help = run::EXAMPLES)]
     Run(Box<RunArgs>),
+    /// Hold results against iMocha's own lists, and settle what is in doubt
+    #[command(after_help = verify::NOTES)]
+    Verify(Box<VerifyArgs>),
     /// Serve a simulated iMocha API on this machine, to rehearse against
     #[command(after_help = sandbox::NOTES)]
     Sandbox(SandboxArgs),

@@ -17,7 +17,7 @@ Examples:
 
 Exit codes: 0 all cancelled, 1 some rows were not, 2 refused (nothing was sent), 3 stopped early,
 130 and 143 stopped by a signal.
-Every flag but -y, -n, --resume, --overwrite and --sandbox can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
+Every flag but -y, -n, --preview, --resume, --overwrite and --sandbox can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
 
 /// What `run` can be told.
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@
 mod budget;
 mod feed;
 mod first_answers;
+mod lists;
 mod pool;
 mod queue;
 mod record;
@@ -34,6 +35,7 @@ use self::budget::Budget;
 use self::feed::Feed;
 pub use self::feed::InputEnd;
 use self::first_answers::FirstAnswers;
+pub use self::lists::{Lister, Unread};
 use self::pool::Pool;
 pub use self::queue::SharedJournal;
 use self::queue::{InputKind, RowQueue};

@@ -19,6 +19,8 @@ pub enum StopReason {
     Interrupted(Signal),
     /// This program has a bug: one of its parts panicked.
     Bug,
+    /// iMocha's own lists could not be read, so nothing is held against them.
+    UnreadableLists,
     /// The input could not be read any further.
     Input,
     /// The input file was changed while it was being read.
@@ -37,6 +39,7 @@ impl StopReason {
             Self::WrongInput => "wrong_input",
             Self::Interrupted(_) => "interrupted",
             Self::Bug => "bug",
+            Self::UnreadableLists => "unreadable_lists",
             Self::Input => "input",
             Self::InputChanged => "input_changed",
         }

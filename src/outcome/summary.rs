@@ -46,6 +46,18 @@ impl Summary {
         *self.rows.entry(status).or_default() += rows;
     }
 
+    /// Counts calls that were made for no row.
+    pub fn add_calls(&mut self, calls: u64) {
+        self.calls += calls;
+    }
+
+    /// Counts rows with another status from now on.
+    pub fn settle(&mut self, from: Status, to: Status, rows: u64) {
+        let left = self.count(from).saturating_sub(rows);
+        self.rows.insert(from, left);
+        *self.rows.entry(to).or_default() += rows;
+    }
+
     /// How many rows ended with `status`.
     pub fn count(&self, status: Status) -> u64 {
         self.rows.get(&status).copied().unwrap_or(0)

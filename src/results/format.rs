@@ -2,15 +2,24 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
-use csv::{ByteRecord, QuoteStyle, Terminator, Writer, WriterBuilder};
+use csv::{ByteRecord, QuoteStyle, ReaderBuilder, StringRecord, Terminator, Writer, WriterBuilder};
 
+use crate::error::{Cause, Refusal};
 use crate::outcome::Outcome;
 use crate::row::{COLLISION_PREFIX, Layout, column_key};
-use crate::text::timestamp;
+use crate::text::{quoted_path, timestamp};
 
 /// The column for cells beyond the header's width.
 const EXTRA_COLUMN: &str = "input_extra";
+/// What stands before the header where the input had one.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The most bytes that are read in search of the end of a header: as long as the longest row of an input, and room for
+/// quotes and prefixes.
+const LONGEST_HEADER: u64 = 4 * 1024 * 1024;
 /// Room for a row of ordinary length, so that building one does not allocate again and again.
 const ROW_BYTES: usize = 256;
 
@@ -27,6 +36,45 @@ impl Format {
         Self { layout, record: ByteRecord::with_capacity(ROW_BYTES, Outcome::COLUMNS.len()) }
     }
 
+    /// The format of results that a run has written, as their header shows it.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, and when it does not begin as a run writes results.
+    pub fn found_in(results: &Path) -> Result<Self, Refusal> {
+        let fail = |error: io::Error| {
+            Refusal::new(Cause::Input, format!("could not read the results {}", quoted_path(results))).caused_by(error)
+        };
+        if results.is_dir() {
+            return Err(fail(io::ErrorKind::IsADirectory.into()));
+        }
+        let mut start = Vec::new();
+        File::open(results).and_then(|file| file.take(LONGEST_HEADER).read_to_end(&mut start)).map_err(fail)?;
+        let format = Self::of_start(&start);
+        format.ok_or_else(|| {
+            Refusal::new(Cause::Input, format!("{} does not begin as results do", quoted_path(results))).hint(
+                "name results just as `run` wrote them; a spreadsheet program that has saved them again has changed them",
+            )
+        })
+    }
+
+    fn of_start(start: &[u8]) -> Option<Self> {
+        let delimiter = delimiter_of_results(start)?;
+        let text = start.strip_prefix(BYTE_ORDER_MARK);
+        let byte_order_mark = text.is_some();
+        let text = text.unwrap_or(start);
+        let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(text);
+        let mut names = StringRecord::new();
+        if !reader.read_record(&mut names).ok()? {
+            return None;
+        }
+        // The names of the input's columns stand there with their prefixes, so they collide with none any more.
+        let columns = names.iter().skip(Outcome::COLUMNS.len()).map(str::to_owned).collect();
+        let format = Self::new(Layout { delimiter, byte_order_mark, columns, extra_cells: false });
+        let header = format.header().ok()?;
+        start.starts_with(&header).then_some(format)
+    }
+
     /// The beginning of the file: a byte-order mark where the input had one, and the header.
     ///
     /// # Errors
@@ -35,7 +83,7 @@ impl Format {
     pub fn header(&self) -> csv::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if self.layout.byte_order_mark {
-            bytes.extend_from_slice(b"\xef\xbb\xbf");
+            bytes.extend_from_slice(BYTE_ORDER_MARK);
         }
         let mut writer = self.csv_writer(&mut bytes);
         writer.write_record(self.names())?;
@@ -134,6 +182,14 @@ impl Format {
             record.push_field(&extra.join(&self.layout.delimiter));
         }
     }
+}
+
+/// The delimiter of results that begin so; `None` where it is something else.
+pub fn delimiter_of_results(start: &[u8]) -> Option<u8> {
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    let delimiter = *start.strip_prefix(b"line")?.first()?;
+    let header = [&b"line"[..], b"invitation_id", b"status", b"http_status"].join(&delimiter);
+    start.starts_with(&header).then_some(delimiter)
 }
 
 /// As many prefixes as a column with this key needs for a name that is not taken; then that is taken too.

@@ -97,6 +97,25 @@ impl Journal {
         Ok(journal)
     }
 
+    /// What the last run over these results left in their journal, without taking the lock; `None` where there is no
+    /// journal, or nothing in it. Another run may be at it at this moment.
+    ///
+    /// # Errors
+    ///
+    /// When it is damaged, of a newer version, or not a journal; when it cannot be read.
+    pub fn look(results: &Path) -> Result<Option<LastRun>, Refusal> {
+        let path = Self::path_of(results);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                let message = format!("could not read the journal {}", quoted_path(&path));
+                return Err(Refusal::new(Cause::Input, message).caused_by(error));
+            }
+        };
+        Ok(entries::read(&path, &text)?.last_run)
+    }
+
     /// What the last run left behind, if there was one.
     pub fn last_run(&self) -> Option<&LastRun> {
         self.last_run.as_ref()

@@ -5,6 +5,7 @@
 //!   is whole, `place` where it lies, and `access` who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
 //! - [`reader`] reads the rows again, up to the last that is whole.
+//! - [`settle`] changes rows that a run has ended.
 //! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
 //! - [`doubt`] is what the journal knows of rows that the results do not have.
 //! - [`history`] is both together: how each row of the input stands before a run.
@@ -18,6 +19,7 @@ pub mod journal;
 mod part;
 mod place;
 pub mod reader;
+pub mod settle;
 mod standing;
 pub mod writer;
 

@@ -48,6 +48,8 @@ pub struct ResultsRow<'a> {
     pub finished_at: Timestamp,
     /// The row as it stands in the file, its line end included.
     pub bytes: &'a [u8],
+    /// Its cells.
+    pub(super) record: &'a ByteRecord,
 }
 
 impl<'a> ResultsRow<'a> {
@@ -68,6 +70,7 @@ impl<'a> ResultsRow<'a> {
             duration: Duration::from_millis(cell("duration_ms")?.parse().ok()?),
             finished_at: cell("finished_at")?.parse().ok()?,
             bytes,
+            record,
         })
     }
 }

@@ -124,6 +124,13 @@ impl Console {
         }
     }
 
+    /// Says how far something is, where progress is shown at all.
+    pub fn progress(&self, text: &str) {
+        if self.progress != ProgressStyle::None {
+            self.say(&format!("{text}\n"));
+        }
+    }
+
     /// Says why a run is refused, what caused that, and what to do.
     pub fn refusal(&self, refusal: &Refusal) {
         self.error(&refusal_text(refusal));

@@ -8,6 +8,7 @@ mod preview;
 mod progress;
 mod report;
 mod stderr;
+mod verified;
 
 pub use self::console::{Console, Results};
 pub use self::preview::Preview;

@@ -14,6 +14,8 @@ use crate::engine::InputEnd;
 use crate::error::Refusal;
 use crate::outcome::{Status, Stop, StopReason, Summary, Tally};
 use crate::text::{plural, push_line, quoted_path, timestamp};
+use crate::ui::verified;
+use crate::verification::Verification;
 
 /// What is said of a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
@@ -36,6 +38,8 @@ pub struct Report {
     pub api: Api,
     /// What the results hold, and what of it this run added.
     pub tally: Tally,
+    /// What iMocha's own lists say, where they were asked.
+    pub verification: Option<Verification>,
     /// How many invitations a run would cancel, after a dry run.
     pub would_cancel: Option<u64>,
     /// How many rows the input has, where that is known.
@@ -86,6 +90,7 @@ impl Report {
             host: None,
             api: Api::Real,
             tally: Tally::default(),
+            verification: None,
             would_cancel: None,
             input_rows: None,
             input_end: InputEnd::Reached,
@@ -111,7 +116,9 @@ impl Report {
 
     /// The exit code for this ending.
     pub fn exit_code(&self) -> ExitCode {
-        self.ending.exit_code(&self.tally.all_runs)
+        let by_rows = self.ending.exit_code(&self.tally.all_runs);
+        let needs_attention = self.verification.as_ref().is_some_and(|found| found.need_attention() > 0);
+        if by_rows == ExitCode::Done && needs_attention { ExitCode::RowsLeft } else { by_rows }
     }
 
     /// When its time was over just as all was done, the run is finished.
@@ -137,7 +144,7 @@ impl Report {
         let has_more = match &self.ending {
             Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
             Ending::Finished => self.tally.all_runs.has_rows_worth_another_try(),
-            Ending::Rehearsed | Ending::Refused(_) => false,
+            Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => false,
         };
         has_more && self.results.is_some()
     }
@@ -176,7 +183,7 @@ impl Report {
 
     fn json(&self) -> Value {
         let (outcome, reason) = match &self.ending {
-            Ending::Finished => ("finished", None),
+            Ending::Finished | Ending::Verified => ("finished", None),
             Ending::Rehearsed => ("dry_run", None),
             Ending::Stopped(stop) => ("stopped", Some(stop.reason.word())),
             Ending::Refused(cause) => ("refused", Some(cause.word())),
@@ -212,6 +219,9 @@ impl Report {
             "message": self.message,
             "resume_command": self.resume_command,
         });
+        if let (Some(found), Some(fields)) = (&self.verification, json.as_object_mut()) {
+            fields.extend(verified::json(found));
+        }
         if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
             fields.insert("would_cancel".to_owned(), cancels.into());
         }
@@ -224,9 +234,16 @@ impl Report {
         format!("stopped: {}, nothing was sent{}\n", stop.detail, again.unwrap_or_default())
     }
 
-    /// The summary of a run that began, for a person.
+    /// The summary of a run that began, or of a verification, for a person.
     pub fn text(&self) -> String {
         let mut text = String::new();
+        if self.ending == Ending::Verified {
+            let time = humantime::format_duration(whole_millis(self.duration));
+            let rows = self.tally.all_runs.total();
+            push_line(&mut text, format_args!("verified {} {} in {time}", HumanCount(rows), plural(rows, "row")));
+            self.push_verification(&mut text);
+            return text;
+        }
         let how = match &self.ending {
             // Told when it was heard.
             Ending::Stopped(Stop { reason: StopReason::Interrupted(_), .. }) => "stopped",
@@ -234,7 +251,7 @@ impl Report {
                 push_line(&mut text, format_args!("stopped: {}", stop.detail));
                 "stopped"
             }
-            Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => "finished",
+            Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
         };
         let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
         push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
@@ -253,7 +270,15 @@ impl Report {
             push_line(&mut text, format_args!("to go on: {command}"));
         }
         self.push_doubts(&mut text);
+        self.push_verification(&mut text);
         text
+    }
+
+    /// What iMocha's own lists say.
+    fn push_verification(&self, text: &mut String) {
+        if let Some(found) = &self.verification {
+            verified::push(text, found, self.host.as_deref().unwrap_or("iMocha"));
+        }
     }
 
     /// What this run added, where an earlier one had begun, and its calls.
@@ -317,7 +342,7 @@ impl Report {
             _still_under_way if !self.is_of_files() => {
                 "have no result; those whose calls were in flight may have taken effect"
             }
-            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => {
+            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
                 "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
             }
         };

@@ -29,7 +29,7 @@ fn last_run(input_bytes: u64, sent_up_to: u64) -> LastRun {
         filters: Vec::new(),
         short_rows: false,
     };
-    LastRun { identity, doubt }
+    LastRun { identity, doubt, first_began_at: None, has_ended: false }
 }
 
 #[test]

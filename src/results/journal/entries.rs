@@ -56,6 +56,10 @@ pub struct LastRun {
     pub identity: Identity,
     /// What is known of the rows that the results do not have.
     pub doubt: Doubt,
+    /// When the first run over the results began, if that can be read.
+    pub first_began_at: Option<Timestamp>,
+    /// Whether the last run said that it had ended.
+    pub has_ended: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -107,9 +111,11 @@ impl Run {
     }
 
     /// What the run leaves when nothing has been sent in it.
-    fn left(self) -> LastRun {
+    fn left(self, before: Option<&LastRun>) -> LastRun {
+        let first_began_at = before.map_or_else(|| self.started_at.parse().ok(), |before| before.first_began_at);
         let of_format_1 = || Doubt::of_format_1(self.doubt_up_to, self.in_doubt, self.clear);
-        LastRun { identity: self.identity, doubt: self.doubt.unwrap_or_else(of_format_1) }
+        let doubt = self.doubt.unwrap_or_else(of_format_1);
+        LastRun { identity: self.identity, doubt, first_began_at, has_ended: false }
     }
 }
 
@@ -211,9 +217,10 @@ pub(super) fn read(path: &Path, mut text: &[u8]) -> Result<Found, Refusal> {
         let is_last = length + line.len() == text.len();
         check_format(path, line)?;
         match (whole(line), &mut last_run) {
-            (Ok(Entry::Run(run)), last_run) => *last_run = Some(run.left()),
+            (Ok(Entry::Run(run)), last_run) => *last_run = Some(run.left(last_run.as_ref())),
             (Ok(Entry::SentUpTo(line)), Some(run)) => run.doubt.sent_up_to(line),
-            (Ok(Entry::Ended(_)), Some(_)) | (Ok(Entry::Held(_)), _) => {}
+            (Ok(Entry::Ended(_)), Some(run)) => run.has_ended = true,
+            (Ok(Entry::Held(_)), _) => {}
             (Err(_torn), last_run) if is_last && (last_run.is_some() || !is_changed(line)) => break,
             (Ok(Entry::SentUpTo(_) | Entry::Ended(_)), None) => return Err(damaged(path, index + 1)),
             (Err(error), _) => return Err(damaged(path, index + 1).caused_by(error)),

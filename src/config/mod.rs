@@ -1,5 +1,7 @@
 //! The settings of a run, each checked once and then trusted. Every default stands here, with its unit and its reason.
 
+mod since;
+
 use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
@@ -9,10 +11,18 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
 
+pub use self::since::Since;
+
 /// iMocha's live API (source: iMocha's developer documentation, "Cancel Invitation").
 pub const DEFAULT_BASE_URL: &str = "https://apiv3.imocha.io";
-/// Calls a second. Chosen by us: iMocha does not publish its limit, and public clients behave as if it were low.
-pub const DEFAULT_RATE: &str = "5/s";
+/// Calls a second, at the most. Chosen by us: iMocha does not publish its limit, and public clients behave as if it were
+/// low.
+const DEFAULT_CALLS_A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+/// List calls: one in fifteen seconds (source: a public client of the API waits as long between two of them). Lists are
+/// heavy for whoever makes them.
+pub const DEFAULT_LIST_RATE: &str = "1/15s";
+/// The same as a time.
+const LIST_INTERVAL: Duration = Duration::from_secs(15);
 /// Calls in flight at once. Chosen by us: at 5 calls a second, four cover answers that take up to 0.8 s.
 pub const DEFAULT_CONCURRENCY: &str = "4";
 /// The most calls in flight that can be asked for. Each is an open connection; a thousand fit the usual limit of 1,024
@@ -77,6 +87,11 @@ pub enum Rate {
 }
 
 impl Rate {
+    /// The ceiling where the operator names none.
+    pub const DEFAULT: Self = Self::Limited { calls: DEFAULT_CALLS_A_SECOND, period: Duration::from_secs(1) };
+    /// The ceiling on list calls where the operator names none.
+    pub const OF_LISTS: Self = Self::Limited { calls: NonZeroU32::MIN, period: LIST_INTERVAL };
+
     /// How long `calls` calls take at this rate, at the least.
     pub fn time_for(self, calls: u64) -> Duration {
         match self {
@@ -134,6 +149,9 @@ impl FromStr for Rate {
 pub struct Concurrency(NonZeroUsize);
 
 impl Concurrency {
+    /// One call at a time.
+    pub const ONE: Self = Self(NonZeroUsize::MIN);
+
     /// The number.
     pub fn get(self) -> usize {
         self.0.get()
@@ -158,6 +176,13 @@ impl MaxAttempts {
     /// The number.
     pub fn get(self) -> usize {
         self.0.get()
+    }
+}
+
+impl Default for MaxAttempts {
+    /// [`DEFAULT_MAX_ATTEMPTS`].
+    fn default() -> Self {
+        DEFAULT_MAX_ATTEMPTS.parse().unwrap_or(Self(NonZeroUsize::MIN))
     }
 }
 

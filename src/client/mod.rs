@@ -1,6 +1,8 @@
 //! One attempt over HTTP: builds the documented call, sends it once, and reads what comes back. It does not retry, wait
 //! or judge; it only says whether a request that brought no answer can have left this machine.
 
+mod list;
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RE
 use reqwest::redirect::Policy;
 use reqwest::{Body, Certificate, Method, Request, Response, retry, tls};
 use url::Url;
+
+pub use self::list::ListReply;
 
 use crate::config::{ApiKey, BaseUrl, Config};
 use crate::error::{Cause, Refusal};
@@ -124,12 +128,16 @@ impl Client {
         url
     }
 
+    fn note_simulation(&self, response: &Response) {
+        if response.headers().contains_key(SIMULATED) {
+            self.is_simulated.store(true, Ordering::Relaxed);
+        }
+    }
+
     async fn send(&self, request: Request) -> Result<Reply, Failure> {
         match self.http.execute(request).await {
             Ok(response) => {
-                if response.headers().contains_key(SIMULATED) {
-                    self.is_simulated.store(true, Ordering::Relaxed);
-                }
+                self.note_simulation(&response);
                 Ok(read(response).await)
             }
             Err(error) => Err(self.failure(&error)),

@@ -1,0 +1,211 @@
+//! The command `verify`: holds results against iMocha's own lists, and settles what they decide.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use same_file::is_same_file;
+
+use super::crosscheck::{CrossCheck, Held};
+use super::plan::Endpoint;
+use super::resume::SANDBOX;
+use super::standard_output;
+use super::verified_rows::{self, is_standard_output};
+use super::watch::{Halt, Watch};
+use crate::cli::VerifyArgs;
+use crate::config::{MaxAttempts, Patience, Rate, Since};
+use crate::ending::{Ending, ExitCode};
+use crate::engine::Lister;
+use crate::error::{Cause, Refusal};
+use crate::outcome::{Stop, StopReason, Tally};
+use crate::results::format::Format;
+use crate::results::{Journal, LastRun};
+use crate::shutdown::Shutdown;
+use crate::text::{Scrubber, quoted_path};
+use crate::throttle::Throttle;
+use crate::ui::{Beginning, Console, Report, Results};
+use crate::verification::Settling;
+
+/// Does what `verify` was asked, says what came of it, and gives the exit code.
+pub(super) fn verify(args: VerifyArgs) -> ExitCode {
+    let shutdown = Shutdown::default();
+    let writes_standard_output = args.output.as_deref().is_some_and(is_standard_output);
+    let results = if writes_standard_output { Results::OnStandardOutput } else { Results::InFile };
+    let console = Console::new(&args.console, results, shutdown.clone());
+    let beginning = Beginning::now();
+    let args = Arc::new(args);
+    let (result, watch) = match Watch::start(&console, &shutdown) {
+        Ok((watch, _threads_of_a_run)) => (perform(&args, &console, &watch), Some(watch)),
+        Err(refusal) => (Err(refusal.into()), None),
+    };
+    let report = match result {
+        Ok(report) => report,
+        Err(Halt::Refused(refusal)) => {
+            console.refusal(&refusal);
+            Report::refused(&refusal)
+        }
+        Err(Halt::Stopped(stop)) => Report::of(Ending::Stopped(in_order(stop))),
+    };
+    let host = report.host.clone().or_else(|| Some(args.connection.base_url.host()));
+    let results = match args.results.as_slice() {
+        [one] => Some(one.clone()),
+        _several => None,
+    };
+    let report = Report { results, host, ..report }.since(beginning);
+    match &report.ending {
+        Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
+            console.error(&format!("stopped: {}\n", stop.detail));
+        }
+        Ending::Stopped(stop) => console.error(&format!("stopped: {}; nothing was changed\n", stop.detail)),
+        Ending::Verified | Ending::Finished | Ending::Rehearsed => console.say(&report.text()),
+        Ending::Refused(_) => {}
+    }
+    if args.summary.json {
+        console.flush(|| shutdown.is_stopped());
+        report.print_json();
+    }
+    console.flush(|| shutdown.is_stopped());
+    if let Some(watch) = watch {
+        watch.end();
+    }
+    report.exit_code()
+}
+
+/// A signal is told as what it is: nothing was to be finished.
+fn in_order(stop: Stop) -> Stop {
+    match stop.reason {
+        StopReason::Interrupted(signal) => Stop { detail: signal.word().to_owned(), ..stop },
+        _ => stop,
+    }
+}
+
+fn perform(args: &Arc<VerifyArgs>, console: &Console, watch: &Watch) -> Result<Report, Halt> {
+    check_flags(args)?;
+    let settling = if args.dry_run { Settling::OnlyTold } else { Settling::Done };
+    let for_results = Arc::clone(args);
+    let results = watch.unless_stopped(move || open_all(&for_results, settling))??;
+    let for_endpoint = Arc::clone(args);
+    let endpoint = watch.unless_stopped(move || Endpoint::of_verify(&for_endpoint))??;
+    for (held, last_run) in &results {
+        check_host(held.file.path(), last_run.as_ref(), &endpoint)?;
+    }
+    let results: Vec<Held> = results.into_iter().map(|(held, _)| held).collect();
+    if let Some(path) = &args.output {
+        verified_rows::check(path, &results)?;
+    }
+    let cross_check = CrossCheck {
+        lister: lister(&endpoint, args.rate, args.connection.max_outage, watch),
+        results,
+        since: args.since.map(Since::get),
+        wait: args.wait.map(Patience::get),
+        settling,
+        rows_to: args.output.clone(),
+    };
+    let checked = cross_check.perform(watch, console)?;
+    Ok(Report {
+        host: Some(endpoint.config.base_url.host()),
+        api: endpoint.api(),
+        tally: Tally::after(checked.summary),
+        verification: Some(checked.verification),
+        ..Report::of(Ending::Verified)
+    })
+}
+
+/// What asks for lists, at this pace.
+pub(super) fn lister(endpoint: &Endpoint, rate: Rate, max_outage: Patience, watch: &Watch) -> Lister {
+    Lister::new(
+        endpoint.client.clone(),
+        Throttle::new(rate, max_outage.get(), MaxAttempts::default()),
+        Scrubber::new(endpoint.api_key.clone()),
+        watch.shutdown().clone(),
+    )
+}
+
+/// Flags that cannot be meant together.
+fn check_flags(args: &VerifyArgs) -> Result<(), Refusal> {
+    let usage = |message: String, hint: &str| Err(Refusal::new(Cause::Usage, message).hint(hint));
+    if args.console.quiet && args.console.verbose {
+        return usage("--quiet and --verbose contradict each other".to_owned(), "leave one of them out");
+    }
+    let Some(output) = &args.output else { return check_named_once(args) };
+    if is_standard_output(output) {
+        if args.summary.json {
+            let message = "rows and the --json summary cannot both go to standard output".to_owned();
+            return usage(message, "name a file with --output");
+        }
+        standard_output::check_results()?;
+        return check_named_once(args);
+    }
+    let is_read = |path: &Path| path == output || is_same_file(path, output).unwrap_or(false);
+    for results in &args.results {
+        for (what, path) in [("the results", results.clone()), ("their journal", Journal::path_of(results))] {
+            if is_read(&path) {
+                let message = format!("--output and {what} {} are the same file", quoted_path(&path));
+                return usage(message, "name another file with --output");
+            }
+        }
+    }
+    for (flag, path) in [("--api-key-file", &args.connection.api_key_file), ("--ca-file", &args.connection.ca_file)] {
+        if path.as_deref().is_some_and(is_read) {
+            return usage(format!("--output and {flag} are the same file"), "name another file with --output");
+        }
+    }
+    check_named_once(args)
+}
+
+fn check_named_once(args: &VerifyArgs) -> Result<(), Refusal> {
+    for (index, path) in args.results.iter().enumerate() {
+        let before = args.results.iter().take(index);
+        if before.into_iter().any(|other| other == path || is_same_file(other, path).unwrap_or(false)) {
+            let message = format!("the results {} are named twice", quoted_path(path));
+            return Err(Refusal::new(Cause::Usage, message).hint("name each results file once"));
+        }
+    }
+    Ok(())
+}
+
+/// Opens all results and, where they are to be settled, takes their locks.
+fn open_all(args: &VerifyArgs, settling: Settling) -> Result<Vec<(Held, Option<LastRun>)>, Refusal> {
+    args.results.iter().map(|path| open(path, settling)).collect()
+}
+
+fn open(path: &Path, settling: Settling) -> Result<(Held, Option<LastRun>), Refusal> {
+    // Before the lock, which leaves a journal beside whatever is there.
+    Format::found_in(path)?;
+    let (last_run, lock) = match settling {
+        Settling::OnlyTold => (Journal::look(path)?, None),
+        Settling::Done => {
+            let journal = Journal::open(path)?;
+            (journal.last_run().cloned(), Some(journal))
+        }
+    };
+    match &last_run {
+        None => tracing::warn!(
+            results = ?path,
+            "the results have no journal: the window of the lists begins 30 days before their first row, or at --since"
+        ),
+        Some(run) if !run.has_ended => tracing::warn!(
+            results = ?path,
+            "the last run did not say that it had ended: rows may have no result yet; go on with --resume first"
+        ),
+        Some(_) => {}
+    }
+    Ok((Held::open(path, last_run.as_ref(), lock)?, last_run))
+}
+
+/// Lists of another account, or of another API, say nothing about these results.
+fn check_host(path: &Path, last_run: Option<&LastRun>, endpoint: &Endpoint) -> Result<(), Refusal> {
+    let Some(run) = last_run else { return Ok(()) };
+    let (then, now) = (&run.identity.base_url, endpoint.config.base_url.to_string());
+    if *then == now {
+        return Ok(());
+    }
+    let results = quoted_path(path);
+    Err(if then == SANDBOX {
+        Refusal::new(Cause::OptionsChanged, format!("{results} were written against a sandbox that is gone")).hint(
+            "rehearse with `imocha-cancel sandbox`, which goes on until you end it, or with run --sandbox --verify",
+        )
+    } else {
+        Refusal::new(Cause::OptionsChanged, format!("{results} were written against {then}, not against {now}"))
+            .hint(format!("say --base-url {then}"))
+    })
+}

@@ -1,0 +1,312 @@
+//! What iMocha's lists say of the rows of results: the word for each row, and what the lists settle. Pure: the lists are
+//! handed in.
+//!
+//! An invitation that is in no list is not for that reason *not cancelled*: a list may lag, and the window may be
+//! another than it seems. So absence is never held against a row.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use strum::{IntoStaticStr, VariantArray};
+
+use crate::listing::{ListedState, Listing, Window};
+use crate::outcome::{Effect, Status};
+
+/// What the lists say of one row. The words are the contract with the operator's scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Finding {
+    /// The same as the row.
+    Confirmed,
+    /// The row was in doubt, and the lists decide.
+    Settled,
+    /// Nothing yet: the row is cancelled or in doubt, and in no list.
+    NotYetSeen,
+    /// The row is cancelled, and listed as completed or expired.
+    Contradicted,
+    /// The row was refused, not reached or left out, and is listed as cancelled.
+    AlreadyCancelled,
+    /// Nothing was cancelled here, and nothing is listed.
+    NothingToCheck,
+}
+
+impl Finding {
+    /// Each of them, in the order in which they are told.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The word in the column `verified` and in the JSON summary.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether a person has to look at the row.
+    pub const fn needs_attention(self) -> bool {
+        match self {
+            Self::NotYetSeen | Self::Contradicted => true,
+            Self::Confirmed | Self::Settled | Self::AlreadyCancelled | Self::NothingToCheck => false,
+        }
+    }
+}
+
+/// What the lists say of one invitation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// It is in none.
+    Nowhere,
+    /// It is cancelled.
+    Cancelled,
+    /// It is completed or expired, as this list says.
+    Over(ListedState),
+    /// It is cancelled, and completed or expired: that does not decide anything.
+    Both,
+}
+
+/// Says what the lists make of a row that ended with `status`, and as what they settle it, if they do.
+pub fn compare(status: Status, listed: Listed) -> (Finding, Option<Status>) {
+    match status {
+        Status::Cancelled => match listed {
+            Listed::Cancelled | Listed::Both => (Finding::Confirmed, None),
+            Listed::Over(_) => (Finding::Contradicted, None),
+            Listed::Nowhere => (Finding::NotYetSeen, None),
+        },
+        Status::NotCancellable => match listed {
+            Listed::Over(_) | Listed::Both => (Finding::Confirmed, None),
+            Listed::Cancelled => (Finding::AlreadyCancelled, None),
+            Listed::Nowhere => (Finding::NothingToCheck, None),
+        },
+        Status::ServerError | Status::Unconfirmed | Status::UnexpectedResponse => match listed {
+            Listed::Cancelled => (Finding::Settled, Some(Status::Cancelled)),
+            Listed::Over(_) => (Finding::Settled, Some(Status::NotCancellable)),
+            Listed::Nowhere | Listed::Both => (Finding::NotYetSeen, None),
+        },
+        Status::NotFound
+        | Status::Forbidden
+        | Status::Unauthorized
+        | Status::RateLimited
+        | Status::Unreachable
+        | Status::Filtered
+        | Status::NotAttempted => match listed {
+            Listed::Cancelled | Listed::Both => (Finding::AlreadyCancelled, None),
+            Listed::Over(_) | Listed::Nowhere => (Finding::NothingToCheck, None),
+        },
+        // The invitation of a duplicate is that of another row, and the cell of an invalid ID names none.
+        Status::Duplicate | Status::InvalidId => (Finding::NothingToCheck, None),
+    }
+}
+
+/// The lists of all states, for one window.
+#[derive(Debug, Clone, Default)]
+pub struct Lists {
+    cancelled: Listing,
+    completed: Listing,
+    expired: Listing,
+}
+
+impl Lists {
+    /// Adds a list of this state. What an earlier one of the same state had stays.
+    pub fn add(&mut self, state: ListedState, listing: Listing) {
+        let own = match state {
+            ListedState::Cancelled => &mut self.cancelled,
+            ListedState::Completed => &mut self.completed,
+            ListedState::Expired => &mut self.expired,
+        };
+        own.entries += listing.entries;
+        own.ids.extend(listing.ids);
+        own.ids.sort_unstable();
+        own.ids.dedup();
+    }
+
+    /// Adds other lists, those of another window.
+    pub fn extend(&mut self, other: Self) {
+        let Self { cancelled, completed, expired } = other;
+        self.add(ListedState::Cancelled, cancelled);
+        self.add(ListedState::Completed, completed);
+        self.add(ListedState::Expired, expired);
+    }
+
+    /// What they say of the invitation with this ID.
+    pub fn of(&self, id: u64) -> Listed {
+        let is_in = |listing: &Listing| listing.ids.binary_search(&id).is_ok();
+        let over = if is_in(&self.completed) {
+            Some(ListedState::Completed)
+        } else {
+            is_in(&self.expired).then_some(ListedState::Expired)
+        };
+        match (is_in(&self.cancelled), over) {
+            (false, None) => Listed::Nowhere,
+            (true, None) => Listed::Cancelled,
+            (false, Some(state)) => Listed::Over(state),
+            (true, Some(_)) => Listed::Both,
+        }
+    }
+
+    /// How many entries came in the list of this state.
+    pub fn entries(&self, state: ListedState) -> u64 {
+        match state {
+            ListedState::Cancelled => self.cancelled.entries,
+            ListedState::Completed => self.completed.entries,
+            ListedState::Expired => self.expired.entries,
+        }
+    }
+
+    /// How many entries came in all lists together.
+    pub fn all_entries(&self) -> u64 {
+        ListedState::ALL.iter().map(|&state| self.entries(state)).sum()
+    }
+}
+
+/// Whether rows that the lists decide are settled in the results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// They are.
+    Done,
+    /// It is only told that they would be.
+    OnlyTold,
+}
+
+/// The most rows that are told one by one.
+pub const MOST_TOLD: usize = 20;
+
+/// A row that needs attention, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldRow {
+    /// The results file that it is in.
+    pub results: PathBuf,
+    /// Its line in the input.
+    pub line: u64,
+    /// Its invitation.
+    pub invitation_id: String,
+    /// What the lists say of it.
+    pub finding: Finding,
+    /// How it ended.
+    pub status: Status,
+    /// What is listed: completed or expired.
+    pub listed: Option<ListedState>,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    /// The time that the lists are for.
+    pub window: Window,
+    /// How many entries came, by list.
+    pub entries: [(ListedState, u64); 3],
+    /// Whether `settled` rows are settled in the results.
+    pub settling: Settling,
+    /// How many rows there are of each finding.
+    counts: BTreeMap<Finding, u64>,
+    /// How many rows of which status were settled as which.
+    pub settled: BTreeMap<(Status, Status), u64>,
+    /// The first rows that are contradicted, and the first that are not yet seen.
+    told: BTreeMap<Finding, Vec<ToldRow>>,
+}
+
+impl Verification {
+    /// A verification by these lists, of which no row was looked at yet.
+    pub fn by(lists: &Lists, window: Window, settling: Settling) -> Self {
+        let entries = [ListedState::Cancelled, ListedState::Completed, ListedState::Expired]
+            .map(|state| (state, lists.entries(state)));
+        Self { window, entries, settling, counts: BTreeMap::new(), settled: BTreeMap::new(), told: BTreeMap::new() }
+    }
+
+    /// Counts a row that ended with `status`, with what the lists make of it. `told` describes it, should it be told.
+    pub fn count(
+        &mut self,
+        status: Status,
+        (finding, settled): (Finding, Option<Status>),
+        told: impl FnOnce() -> ToldRow,
+    ) {
+        *self.counts.entry(finding).or_default() += 1;
+        if let Some(settled) = settled {
+            *self.settled.entry((status, settled)).or_default() += 1;
+        }
+        if finding.needs_attention() {
+            let of_its_kind = self.told.entry(finding).or_default();
+            if of_its_kind.len() < MOST_TOLD {
+                of_its_kind.push(told());
+            }
+        }
+    }
+
+    /// The first rows that need attention, at most [`MOST_TOLD`], contradicted ones first.
+    pub fn told(&self) -> impl Iterator<Item = &ToldRow> {
+        [Finding::Contradicted, Finding::NotYetSeen]
+            .iter()
+            .filter_map(|finding| self.told.get(finding))
+            .flatten()
+            .take(MOST_TOLD)
+    }
+
+    /// How many rows have this finding.
+    pub fn rows(&self, finding: Finding) -> u64 {
+        self.counts.get(&finding).copied().unwrap_or(0)
+    }
+
+    /// How many rows need attention.
+    pub fn need_attention(&self) -> u64 {
+        self.counts.iter().filter(|(finding, _)| finding.needs_attention()).map(|(_, rows)| rows).sum()
+    }
+
+    /// How many entries came in all lists together.
+    pub fn all_entries(&self) -> u64 {
+        self.entries.iter().map(|(_, entries)| entries).sum()
+    }
+}
+
+/// Whether the lists can say something about a row with this status that they have not said yet, when it is in none of
+/// them.
+pub const fn is_awaited(status: Status) -> bool {
+    matches!(status, Status::Cancelled) || matches!(status.effect(), Effect::Possible)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of the contract, read row by row.
+    fn expected(status: Status, listed: Listed) -> (Finding, Option<Status>) {
+        let is_cancelled = matches!(listed, Listed::Cancelled | Listed::Both);
+        let is_over = matches!(listed, Listed::Over(_) | Listed::Both);
+        let never = [Status::Duplicate, Status::InvalidId].contains(&status);
+        if never {
+            (Finding::NothingToCheck, None)
+        } else if status == Status::Cancelled && is_cancelled || status == Status::NotCancellable && is_over {
+            (Finding::Confirmed, None)
+        } else if status.effect() == Effect::Possible && is_cancelled != is_over {
+            (Finding::Settled, Some(if is_cancelled { Status::Cancelled } else { Status::NotCancellable }))
+        } else if status == Status::Cancelled && is_over {
+            (Finding::Contradicted, None)
+        } else if is_awaited(status) {
+            (Finding::NotYetSeen, None)
+        } else if is_cancelled {
+            (Finding::AlreadyCancelled, None)
+        } else {
+            (Finding::NothingToCheck, None)
+        }
+    }
+
+    #[test]
+    fn each_status_meets_each_list_as_the_contract_says() {
+        for &status in Status::ALL {
+            for listed in [Listed::Nowhere, Listed::Cancelled, Listed::Over(ListedState::Expired), Listed::Both] {
+                assert_eq!(compare(status, listed), expected(status, listed), "{status} {listed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lists_of_several_windows_are_one() {
+        let listing = |ids: &[u64]| Listing { ids: ids.to_vec(), entries: 2 };
+        let mut lists = Lists::default();
+        lists.add(ListedState::Cancelled, listing(&[3, 9]));
+        let mut older = Lists::default();
+        older.add(ListedState::Cancelled, listing(&[1, 3]));
+        older.add(ListedState::Expired, listing(&[1, 4]));
+        lists.extend(older);
+        assert_eq!(
+            [1, 3, 4, 5].map(|id| lists.of(id)),
+            [Listed::Both, Listed::Cancelled, Listed::Over(ListedState::Expired), Listed::Nowhere]
+        );
+        assert_eq!((lists.entries(ListedState::Cancelled), lists.all_entries()), (4, 6));
+    }
+}
