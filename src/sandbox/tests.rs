@@ -15,6 +15,7 @@ use super::*;
 mod faults;
 mod outage;
 mod record_file;
+mod seeds;
 
 /// How long a test waits for something that must come.
 const PATIENCE: Duration = Duration::from_secs(10);
