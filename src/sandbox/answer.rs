@@ -20,13 +20,13 @@ const FAMILY_NAMES: [&str; 8] = ["Ito", "Kowalski", "Larsen", "Mehta", "Nkosi", 
 
 /// An answer other than success, in words; its shape depends on who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ErrorAnswer {
     status: StatusCode,
     message: Cow<'static, str>,
     retry_after_seconds: Option<u64>,
 }
 
-impl Refusal {
+impl ErrorAnswer {
     fn new(status: StatusCode, message: &'static str) -> Self {
         Self { status, message: Cow::Borrowed(message), retry_after_seconds: None }
     }

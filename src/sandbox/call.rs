@@ -12,9 +12,9 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::answer::Refusal;
-use super::invitations::State;
-use super::line::{Ending, Line};
+use super::answer::ErrorAnswer;
+use super::connection::{Connection, Hangup};
+use super::invitations::InvitationState;
 use super::record::{Arrival, FaultDone, SentKey};
 
 /// A request that was received whole.
@@ -27,14 +27,14 @@ pub(super) struct Call {
 
 impl Call {
     /// The body, if it is what its header must say it is: a JSON object.
-    pub(super) fn json_object(&self) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn json_object(&self) -> Result<Map<String, Value>, ErrorAnswer> {
         let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Refusal::malformed("The Content-Type must be application/json."));
+            return Err(ErrorAnswer::malformed("The Content-Type must be application/json."));
         }
         let object = serde_json::from_slice(&self.body);
-        object.map_err(|error| Refusal::malformed(format!("The body must be a JSON object: {error}.")))
+        object.map_err(|error| ErrorAnswer::malformed(format!("The body must be a JSON object: {error}.")))
     }
 
     /// The parameters of the query, none where it cannot be read.
@@ -43,7 +43,7 @@ impl Call {
     }
 
     /// The connection that it came on.
-    pub(super) fn line(&self) -> Option<&Line> {
+    pub(super) fn connection(&self) -> Option<&Connection> {
         self.head.extensions.get()
     }
 
@@ -73,12 +73,12 @@ impl Call {
 
 /// What becomes of a request, and what the record has to know about it.
 pub(super) struct Decision {
-    pub(super) reply: Reply,
+    pub(super) reply: Delivery,
     /// How long the reply is held back, besides the time for which each of them is.
     pub(super) delay: Duration,
     pub(super) invitation: Option<u64>,
-    pub(super) before: Option<State>,
-    pub(super) after: Option<State>,
+    pub(super) before: Option<InvitationState>,
+    pub(super) after: Option<InvitationState>,
     pub(super) fault: Option<FaultDone>,
     /// The outages that must have begun before the reply leaves.
     pub(super) outages: Vec<oneshot::Receiver<()>>,
@@ -87,7 +87,7 @@ pub(super) struct Decision {
 impl From<Response> for Decision {
     fn from(response: Response) -> Self {
         Self {
-            reply: Reply::Answer(response),
+            reply: Delivery::Answer(response),
             delay: Duration::ZERO,
             invitation: None,
             before: None,
@@ -99,18 +99,18 @@ impl From<Response> for Decision {
 }
 
 /// What the caller gets to see.
-pub(super) enum Reply {
+pub(super) enum Delivery {
     /// An answer.
     Answer(Response),
     /// An answer, and of its body only so many bytes, or half of them.
     Truncated(Response, Option<usize>),
     /// No answer.
-    End(Ending),
+    End(Hangup),
     /// Nothing at all.
     Silence,
 }
 
-impl Reply {
+impl Delivery {
     fn status(&self) -> Option<u16> {
         match self {
             Self::Answer(response) | Self::Truncated(response, _) => Some(response.status().as_u16()),

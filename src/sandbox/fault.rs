@@ -6,8 +6,8 @@ use axum::body::to_bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::call::Reply;
-use super::line::Ending;
+use super::call::Delivery;
+use super::connection::Hangup;
 
 /// The longest body that is cut off, in bytes. Chosen by us: none of the sandbox's own answers to a cancel call has
 /// a hundredth of it.
@@ -15,7 +15,7 @@ const TRUNCATED_BOUND: usize = 64 * 1024;
 
 /// Something that goes wrong with a call.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Fault {
+pub(super) enum CallFault {
     /// The answer is held back for so long.
     Slow(Duration),
     /// Of the answer's body come only so many bytes, or half of them.
@@ -64,13 +64,13 @@ pub(super) struct CannedAnswer {
 
 impl Instead {
     /// The reply to a call for this invitation.
-    pub(super) fn to(&self, invitation: u64) -> Reply {
+    pub(super) fn to(&self, invitation: u64) -> Delivery {
         match self {
-            Self::Answer(answer) => Reply::Answer(answer.respond(invitation)),
-            Self::Reset => Reply::End(Ending::Reset),
-            Self::Close => Reply::End(Ending::Send(Vec::new())),
-            Self::Hang => Reply::Silence,
-            Self::Garbage(bytes) => Reply::End(Ending::Send(bytes.clone())),
+            Self::Answer(answer) => Delivery::Answer(answer.respond(invitation)),
+            Self::Reset => Delivery::End(Hangup::Reset),
+            Self::Close => Delivery::End(Hangup::Send(Vec::new())),
+            Self::Hang => Delivery::Silence,
+            Self::Garbage(bytes) => Delivery::End(Hangup::Send(bytes.clone())),
         }
     }
 }

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use serde_json::json;
 
-use super::fault::{Applied, CannedAnswer, Fault, Instead};
+use super::fault::{Applied, CallFault, CannedAnswer, Instead};
 use super::numbers::Numbers;
 use super::options::ErrorRate;
-use super::outage::Outage;
+use super::outage::OutagePlan;
 use super::rule::{Condition, Rule};
 
 /// What is sent as garbage where the file says nothing: not HTTP, and not even text.
@@ -49,36 +49,36 @@ pub(super) struct RuleForm {
 
 /// A rule that makes sense: what happens, and to which calls.
 #[derive(Debug)]
-pub(super) enum Reading {
+pub(super) enum RuleOrOutage {
     /// A fault for some calls.
     Rule(Box<Rule>),
     /// An outage.
-    Outage(Outage),
+    Outage(OutagePlan),
 }
 
 /// What one of a rule's keys asks for.
-enum Deed {
-    Fault(Fault),
-    Outage(Outage),
+enum Action {
+    Fault(CallFault),
+    Outage(OutagePlan),
 }
 
 impl RuleForm {
     /// Reads the rule with this number, or says what is wrong with it.
-    pub(super) fn read(mut self, number: u32) -> Result<Reading, String> {
+    pub(super) fn read(mut self, number: u32) -> Result<RuleOrOutage, String> {
         let condition = self.condition()?;
-        let deeds = self.deeds();
-        let names = deeds.iter().map(|(name, _)| *name).collect::<Vec<&str>>().join(", ");
-        let mut given = deeds.into_iter().filter_map(|(name, deed)| Some((name, deed?)));
-        let Some((name, deed)) = given.next() else {
+        let actions = self.actions();
+        let names = actions.iter().map(|(name, _)| *name).collect::<Vec<&str>>().join(", ");
+        let mut given = actions.into_iter().filter_map(|(name, action)| Some((name, action?)));
+        let Some((name, action)) = given.next() else {
             return Err(format!("no fault; one of {names} is needed"));
         };
         if let Some((other, _)) = given.next() {
             return Err(format!("more than one fault: {name}, {other}"));
         }
-        match deed? {
-            Deed::Fault(fault) => Ok(Reading::Rule(Box::new(Rule { number, name, condition, fault }))),
-            Deed::Outage(outage) if condition == Condition::default() => Ok(Reading::Outage(outage)),
-            Deed::Outage(_) => Err("`refuse` takes no conditions".to_owned()),
+        match action? {
+            Action::Fault(fault) => Ok(RuleOrOutage::Rule(Box::new(Rule { number, name, condition, fault }))),
+            Action::Outage(outage) if condition == Condition::default() => Ok(RuleOrOutage::Outage(outage)),
+            Action::Outage(_) => Err("`refuse` takes no conditions".to_owned()),
         }
     }
 
@@ -93,18 +93,18 @@ impl RuleForm {
     }
 
     /// What each key that names a fault asks for.
-    fn deeds(self) -> [(&'static str, Option<Result<Deed, String>>); 8] {
-        let fault = |fault| Some(Ok(Deed::Fault(fault)));
-        let instead = |form: PlainForm, reply| fault(Fault::Instead { reply, applied: form.applied.into() });
+    fn actions(self) -> [(&'static str, Option<Result<Action, String>>); 8] {
+        let fault = |fault| Some(Ok(Action::Fault(fault)));
+        let instead = |form: PlainForm, reply| fault(CallFault::Instead { reply, applied: form.applied.into() });
         [
-            ("answer", self.answer.map(|form| form.read().map(Deed::Fault))),
+            ("answer", self.answer.map(|form| form.read().map(Action::Fault))),
             ("reset", self.reset.and_then(|form| instead(form, Instead::Reset))),
             ("close", self.close.and_then(|form| instead(form, Instead::Close))),
             ("hang", self.hang.and_then(|form| instead(form, Instead::Hang))),
-            ("truncate", self.truncate.and_then(|form| fault(Fault::Truncate(form.bytes)))),
+            ("truncate", self.truncate.and_then(|form| fault(CallFault::Truncate(form.bytes)))),
             ("garbage", self.garbage.and_then(|form| fault(form.read()))),
-            ("slow", self.slow.and_then(|form| fault(Fault::Slow(form.by.0)))),
-            ("refuse", self.refuse.map(|form| form.read().map(Deed::Outage))),
+            ("slow", self.slow.and_then(|form| fault(CallFault::Slow(form.by.0)))),
+            ("refuse", self.refuse.map(|form| form.read().map(Action::Outage))),
         ]
     }
 }
@@ -182,7 +182,7 @@ struct AnswerForm {
 }
 
 impl AnswerForm {
-    fn read(self) -> Result<Fault, String> {
+    fn read(self) -> Result<CallFault, String> {
         let status = StatusCode::from_u16(self.status).ok().filter(|status| !status.is_informational());
         let status = status.ok_or_else(|| format!("`status` must be from 200 to 999, not {}", self.status))?;
         let mut headers = HeaderMap::new();
@@ -203,7 +203,7 @@ impl AnswerForm {
             json!({"statusCode": status.as_u16(), "message": message}).to_string()
         });
         let reply = Instead::Answer(CannedAnswer { status, headers, body });
-        Ok(Fault::Instead { reply, applied: self.applied.into() })
+        Ok(CallFault::Instead { reply, applied: self.applied.into() })
     }
 }
 
@@ -229,9 +229,9 @@ struct GarbageForm {
 }
 
 impl GarbageForm {
-    fn read(self) -> Fault {
+    fn read(self) -> CallFault {
         let bytes = self.text.map_or_else(|| GARBAGE.to_vec(), String::into_bytes);
-        Fault::Instead { reply: Instead::Garbage(bytes), applied: self.applied.into() }
+        CallFault::Instead { reply: Instead::Garbage(bytes), applied: self.applied.into() }
     }
 }
 
@@ -252,11 +252,11 @@ struct RefuseForm {
 }
 
 impl RefuseForm {
-    fn read(self) -> Result<Outage, String> {
+    fn read(self) -> Result<OutagePlan, String> {
         match (self.from, self.to, self.after_calls, self.length) {
-            (Some(from), Some(to), None, None) => read_span("refuse", Some(from), Some(to)).map(Outage::Within),
+            (Some(from), Some(to), None, None) => read_span("refuse", Some(from), Some(to)).map(OutagePlan::Within),
             (None, None, Some(0), Some(_)) => Err("`after_calls` must be 1 or more".to_owned()),
-            (None, None, Some(calls), Some(Time(length))) => Ok(Outage::After { calls, length }),
+            (None, None, Some(calls), Some(Time(length))) => Ok(OutagePlan::After { calls, length }),
             _ => Err("`refuse` needs `from` and `to`, or `after_calls` and `for`".to_owned()),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! The file's own shape is `fault_form`'s; `rule` says which calls a fault is for, and `fault` what it does.
 
-use super::fault_form::{Reading, RuleForm};
-use super::outage::Outage;
+use super::fault_form::{RuleForm, RuleOrOutage};
+use super::outage::OutagePlan;
 use super::rule::Rule;
 
 /// What a sandbox does wrong on purpose. The default is nothing.
@@ -66,7 +66,7 @@ use super::rule::Rule;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Faults {
     pub(super) rules: Vec<Rule>,
-    pub(super) outages: Vec<Outage>,
+    pub(super) outages: Vec<OutagePlan>,
 }
 
 impl Faults {
@@ -81,8 +81,8 @@ impl Faults {
         let mut faults = Self::default();
         for (number, form) in (1..).zip(forms) {
             match form.read(number).map_err(|problem| FaultsError::Rule { number, problem })? {
-                Reading::Outage(outage) => faults.outages.push(outage),
-                Reading::Rule(rule) => faults.rules.push(*rule),
+                RuleOrOutage::Outage(outage) => faults.outages.push(outage),
+                RuleOrOutage::Rule(rule) => faults.rules.push(*rule),
             }
         }
         Ok(faults)

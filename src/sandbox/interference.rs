@@ -7,8 +7,8 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::faults::Faults;
-use super::outage::{self, Announcer, Outages};
-use super::rule::{Occasion, Rule};
+use super::outage::{self, OutageAnnouncer, Outages};
+use super::rule::{CountedCall, Rule};
 
 /// The faults, and the calls that there were so far.
 ///
@@ -17,22 +17,22 @@ use super::rule::{Occasion, Rule};
 pub(super) struct Interference {
     rules: Vec<Rule>,
     seed: u64,
-    announcer: Announcer,
+    announcer: OutageAnnouncer,
     is_idle: bool,
     // A lock, not a channel: each call needs to know its number before it is answered.
-    book: Mutex<Book>,
+    counts: Mutex<CallCounts>,
 }
 
 #[derive(Debug, Default)]
-struct Book {
-    first: Option<Instant>,
+struct CallCounts {
+    first_call: Option<Instant>,
     calls: u64,
     attempts: HashMap<u64, u64>,
 }
 
 /// What a call meets with.
 #[derive(Debug, Default)]
-pub(super) struct Encounter<'rules> {
+pub(super) struct Disruption<'rules> {
     /// The rule whose fault befalls it.
     pub(super) rule: Option<&'rules Rule>,
     /// The outages that begin with it: each of these ends when its outage has begun.
@@ -44,32 +44,32 @@ impl Interference {
     pub(super) fn new(faults: Faults, seed: u64) -> (Self, Outages) {
         let is_idle = faults == Faults::default();
         let (announcer, outages) = outage::plan(faults.outages);
-        (Self { rules: faults.rules, seed, announcer, is_idle, book: Mutex::default() }, outages)
+        (Self { rules: faults.rules, seed, announcer, is_idle, counts: Mutex::default() }, outages)
     }
 
-    /// Counts a call for the invitation, which came at `when`, and says what it meets with.
-    pub(super) fn meet(&self, invitation: u64, when: Instant) -> Encounter<'_> {
+    /// Counts a call for the invitation, which came at `when`, and says what goes wrong with it.
+    pub(super) fn meet(&self, invitation: u64, when: Instant) -> Disruption<'_> {
         if self.is_idle {
-            return Encounter::default();
+            return Disruption::default();
         }
-        let mut book = self.lock();
-        let first = *book.first.get_or_insert(when);
-        book.calls = book.calls.saturating_add(1);
-        let call = book.calls;
-        let attempts = book.attempts.entry(invitation).or_insert(0);
+        let mut counts = self.lock();
+        let first_call = *counts.first_call.get_or_insert(when);
+        counts.calls = counts.calls.saturating_add(1);
+        let calls = counts.calls;
+        let attempts = counts.attempts.entry(invitation).or_insert(0);
         *attempts = attempts.saturating_add(1);
         let attempt = *attempts;
-        drop(book);
-        let occasion = Occasion { invitation, attempt, since_first_call: when.saturating_duration_since(first) };
-        Encounter {
-            rule: self.rules.iter().find(|rule| rule.is_for(occasion, self.seed)),
-            outages: self.announcer.note(call, when),
+        drop(counts);
+        let call = CountedCall { invitation, attempt, since_first_call: when.saturating_duration_since(first_call) };
+        Disruption {
+            rule: self.rules.iter().find(|rule| rule.is_for(call, self.seed)),
+            outages: self.announcer.note(calls, when),
         }
     }
 
-    /// The book, whatever became of a thread that held it: no change to it can be left half done.
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The counts, even if a thread panicked while it held the lock: a call that was counted in part fails no other.
+    fn lock(&self) -> MutexGuard<'_, CallCounts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

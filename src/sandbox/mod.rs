@@ -10,17 +10,17 @@
 mod answer;
 mod api;
 mod call;
+mod connection;
 mod fault;
 mod fault_form;
 mod faults;
 mod interference;
 mod invitations;
-mod limiter;
-mod line;
 mod mishap;
 mod numbers;
 mod options;
 mod outage;
+mod rate_gate;
 mod record;
 mod record_file;
 mod rule;
@@ -39,9 +39,9 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
-use api::Api;
+use api::SandboxApi;
 pub use faults::{Faults, FaultsError};
-pub use invitations::State;
+pub use invitations::InvitationState;
 pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, RateLimit, Recording};
 use outage::Outages;
 pub use record::{Arrival, FaultDone, Record, SentKey};
@@ -89,7 +89,7 @@ pub use record::{Arrival, FaultDone, Record, SentKey};
 /// for; with [`Recording::On`], each request.
 pub struct Sandbox {
     address: SocketAddr,
-    api: Arc<Api>,
+    api: Arc<SandboxApi>,
     stop: Option<oneshot::Sender<()>>,
     server: Option<JoinHandle<io::Result<()>>>,
 }
@@ -106,7 +106,7 @@ impl Sandbox {
     pub fn start(options: Options) -> io::Result<Self> {
         // First of all: where the port is taken, nothing else has been begun.
         let socket = server::bind(options.port)?;
-        let (api, outages) = Api::new(options)?;
+        let (api, outages) = SandboxApi::new(options)?;
         let api = Arc::new(api);
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = sync_channel(1);
@@ -137,17 +137,17 @@ impl Sandbox {
 
     /// What it received so far; empty with [`Recording::Off`].
     pub fn record(&self) -> Record {
-        self.api.recorder().map(record::Recorder::record).unwrap_or_default()
+        self.api.witness().map(record::Witness::record).unwrap_or_default()
     }
 
     /// Blocks until so many requests were received and took effect, for no longer than `patience`; tells whether they
     /// were. Never true with [`Recording::Off`].
     pub fn wait_for_arrivals(&self, arrivals: usize, patience: Duration) -> bool {
-        self.api.recorder().is_some_and(|recorder| recorder.wait_for(arrivals, patience))
+        self.api.witness().is_some_and(|witness| witness.wait_for(arrivals, patience))
     }
 
     /// The true state of an invitation; `None` where there is none.
-    pub fn state_of(&self, invitation: u64) -> Option<State> {
+    pub fn state_of(&self, invitation: u64) -> Option<InvitationState> {
         self.api.invitations().state_of(invitation)
     }
 
@@ -184,7 +184,7 @@ fn end_of(server: JoinHandle<io::Result<()>>) -> io::Result<()> {
 
 /// The server's thread: listens, says where, and serves until it is stopped.
 fn serve(
-    api: Arc<Api>,
+    api: Arc<SandboxApi>,
     socket: TcpSocket,
     listening: &SyncSender<SocketAddr>,
     outages: Outages,

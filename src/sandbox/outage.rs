@@ -13,7 +13,7 @@ use tokio::time::sleep_until;
 
 /// A plan not to listen for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outage {
+pub(super) enum OutagePlan {
     /// From one time after the first call to another.
     Within(Range<Duration>),
     /// When so many calls have come.
@@ -27,7 +27,7 @@ pub(super) enum Outage {
 
 /// An outage whose time is known.
 #[derive(Debug)]
-pub(super) struct Due {
+pub(super) struct DueOutage {
     from: Instant,
     to: Instant,
     // Dropped when the sandbox does not listen any more, which is how the one who waits for that hears of it.
@@ -36,45 +36,45 @@ pub(super) struct Due {
 
 /// The end of the one who counts the calls.
 #[derive(Debug)]
-pub(super) struct Announcer {
-    plans: Vec<Outage>,
-    due: mpsc::Sender<Due>,
+pub(super) struct OutageAnnouncer {
+    plans: Vec<OutagePlan>,
+    due: mpsc::Sender<DueOutage>,
 }
 
 /// The server's end: the outages that are due.
 #[derive(Debug)]
 pub(super) struct Outages {
-    announced: mpsc::Receiver<Due>,
+    announced: mpsc::Receiver<DueOutage>,
     // The earliest one last.
-    ahead: Vec<Due>,
+    ahead: Vec<DueOutage>,
 }
 
 /// The two ends. Each plan comes to pass once.
-pub(super) fn plan(plans: Vec<Outage>) -> (Announcer, Outages) {
+pub(super) fn plan(plans: Vec<OutagePlan>) -> (OutageAnnouncer, Outages) {
     let (due, announced) = mpsc::channel(plans.len().max(1));
-    (Announcer { plans, due }, Outages { announced, ahead: Vec::new() })
+    (OutageAnnouncer { plans, due }, Outages { announced, ahead: Vec::new() })
 }
 
-impl Announcer {
+impl OutageAnnouncer {
     /// Takes note of the `call`th call (from 1), which came at `when`. To be waited for before it is answered: each of
     /// these is over when the outage that begins with this call has begun.
     pub(super) fn note(&self, call: u64, when: Instant) -> Vec<oneshot::Receiver<()>> {
         let mut begins = Vec::new();
         for plan in &self.plans {
             match plan {
-                Outage::Within(time) if call == 1 => self.announce(Due::new(when, time.clone())),
-                Outage::After { calls, length } if call == *calls => {
+                OutagePlan::Within(time) if call == 1 => self.announce(DueOutage::new(when, time.clone())),
+                OutagePlan::After { calls, length } if call == *calls => {
                     let (begun, has_begun) = oneshot::channel();
-                    self.announce(Due { begun: Some(begun), ..Due::new(when, Duration::ZERO..*length) });
+                    self.announce(DueOutage { begun: Some(begun), ..DueOutage::new(when, Duration::ZERO..*length) });
                     begins.push(has_begun);
                 }
-                Outage::Within(_) | Outage::After { .. } => {}
+                OutagePlan::Within(_) | OutagePlan::After { .. } => {}
             }
         }
         begins
     }
 
-    fn announce(&self, due: Due) {
+    fn announce(&self, due: DueOutage) {
         // There is room for all there are, so that it can only fail when the server is gone.
         if self.due.try_send(due).is_err() {
             tracing::debug!("an outage of the sandbox came after its end");
@@ -82,7 +82,7 @@ impl Announcer {
     }
 }
 
-impl Due {
+impl DueOutage {
     fn new(when: Instant, time: Range<Duration>) -> Self {
         Self { from: when + time.start, to: when + time.end, begun: None }
     }
@@ -94,7 +94,7 @@ impl Outages {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(super) async fn next(&mut self) -> Due {
+    pub(super) async fn next(&mut self) -> DueOutage {
         loop {
             let next = self.ahead.last().map(|due| due.from);
             tokio::select! {
@@ -110,7 +110,7 @@ impl Outages {
     }
 
     /// Waits until the outage is over, and those that begin in the course of it.
-    pub(super) async fn pass(&mut self, outage: Due) {
+    pub(super) async fn pass(&mut self, outage: DueOutage) {
         let mut end = outage.to;
         drop(outage.begun);
         loop {
@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn outages_come_when_they_are_due() {
-        let plans = vec![Outage::Within(HOUR..HOUR * 2), Outage::After { calls: 3, length: HOUR }];
+        let plans = vec![OutagePlan::Within(HOUR..HOUR * 2), OutagePlan::After { calls: 3, length: HOUR }];
         let (announcer, mut outages) = plan(plans);
         let now = Instant::now();
         assert!(announcer.note(1, now).is_empty());
@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test]
     async fn outages_that_overlap_are_one() {
         let [none, first, second, last] = [0, 10, 20, 40].map(Duration::from_millis);
-        let (announcer, mut outages) = plan(vec![Outage::Within(first..last), Outage::Within(none..second)]);
+        let (announcer, mut outages) = plan(vec![OutagePlan::Within(first..last), OutagePlan::Within(none..second)]);
         let now = Instant::now();
         announcer.note(1, now);
         let outage = outages.next().await;

@@ -5,7 +5,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::invitations::State;
+use super::invitations::InvitationState;
 
 /// What a sandbox received so far.
 #[derive(Debug, Clone, Default)]
@@ -44,9 +44,9 @@ pub struct Arrival {
     /// to say.
     pub status: Option<u16>,
     /// The invitation's state before; `None` where there is no such invitation.
-    pub before: Option<State>,
+    pub before: Option<InvitationState>,
     /// The invitation's state after; `None` as for `before`.
-    pub after: Option<State>,
+    pub after: Option<InvitationState>,
     /// The fault that befell it, of those in [`Options::faults`](super::Options::faults).
     pub fault: Option<FaultDone>,
 }
@@ -80,25 +80,25 @@ pub enum SentKey {
 
 /// Keeps a [`Record`].
 #[derive(Debug, Default)]
-pub(super) struct Recorder {
+pub(super) struct Witness {
     // A lock, not a channel: a test reads at any moment what the server's thread has written until then.
-    book: Mutex<Book>,
+    notes: Mutex<Notes>,
     grown: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Book {
+struct Notes {
     record: Record,
     in_flight: usize,
 }
 
-impl Recorder {
+impl Witness {
     /// Counts a request as in flight for as long as what is returned lives.
     pub(super) fn enter(&self) -> InFlight<'_> {
-        let mut book = self.lock();
-        book.in_flight = book.in_flight.saturating_add(1);
-        book.record.peak_in_flight = book.record.peak_in_flight.max(book.in_flight);
-        InFlight { recorder: self }
+        let mut notes = self.lock();
+        notes.in_flight = notes.in_flight.saturating_add(1);
+        notes.record.peak_in_flight = notes.record.peak_in_flight.max(notes.in_flight);
+        InFlight { witness: self }
     }
 
     /// Keeps a request.
@@ -120,28 +120,28 @@ impl Recorder {
 
     /// Blocks until so many requests were kept, for no longer than `patience`; tells whether they were.
     pub(super) fn wait_for(&self, arrivals: usize, patience: Duration) -> bool {
-        let lacks = |book: &mut Book| book.record.arrivals.len() < arrivals;
+        let lacks = |notes: &mut Notes| notes.record.arrivals.len() < arrivals;
         let waited = self.grown.wait_timeout_while(self.lock(), patience, lacks);
         let (_book, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
 
-    /// The book, whatever became of a thread that held it: no change to it can be left half done.
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The notes, whatever became of a thread that held it: no change to it can be left half done.
+    fn lock(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request that is in flight; it ends when this is dropped, also when its caller has gone.
 #[derive(Debug)]
-pub(super) struct InFlight<'recorder> {
-    recorder: &'recorder Recorder,
+pub(super) struct InFlight<'witness> {
+    witness: &'witness Witness,
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        let mut book = self.recorder.lock();
-        book.in_flight = book.in_flight.saturating_sub(1);
+        let mut notes = self.witness.lock();
+        notes.in_flight = notes.in_flight.saturating_sub(1);
     }
 }
 
@@ -151,18 +151,18 @@ mod tests {
 
     #[test]
     fn the_peak_is_the_most_at_once_and_not_the_sum() {
-        let recorder = Recorder::default();
-        drop(recorder.enter());
-        let pair = (recorder.enter(), recorder.enter());
+        let witness = Witness::default();
+        drop(witness.enter());
+        let pair = (witness.enter(), witness.enter());
         drop(pair);
-        drop(recorder.enter());
-        assert_eq!(recorder.record().peak_in_flight, 2);
+        drop(witness.enter());
+        assert_eq!(witness.record().peak_in_flight, 2);
     }
 
     #[test]
     fn waiting_for_what_does_not_come_ends() {
-        let recorder = Recorder::default();
-        assert!(recorder.wait_for(0, Duration::ZERO));
-        assert!(!recorder.wait_for(1, Duration::from_millis(1)));
+        let witness = Witness::default();
+        assert!(witness.wait_for(0, Duration::ZERO));
+        assert!(!witness.wait_for(1, Duration::from_millis(1)));
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct RecordFile {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct RecordLine<'a> {
     time_ms: u128,
     method: &'a str,
     path: &'a str,
@@ -48,7 +48,7 @@ impl RecordFile {
     }
 
     fn write(&self, arrival: &Arrival) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&Line {
+        let mut line = serde_json::to_vec(&RecordLine {
             time_ms: arrival.when.saturating_duration_since(self.started).as_millis(),
             method: &arrival.method,
             path: &arrival.path,

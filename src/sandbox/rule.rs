@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::fault::Fault;
+use super::fault::CallFault;
 use super::mishap::fraction;
 use super::numbers::Numbers;
 use super::options::ErrorRate;
@@ -20,7 +20,7 @@ pub(super) struct Rule {
     /// Which calls it is for.
     pub(super) condition: Condition,
     /// What befalls them.
-    pub(super) fault: Fault,
+    pub(super) fault: CallFault,
 }
 
 /// What must be true of a call; where nothing is said, anything may be.
@@ -40,7 +40,7 @@ pub(super) struct Condition {
 
 /// A call, as far as a rule needs to know it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Occasion {
+pub(super) struct CountedCall {
     pub(super) invitation: u64,
     pub(super) attempt: u64,
     pub(super) since_first_call: Duration,
@@ -48,21 +48,21 @@ pub(super) struct Occasion {
 
 impl Rule {
     /// Whether the fault is for this call.
-    pub(super) fn is_for(&self, occasion: Occasion, seed: u64) -> bool {
+    pub(super) fn is_for(&self, call: CountedCall, seed: u64) -> bool {
         let Condition { ids, ending, attempts, time, chance } = &self.condition;
         let takes = |numbers: &Option<Numbers>, number| numbers.as_ref().is_none_or(|numbers| numbers.contains(number));
-        takes(ids, occasion.invitation)
-            && takes(ending, occasion.invitation % 100)
-            && takes(attempts, occasion.attempt)
-            && time.as_ref().is_none_or(|time| time.contains(&occasion.since_first_call))
-            && chance.is_none_or(|chance| self.draw(occasion, seed) < chance.get())
+        takes(ids, call.invitation)
+            && takes(ending, call.invitation % 100)
+            && takes(attempts, call.attempt)
+            && time.as_ref().is_none_or(|time| time.contains(&call.since_first_call))
+            && chance.is_none_or(|chance| self.draw(call, seed) < chance.get())
     }
 
     /// A number from 0 up to 1 for this rule and call. The SHA-256 of seed, rule, invitation and attempt gives it, each
     /// as eight little-endian bytes: neither the clock nor the order of calls has a part in it.
-    fn draw(&self, occasion: Occasion, seed: u64) -> f64 {
+    fn draw(&self, call: CountedCall, seed: u64) -> f64 {
         let mut hash = Sha256::new();
-        for part in [seed, u64::from(self.number), occasion.invitation, occasion.attempt] {
+        for part in [seed, u64::from(self.number), call.invitation, call.attempt] {
             hash.update(part.to_le_bytes());
         }
         fraction(hash.finalize().into())
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn rule(number: u32, condition: Condition) -> Rule {
-        Rule { number, name: "slow", condition, fault: Fault::Slow(Duration::ZERO) }
+        Rule { number, name: "slow", condition, fault: CallFault::Slow(Duration::ZERO) }
     }
 
     fn numbers(text: &str) -> Option<Numbers> {
@@ -102,10 +102,10 @@ mod tests {
         ];
         for (invitation, attempt, since_ms, is_for) in cases {
             let since_first_call = Duration::from_millis(since_ms);
-            let occasion = Occasion { invitation, attempt, since_first_call };
-            assert_eq!(rule(1, condition.clone()).is_for(occasion, 0), is_for, "{occasion:?}");
+            let call = CountedCall { invitation, attempt, since_first_call };
+            assert_eq!(rule(1, condition.clone()).is_for(call, 0), is_for, "{call:?}");
         }
-        let anything = Occasion { invitation: 5, attempt: 9, since_first_call: seconds(9) };
+        let anything = CountedCall { invitation: 5, attempt: 9, since_first_call: seconds(9) };
         assert!(rule(1, Condition::default()).is_for(anything, 0));
     }
 
@@ -113,8 +113,8 @@ mod tests {
     fn chance_is_kept_and_seed_rule_invitation_and_attempt_decide_it() {
         let chosen = |seed, number, attempt| {
             let rule = rule(number, Condition { chance: Some(ErrorRate::new(0.2).unwrap()), ..Condition::default() });
-            let occasion = |invitation| Occasion { invitation, attempt, since_first_call: Duration::ZERO };
-            (1..=10_000).filter(|invitation| rule.is_for(occasion(*invitation), seed)).collect::<Vec<u64>>()
+            let call = |invitation| CountedCall { invitation, attempt, since_first_call: Duration::ZERO };
+            (1..=10_000).filter(|invitation| rule.is_for(call(*invitation), seed)).collect::<Vec<u64>>()
         };
         let found = chosen(1, 1, 1);
         assert!((1900..=2100).contains(&found.len()), "{} of 10000", found.len());

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::line::{Ending, Line};
+use super::connection::{Connection, Hangup};
 use super::outage::Outages;
 
 /// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
@@ -141,7 +141,7 @@ impl Server {
 /// that it belongs to is over: then it is closed once it owes no answer.
 async fn attend(stream: TcpStream, api: TowerToHyperService<Router>, opening: CancellationToken) {
     answer_at_once(&stream);
-    let (line, mut endings) = Line::new();
+    let (line, mut endings) = Connection::new();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(line.clone());
         api.call(request)
@@ -175,7 +175,7 @@ enum Event {
     /// The caller has gone, or the last answer has.
     Served(hyper::Result<()>),
     /// A fault ends it.
-    Fault(Ending),
+    Fault(Hangup),
     /// The opening that it belongs to is over.
     Over,
 }

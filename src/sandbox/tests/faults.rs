@@ -52,7 +52,7 @@ fn an_answer_can_be_for_another_invitation() {
     let sandbox = faulty(&format!(r#"[{{"answer": {{"status": 200, "body": "{body}"}}}}]"#));
     let reply = cancel(&sandbox, 7);
     assert_eq!((reply.status, reply.body), (200, json!({"testInvitationId": 8, "asked": "7", "status": "cancelled"})));
-    assert_eq!(sandbox.state_of(7), Some(State::Pending));
+    assert_eq!(sandbox.state_of(7), Some(InvitationState::Pending));
     let reply = cancel(&sandbox, i64::MAX.unsigned_abs());
     assert_ne!(reply.body["testInvitationId"], json!(i64::MAX));
 }
@@ -91,7 +91,7 @@ fn a_call_that_hangs_ends_with_its_caller_or_the_sandbox() {
     assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     drop(gone);
     let started = Instant::now();
-    while sandbox.api.recorder().unwrap().in_flight() > 1 {
+    while sandbox.api.witness().unwrap().in_flight() > 1 {
         assert!(started.elapsed() < PATIENCE, "the sandbox never noticed that the caller had gone");
         thread::yield_now();
     }
@@ -173,7 +173,10 @@ fn a_fault_spares_the_calls_before_it_on_its_connection() {
     assert!(buffer[..length].starts_with(b"HTTP/1.1 200 "));
     stream.write_all(keep_alive(2).as_bytes()).unwrap();
     assert_eq!(receive_all(stream).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-    assert_eq!((sandbox.state_of(1), sandbox.state_of(2)), (Some(State::Canceled), Some(State::Pending)));
+    assert_eq!(
+        (sandbox.state_of(1), sandbox.state_of(2)),
+        (Some(InvitationState::Canceled), Some(InvitationState::Pending))
+    );
 }
 
 #[test]

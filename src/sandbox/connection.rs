@@ -1,7 +1,7 @@
 //! A request's connection, in the hands of the one who answers it.
 //!
-//! The server gives each request the [`Line`] it came on. Whoever decides to answer by none of HTTP's means names an
-//! [`Ending`] there; the server then takes the connection out of HTTP's hands and ends it that way.
+//! The server gives each request the [`Connection`] it came on. Whoever decides to answer by none of HTTP's means names an
+//! [`Hangup`] there; the server then takes the connection out of HTTP's hands and ends it that way.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -13,14 +13,14 @@ use tokio::sync::mpsc;
 
 /// How a connection ends when it does not end as HTTP has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum Hangup {
     /// By a TCP RST.
     Reset,
     /// By these bytes, none at all perhaps, and a TCP FIN.
     Send(Vec<u8>),
 }
 
-impl Ending {
+impl Hangup {
     /// Ends the connection.
     pub(super) async fn befall(self, mut stream: TcpStream) {
         let befallen = match self {
@@ -41,19 +41,19 @@ async fn send(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
 
 /// The connection that a request came on.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
-    endings: mpsc::Sender<Ending>,
+pub(super) struct Connection {
+    endings: mpsc::Sender<Hangup>,
 }
 
-impl Line {
+impl Connection {
     /// A line, and where the server hears of its end. There is room for one: the first ending is the last.
-    pub(super) fn new() -> (Self, mpsc::Receiver<Ending>) {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Hangup>) {
         let (endings, heard) = mpsc::channel(1);
         (Self { endings }, heard)
     }
 
     /// Ends the connection. The request is dropped with it, so that this never returns.
-    pub(super) async fn end(&self, ending: Ending) -> Infallible {
+    pub(super) async fn end(&self, ending: Hangup) -> Infallible {
         if self.endings.try_send(ending).is_err() {
             tracing::debug!("a connection of the sandbox had ended already");
         }

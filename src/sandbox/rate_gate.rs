@@ -9,12 +9,12 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use super::options::RateLimit;
 
 /// Counts the calls against a [`RateLimit`].
-pub(super) struct Limiter {
+pub(super) struct RateGate {
     bucket: DefaultDirectRateLimiter,
     clock: DefaultClock,
 }
 
-impl Limiter {
+impl RateGate {
     /// A full bucket.
     pub(super) fn new(limit: RateLimit) -> Option<Self> {
         let quota = Quota::with_period(limit.interval())?.allow_burst(limit.burst());
@@ -27,9 +27,9 @@ impl Limiter {
     }
 }
 
-impl fmt::Debug for Limiter {
+impl fmt::Debug for RateGate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Limiter").finish_non_exhaustive()
+        formatter.debug_struct("RateGate").finish_non_exhaustive()
     }
 }
 
@@ -55,9 +55,9 @@ mod tests {
     #[test]
     fn the_bucket_holds_as_many_calls_as_were_named() {
         let limit = RateLimit::new(NonZeroU32::new(3).unwrap(), Duration::from_secs(3600)).unwrap();
-        let limiter = Limiter::new(limit).unwrap();
-        let admitted: Vec<bool> = (0..4).map(|_| limiter.admit().is_ok()).collect();
+        let gate = RateGate::new(limit).unwrap();
+        let admitted: Vec<bool> = (0..4).map(|_| gate.admit().is_ok()).collect();
         assert_eq!(admitted, [true, true, true, false]);
-        assert_eq!(limiter.admit(), Err(1200));
+        assert_eq!(gate.admit(), Err(1200));
     }
 }
