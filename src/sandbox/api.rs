@@ -3,7 +3,6 @@
 //! One pipeline for every request (receive, decide, note down, hold back, answer) and one small decision for each path.
 //! Everything between the receipt and the note happens in one go, so that the record tells the true order.
 
-use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,17 +19,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::{self, ErrorAnswer};
-use super::call::{Call, Decision, Delivery};
-use super::connection::{Connection, Hangup};
-use super::fault::{self, Applied, CallFault};
-use super::interference::Interference;
+use super::call::{Call, Decision};
+use super::delivery::Delivery;
+use super::faults::{Applied, CallFault, Interference, Outages};
 use super::invitations::{self, CancelResult, Invitations};
-use super::mishap::Mishaps;
 use super::options::{Options, Recording};
-use super::outage::Outages;
 use super::rate_gate::RateGate;
-use super::record::{FaultDone, SentKey, Witness};
+use super::record::{FaultDone, SentKey};
 use super::record_file::RecordFile;
+use super::record_keeper::RecordKeeper;
+use super::server_errors::Mishaps;
 
 /// The longest body that is read, in bytes. Chosen by us: the calls that exist need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
@@ -43,7 +41,7 @@ pub(super) struct SandboxApi {
     rate_gate: Option<RateGate>,
     invitations: Invitations,
     interference: Interference,
-    witness: Option<Witness>,
+    record_keeper: Option<RecordKeeper>,
     record_file: Option<RecordFile>,
 }
 
@@ -61,8 +59,8 @@ impl SandboxApi {
             rate_gate: options.rate_limit.and_then(RateGate::new),
             invitations: Invitations::new(Mishaps::new(options.error_rate, options.seed)),
             interference,
-            witness: match options.recording {
-                Recording::On => Some(Witness::default()),
+            record_keeper: match options.recording {
+                Recording::On => Some(RecordKeeper::default()),
                 Recording::Off => None,
             },
             record_file: options.record.as_deref().map(RecordFile::create).transpose()?,
@@ -80,14 +78,14 @@ impl SandboxApi {
         &self.invitations
     }
 
-    /// The witness, if there is one.
-    pub(super) const fn witness(&self) -> Option<&Witness> {
-        self.witness.as_ref()
+    /// What keeps the record for this process, if anything does.
+    pub(super) const fn record_keeper(&self) -> Option<&RecordKeeper> {
+        self.record_keeper.as_ref()
     }
 
     /// Takes one request through the pipeline; `decide` answers it.
     async fn attend(&self, request: Request, decide: impl FnOnce(&Call) -> Decision) -> Response {
-        let _in_flight = self.witness().map(Witness::enter);
+        let _in_flight = self.record_keeper().map(RecordKeeper::enter);
         let when = Instant::now();
         let (head, body) = request.into_parts();
         let Ok(body) = to_bytes(body, BODY_BOUND).await else {
@@ -106,20 +104,20 @@ impl SandboxApi {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        deliver(decision.reply, call.connection()).await
+        decision.delivery.deliver(call.connection()).await
     }
 
     /// Notes the request down where it is to be noted: in the file first, so that who waits for it here finds it there.
     fn keep(&self, call: &Call, decision: &Decision) {
-        if self.witness.is_none() && self.record_file.is_none() {
+        if self.record_keeper.is_none() && self.record_file.is_none() {
             return;
         }
         let arrival = call.arrival(decision);
         if let Some(record_file) = &self.record_file {
             record_file.keep(&arrival);
         }
-        if let Some(witness) = &self.witness {
-            witness.keep(arrival);
+        if let Some(keeper) = &self.record_keeper {
+            keeper.keep(arrival);
         }
     }
 
@@ -149,9 +147,9 @@ impl SandboxApi {
         };
         let disruption = self.interference.meet(invitation, call.when);
         let before = self.invitations.state_of(invitation);
-        let (reply, delay) = self.reply(invitation, call, disruption.rule.map(|rule| &rule.fault));
+        let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
         Decision {
-            reply,
+            delivery,
             delay,
             invitation: Some(invitation),
             before,
@@ -162,23 +160,23 @@ impl SandboxApi {
     }
 
     /// The reply to a cancel call that this fault befalls, and how long it is held back.
-    fn reply(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
+    fn delivery(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
         let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
         let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
-        let reply = match fault {
+        let delivery = match fault {
             None => Delivery::Answer(answer()),
             Some(CallFault::Slow(by)) => return (Delivery::Answer(answer()), *by),
             Some(CallFault::Truncate(bytes)) => Delivery::Truncated(surely(), *bytes),
-            Some(CallFault::Instead { reply, applied }) => {
+            Some(CallFault::Instead { instead, applied }) => {
                 match applied {
                     // What it would have been answered is never told.
                     Applied::Yes => drop(surely()),
                     Applied::No => {}
                 }
-                reply.to(invitation)
+                instead.delivery_to(invitation)
             }
         };
-        (reply, Duration::ZERO)
+        (delivery, Duration::ZERO)
     }
 
     /// Answers a cancel call, which takes effect if everything about the call itself is right.
@@ -220,20 +218,6 @@ impl SandboxApi {
             },
         };
         Ok(answer::tests(number("pageNo", 1)?, number("pageSize", 10)?))
-    }
-}
-
-/// Gives the caller what was decided. Where that is no answer, this never returns, but ends with the connection.
-async fn deliver(reply: Delivery, connection: Option<&Connection>) -> Response {
-    let hangup = match reply {
-        Delivery::Answer(response) => return answer::simulated(response),
-        Delivery::Truncated(response, bytes) => Hangup::Send(fault::truncate(answer::simulated(response), bytes).await),
-        Delivery::End(hangup) => hangup,
-        Delivery::Silence => pending().await,
-    };
-    match connection {
-        Some(connection) => match connection.end(hangup).await {},
-        None => ErrorAnswer::failed().with_status_code(),
     }
 }
 

@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
 use super::answer::ErrorAnswer;
-use super::connection::{Connection, Hangup};
+use super::connection::Connection;
+use super::delivery::Delivery;
 use super::invitations::InvitationState;
 use super::record::{Arrival, FaultDone, SentKey};
 
@@ -59,7 +60,7 @@ impl Call {
             accept_encoding: self.header(&ACCEPT_ENCODING),
             body: self.body.to_vec(),
             invitation: decision.invitation,
-            status: decision.reply.status(),
+            status: decision.delivery.status(),
             before: decision.before,
             after: decision.after,
             fault: decision.fault,
@@ -73,48 +74,27 @@ impl Call {
 
 /// What becomes of a request, and what the record has to know about it.
 pub(super) struct Decision {
-    pub(super) reply: Delivery,
-    /// How long the reply is held back, besides the time for which each of them is.
+    pub(super) delivery: Delivery,
+    /// How long it is held back, in addition to the latency of every answer.
     pub(super) delay: Duration,
     pub(super) invitation: Option<u64>,
     pub(super) before: Option<InvitationState>,
     pub(super) after: Option<InvitationState>,
     pub(super) fault: Option<FaultDone>,
-    /// The outages that must have begun before the reply leaves.
+    /// The outages that must have begun before the caller gets an answer.
     pub(super) outages: Vec<oneshot::Receiver<()>>,
 }
 
 impl From<Response> for Decision {
     fn from(response: Response) -> Self {
         Self {
-            reply: Delivery::Answer(response),
+            delivery: Delivery::Answer(response),
             delay: Duration::ZERO,
             invitation: None,
             before: None,
             after: None,
             fault: None,
             outages: Vec::new(),
-        }
-    }
-}
-
-/// What the caller gets to see.
-pub(super) enum Delivery {
-    /// An answer.
-    Answer(Response),
-    /// An answer, and of its body only so many bytes, or half of them.
-    Truncated(Response, Option<usize>),
-    /// No answer.
-    End(Hangup),
-    /// Nothing at all.
-    Silence,
-}
-
-impl Delivery {
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::Answer(response) | Self::Truncated(response, _) => Some(response.status().as_u16()),
-            Self::End(_) | Self::Silence => None,
         }
     }
 }

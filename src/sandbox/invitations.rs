@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::mishap::{Mishap, Mishaps};
+use super::server_errors::{Mishap, Mishaps};
 
 /// The state of an invitation, as iMocha names them. Only a pending one can be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -186,7 +186,7 @@ fn in_range(invitation: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::ErrorRate;
+    use super::super::limits::ErrorRate;
     use super::*;
 
     #[test]

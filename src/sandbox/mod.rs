@@ -11,20 +11,17 @@ mod answer;
 mod api;
 mod call;
 mod connection;
-mod fault;
-mod fault_form;
+mod delivery;
 mod faults;
-mod interference;
 mod invitations;
-mod mishap;
-mod numbers;
+mod limits;
 mod options;
-mod outage;
 mod rate_gate;
 mod record;
 mod record_file;
-mod rule;
+mod record_keeper;
 mod server;
+mod server_errors;
 #[cfg(test)]
 mod tests;
 
@@ -39,12 +36,15 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::sync::oneshot;
 
-use api::SandboxApi;
-pub use faults::{Faults, FaultsError};
-pub use invitations::InvitationState;
-pub use options::{DEFAULT_API_KEY, ErrorRate, InvalidOption, Options, RateLimit, Recording};
-use outage::Outages;
-pub use record::{Arrival, FaultDone, Record, SentKey};
+pub use self::faults::{Faults, FaultsError};
+pub use self::invitations::InvitationState;
+pub use self::limits::{ErrorRate, InvalidOption, RateLimit};
+pub use self::options::{DEFAULT_API_KEY, Options, Recording};
+pub use self::record::{Arrival, FaultDone, Record, SentKey};
+
+use self::api::SandboxApi;
+use self::faults::Outages;
+use self::record_keeper::RecordKeeper;
 
 /// A simulated iMocha API that is listening.
 ///
@@ -137,13 +137,13 @@ impl Sandbox {
 
     /// What it received so far; empty with [`Recording::Off`].
     pub fn record(&self) -> Record {
-        self.api.witness().map(record::Witness::record).unwrap_or_default()
+        self.api.record_keeper().map(RecordKeeper::record).unwrap_or_default()
     }
 
     /// Blocks until so many requests were received and took effect, for no longer than `patience`; tells whether they
     /// were. Never true with [`Recording::Off`].
     pub fn wait_for_arrivals(&self, arrivals: usize, patience: Duration) -> bool {
-        self.api.witness().is_some_and(|witness| witness.wait_for(arrivals, patience))
+        self.api.record_keeper().is_some_and(|keeper| keeper.wait_for(arrivals, patience))
     }
 
     /// The true state of an invitation; `None` where there is none.

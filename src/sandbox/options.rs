@@ -1,13 +1,13 @@
 //! What a sandbox is told before it starts: where it listens, which key it takes, and how it misbehaves.
 //!
-//! Values that could be nonsense are types of their own here, so that a sandbox which starts is one that makes sense.
+//! The numbers that could be nonsense are types of [`limits`](super::limits), checked before they come here.
 
 use std::fmt;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::Faults;
+use super::limits::{ErrorRate, RateLimit};
 
 /// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
@@ -92,104 +92,9 @@ pub enum Recording {
     On,
 }
 
-/// So many calls in so long a time.
-///
-/// The limit is a bucket that holds `calls` and is refilled evenly over `period`: after a rest, that many calls may
-/// come at once; from then on one for each `period / calls`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    calls: NonZeroU32,
-    interval: Duration,
-}
-
-impl RateLimit {
-    /// Takes `calls` for each `period`.
-    ///
-    /// # Errors
-    ///
-    /// When the period is so short that less than a nanosecond would be left for each call.
-    pub fn new(calls: NonZeroU32, period: Duration) -> Result<Self, InvalidOption> {
-        let interval = period / calls.get();
-        if interval.is_zero() {
-            return Err(InvalidOption::RateLimit { calls, period });
-        }
-        Ok(Self { calls, interval })
-    }
-
-    /// The calls that may come at once after a rest.
-    pub(super) const fn burst(self) -> NonZeroU32 {
-        self.calls
-    }
-
-    /// The time in which one more call is let through.
-    pub(super) const fn interval(self) -> Duration {
-        self.interval
-    }
-}
-
-/// A part of all calls, from 0 (none) to 1 (each).
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct ErrorRate(f64);
-
-impl ErrorRate {
-    /// No call at all.
-    pub const NEVER: Self = Self(0.0);
-
-    /// Takes a number from 0 to 1.
-    ///
-    /// # Errors
-    ///
-    /// When the number is below 0, above 1, or not a number.
-    pub fn new(rate: f64) -> Result<Self, InvalidOption> {
-        if (0.0..=1.0).contains(&rate) { Ok(Self(rate)) } else { Err(InvalidOption::ErrorRate { rate }) }
-    }
-
-    /// The number, from 0 to 1.
-    pub const fn get(self) -> f64 {
-        self.0
-    }
-}
-
-/// An option that makes no sense.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InvalidOption {
-    /// Not a part of a whole.
-    #[error("an error rate is a number from 0 to 1, not {rate}")]
-    ErrorRate {
-        /// What was given.
-        rate: f64,
-    },
-    /// No time for a call.
-    #[error("a rate limit of {calls} calls in {period:?} is no limit")]
-    RateLimit {
-        /// How many calls were given.
-        calls: NonZeroU32,
-        /// For how long a time.
-        period: Duration,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_rate_is_a_part_of_a_whole() {
-        for rate in [0.0, 0.01, 1.0] {
-            assert_eq!(ErrorRate::new(rate).map(ErrorRate::get), Ok(rate));
-        }
-        for rate in [-0.01, 1.01, f64::NAN, f64::INFINITY] {
-            assert!(ErrorRate::new(rate).is_err(), "{rate}");
-        }
-    }
-
-    #[test]
-    fn a_rate_limit_leaves_time_for_each_call() {
-        let calls = NonZeroU32::new(4).unwrap();
-        let limit = RateLimit::new(calls, Duration::from_secs(1)).unwrap();
-        assert_eq!(limit.interval(), Duration::from_millis(250));
-        assert!(RateLimit::new(calls, Duration::from_nanos(3)).is_err());
-    }
 
     #[test]
     fn the_key_is_not_shown() {

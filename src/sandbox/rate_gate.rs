@@ -6,7 +6,7 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::options::RateLimit;
+use super::limits::RateLimit;
 
 /// Counts the calls against a [`RateLimit`].
 pub(super) struct RateGate {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{Connection, Hangup};
-use super::outage::Outages;
+use super::faults::Outages;
 
 /// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
 /// that are on their way, and short enough that nobody notices the end.

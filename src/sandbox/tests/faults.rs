@@ -91,7 +91,7 @@ fn a_call_that_hangs_ends_with_its_caller_or_the_sandbox() {
     assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     drop(gone);
     let started = Instant::now();
-    while sandbox.api.witness().unwrap().in_flight() > 1 {
+    while sandbox.api.record_keeper().unwrap().in_flight() > 1 {
         assert!(started.elapsed() < PATIENCE, "the sandbox never noticed that the caller had gone");
         thread::yield_now();
     }

@@ -2,9 +2,20 @@
 //!
 //! The file's own shape is `fault_form`'s; `rule` says which calls a fault is for, and `fault` what it does.
 
-use super::fault_form::{RuleForm, RuleOrOutage};
-use super::outage::OutagePlan;
-use super::rule::Rule;
+mod call_fault;
+mod form;
+mod interference;
+mod numbers;
+mod outage;
+mod rule;
+
+pub(crate) use self::call_fault::{Applied, CallFault};
+pub(crate) use self::interference::Interference;
+pub(crate) use self::outage::Outages;
+
+use self::form::{RuleForm, RuleOrOutage};
+use self::outage::OutagePlan;
+use self::rule::Rule;
 
 /// What a sandbox does wrong on purpose. The default is nothing.
 ///
@@ -13,7 +24,7 @@ use super::rule::Rule;
 /// JSON: a list of rules, each an object with conditions and one fault. An example of everything:
 ///
 /// ```json
-#[doc = include_str!("faults_example.json")]
+#[doc = include_str!("../faults_example.json")]
 /// ```
 ///
 /// # Conditions
@@ -31,7 +42,7 @@ use super::rule::Rule;
 ///
 /// *Numbers* are a number, a list of them, or `{"from": …, "to": …}`, both included; one of the two may be left out, of
 /// times as well. *Times* are text such as `"1500ms"`, `"2s"`, `"1m 30s"`. Which calls `chance` takes follows from
-/// [`Options::seed`](super::Options::seed), the rule's place in the file, the ID and the attempt; not from the order of
+/// [`Options::seed`](crate::sandbox::Options::seed), the rule's place in the file, the ID and the attempt; not from the order of
 /// calls, nor from the time. A `note` may say what a rule is for.
 ///
 /// # Faults
@@ -44,12 +55,12 @@ use super::rule::Rule;
 /// | `hang` | nothing, until the caller goes or the sandbox ends | `applied` |
 /// | `garbage` | bytes that are no HTTP, then TCP FIN | `text` (or some bytes that are no text either), `applied` |
 /// | `truncate` | the answer's head, its body in part, then TCP FIN | `bytes` of the body (half of it); never all |
-/// | `slow` | the answer, late | `by`, which comes on top of [`Options::latency`](super::Options::latency) |
+/// | `slow` | the answer, late | `by`, which comes on top of [`Options::latency`](crate::sandbox::Options::latency) |
 /// | `refuse` | no connection is accepted for a while | `from` and `to`, or `after_calls` and `for`; no conditions |
 ///
 /// With `"applied": true`, a call takes effect before its fault, as far as it would have without; otherwise (`false`)
 /// it does not reach the API at all, not even the rate limit. To `truncate` and `slow` it always does. A call with a
-/// fault other than `slow` is spared by [`Options::error_rate`](super::Options::error_rate).
+/// fault other than `slow` is spared by [`Options::error_rate`](crate::sandbox::Options::error_rate).
 ///
 /// In the `body` of an `answer`, `{id}` stands for the ID that the call is for and `{other_id}` for the next one. Where
 /// there is no body, it is one like the API's own errors.
@@ -65,8 +76,8 @@ use super::rule::Rule;
 /// With any rule, the sandbox remembers each invitation that it was called for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Faults {
-    pub(super) rules: Vec<Rule>,
-    pub(super) outages: Vec<OutagePlan>,
+    rules: Vec<Rule>,
+    outages: Vec<OutagePlan>,
 }
 
 impl Faults {
@@ -127,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_example_can_be_followed() {
-        let faults = Faults::parse(include_str!("faults_example.json")).unwrap();
+        let faults = Faults::parse(include_str!("../faults_example.json")).unwrap();
         assert_eq!((faults.rules.len(), faults.outages.len()), (11, 2));
         let names: Vec<(u32, &str)> = faults.rules.iter().map(|rule| (rule.number, rule.name)).collect();
         assert_eq!(names[2..6], [(3, "reset"), (4, "close"), (5, "hang"), (6, "truncate")]);

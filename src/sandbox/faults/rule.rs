@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::fault::CallFault;
-use super::mishap::fraction;
+use super::call_fault::CallFault;
 use super::numbers::Numbers;
-use super::options::ErrorRate;
+use crate::sandbox::limits::ErrorRate;
+use crate::sandbox::server_errors::fraction;
 
 /// A fault, and the calls that it is for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Its place in the file, from 1.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// What the file calls the fault.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Which calls it is for.
     pub(super) condition: Condition,
     /// What befalls them.
-    pub(super) fault: CallFault,
+    pub(crate) fault: CallFault,
 }
 
 /// What must be true of a call; where nothing is said, anything may be.

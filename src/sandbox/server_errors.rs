@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::options::ErrorRate;
+use super::limits::ErrorRate;
 
 /// What goes wrong with one cancel call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

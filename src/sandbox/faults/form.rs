@@ -11,11 +11,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use serde_json::json;
 
-use super::fault::{Applied, CallFault, CannedAnswer, Instead};
+use super::call_fault::{Applied, CallFault, CannedAnswer, Instead};
 use super::numbers::Numbers;
-use super::options::ErrorRate;
 use super::outage::OutagePlan;
 use super::rule::{Condition, Rule};
+use crate::sandbox::limits::ErrorRate;
 
 /// What is sent as garbage where the file says nothing: not HTTP, and not even text.
 const GARBAGE: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28\xff this is not HTTP\r\n\r\n";
@@ -29,7 +29,7 @@ const FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCOD
 /// A rule, as it stands in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a rule")]
-pub(super) struct RuleForm {
+pub(crate) struct RuleForm {
     #[serde(rename = "note")]
     _note: Option<String>,
     ids: Option<Numbers>,
@@ -64,7 +64,7 @@ enum Action {
 
 impl RuleForm {
     /// Reads the rule with this number, or says what is wrong with it.
-    pub(super) fn read(mut self, number: u32) -> Result<RuleOrOutage, String> {
+    pub(crate) fn read(mut self, number: u32) -> Result<RuleOrOutage, String> {
         let condition = self.condition()?;
         let actions = self.actions();
         let names = actions.iter().map(|(name, _)| *name).collect::<Vec<&str>>().join(", ");
@@ -95,7 +95,7 @@ impl RuleForm {
     /// What each key that names a fault asks for.
     fn actions(self) -> [(&'static str, Option<Result<Action, String>>); 8] {
         let fault = |fault| Some(Ok(Action::Fault(fault)));
-        let instead = |form: PlainForm, reply| fault(CallFault::Instead { reply, applied: form.applied.into() });
+        let instead = |form: PlainForm, instead| fault(CallFault::Instead { instead, applied: form.applied.into() });
         [
             ("answer", self.answer.map(|form| form.read().map(Action::Fault))),
             ("reset", self.reset.and_then(|form| instead(form, Instead::Reset))),
@@ -202,8 +202,8 @@ impl AnswerForm {
             let message = "The sandbox was told to answer so.";
             json!({"statusCode": status.as_u16(), "message": message}).to_string()
         });
-        let reply = Instead::Answer(CannedAnswer { status, headers, body });
-        Ok(CallFault::Instead { reply, applied: self.applied.into() })
+        let instead = Instead::Answer(CannedAnswer { status, headers, body });
+        Ok(CallFault::Instead { instead, applied: self.applied.into() })
     }
 }
 
@@ -231,7 +231,7 @@ struct GarbageForm {
 impl GarbageForm {
     fn read(self) -> CallFault {
         let bytes = self.text.map_or_else(|| GARBAGE.to_vec(), String::into_bytes);
-        CallFault::Instead { reply: Instead::Garbage(bytes), applied: self.applied.into() }
+        CallFault::Instead { instead: Instead::Garbage(bytes), applied: self.applied.into() }
     }
 }
 

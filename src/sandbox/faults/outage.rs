@@ -27,7 +27,7 @@ pub(super) enum OutagePlan {
 
 /// An outage whose time is known.
 #[derive(Debug)]
-pub(super) struct DueOutage {
+pub(crate) struct DueOutage {
     from: Instant,
     to: Instant,
     // Dropped when the sandbox does not listen any more, which is how the one who waits for that hears of it.
@@ -43,7 +43,7 @@ pub(super) struct OutageAnnouncer {
 
 /// The server's end: the outages that are due.
 #[derive(Debug)]
-pub(super) struct Outages {
+pub(crate) struct Outages {
     announced: mpsc::Receiver<DueOutage>,
     // The earliest one last.
     ahead: Vec<DueOutage>,
@@ -94,7 +94,7 @@ impl Outages {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(super) async fn next(&mut self) -> DueOutage {
+    pub(crate) async fn next(&mut self) -> DueOutage {
         loop {
             let next = self.ahead.last().map(|due| due.from);
             tokio::select! {
@@ -110,7 +110,7 @@ impl Outages {
     }
 
     /// Waits until the outage is over, and those that begin in the course of it.
-    pub(super) async fn pass(&mut self, outage: DueOutage) {
+    pub(crate) async fn pass(&mut self, outage: DueOutage) {
         let mut end = outage.to;
         drop(outage.begun);
         loop {

@@ -2,20 +2,15 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::call::Delivery;
-use super::connection::Hangup;
-
-/// The longest body that is cut off, in bytes. Chosen by us: none of the sandbox's own answers to a cancel call has
-/// a hundredth of it.
-const TRUNCATED_BOUND: usize = 64 * 1024;
+use crate::sandbox::connection::Hangup;
+use crate::sandbox::delivery::Delivery;
 
 /// Something that goes wrong with a call.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum CallFault {
+pub(crate) enum CallFault {
     /// The answer is held back for so long.
     Slow(Duration),
     /// Of the answer's body come only so many bytes, or half of them.
@@ -23,7 +18,7 @@ pub(super) enum CallFault {
     /// Another thing happens than the answer.
     Instead {
         /// What happens.
-        reply: Instead,
+        instead: Instead,
         /// Whether the call took effect before.
         applied: Applied,
     },
@@ -31,7 +26,7 @@ pub(super) enum CallFault {
 
 /// What happens instead of an answer.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Instead {
+pub(crate) enum Instead {
     /// Another answer.
     Answer(CannedAnswer),
     /// The connection is reset.
@@ -46,7 +41,7 @@ pub(super) enum Instead {
 
 /// Whether a call that goes wrong takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Applied {
+pub(crate) enum Applied {
     /// It does, as far as it would have without the fault.
     Yes,
     /// It does not.
@@ -55,7 +50,7 @@ pub(super) enum Applied {
 
 /// An answer that is the same for each call but for the ID in it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct CannedAnswer {
+pub(crate) struct CannedAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     /// The body; `{id}` stands for the invitation that the call is for, and `{other_id}` for the one after it.
@@ -64,7 +59,7 @@ pub(super) struct CannedAnswer {
 
 impl Instead {
     /// The reply to a call for this invitation.
-    pub(super) fn to(&self, invitation: u64) -> Delivery {
+    pub(crate) fn delivery_to(&self, invitation: u64) -> Delivery {
         match self {
             Self::Answer(answer) => Delivery::Answer(answer.respond(invitation)),
             Self::Reset => Delivery::End(Hangup::Reset),
@@ -84,19 +79,4 @@ impl CannedAnswer {
         *response.headers_mut() = self.headers.clone();
         response
     }
-}
-
-/// The head of an answer as it should be, and of its body no more than so many bytes (or half of it), and never all.
-pub(super) async fn truncate(response: Response, bytes: Option<usize>) -> Vec<u8> {
-    let (head, body) = response.into_parts();
-    let body = to_bytes(body, TRUNCATED_BOUND).await.unwrap_or_default();
-    let kept = bytes.unwrap_or(body.len() / 2).min(body.len().saturating_sub(1));
-    let reason = head.status.canonical_reason().unwrap_or_default();
-    let mut sent = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
-    for (name, value) in &head.headers {
-        sent.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
-    }
-    sent.extend(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
-    sent.extend(body.iter().take(kept));
-    sent
 }

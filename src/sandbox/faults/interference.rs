@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use super::faults::Faults;
+use super::Faults;
 use super::outage::{self, OutageAnnouncer, Outages};
 use super::rule::{CountedCall, Rule};
 
@@ -14,7 +14,7 @@ use super::rule::{CountedCall, Rule};
 ///
 /// Memory grows with the invitations called for (about 40 bytes each), if there is any rule.
 #[derive(Debug)]
-pub(super) struct Interference {
+pub(crate) struct Interference {
     rules: Vec<Rule>,
     seed: u64,
     announcer: OutageAnnouncer,
@@ -32,23 +32,23 @@ struct CallCounts {
 
 /// What a call meets with.
 #[derive(Debug, Default)]
-pub(super) struct Disruption<'rules> {
+pub(crate) struct Disruption<'rules> {
     /// The rule whose fault befalls it.
-    pub(super) rule: Option<&'rules Rule>,
+    pub(crate) rule: Option<&'rules Rule>,
     /// The outages that begin with it: each of these ends when its outage has begun.
-    pub(super) outages: Vec<oneshot::Receiver<()>>,
+    pub(crate) outages: Vec<oneshot::Receiver<()>>,
 }
 
 impl Interference {
     /// Faults of which none has happened yet, and the outages among them, which are for the server to carry out.
-    pub(super) fn new(faults: Faults, seed: u64) -> (Self, Outages) {
+    pub(crate) fn new(faults: Faults, seed: u64) -> (Self, Outages) {
         let is_idle = faults == Faults::default();
         let (announcer, outages) = outage::plan(faults.outages);
         (Self { rules: faults.rules, seed, announcer, is_idle, counts: Mutex::default() }, outages)
     }
 
     /// Counts a call for the invitation, which came at `when`, and says what goes wrong with it.
-    pub(super) fn meet(&self, invitation: u64, when: Instant) -> Disruption<'_> {
+    pub(crate) fn meet(&self, invitation: u64, when: Instant) -> Disruption<'_> {
         if self.is_idle {
             return Disruption::default();
         }
