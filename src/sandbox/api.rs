@@ -28,7 +28,7 @@ use super::rate_gate::RateGate;
 use super::record::{FaultDone, SentKey};
 use super::record_file::RecordFile;
 use super::record_keeper::RecordKeeper;
-use super::server_errors::Mishaps;
+use super::server_errors::ServerErrors;
 
 /// The longest body that is read, in bytes. Chosen by us: the calls that exist need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
@@ -57,7 +57,7 @@ impl SandboxApi {
             key: options.api_key,
             latency: options.latency,
             rate_gate: options.rate_limit.and_then(RateGate::new),
-            invitations: Invitations::new(Mishaps::new(options.error_rate, options.seed)),
+            invitations: Invitations::new(ServerErrors::new(options.error_rate, options.seed)),
             interference,
             record_keeper: match options.recording {
                 Recording::On => Some(RecordKeeper::default()),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::server_errors::{Mishap, Mishaps};
+use super::server_errors::{ServerError, ServerErrors};
 
 /// The state of an invitation, as iMocha names them. Only a pending one can be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,7 +49,7 @@ pub(super) enum CancelResult {
 /// called for (about 30 bytes each). Nothing is ever forgotten: a second cancel must find what the first one did.
 #[derive(Debug)]
 pub(super) struct Invitations {
-    mishaps: Option<Mishaps>,
+    server_errors: Option<ServerErrors>,
     // A lock, not a channel: the server's thread writes, and a test's thread asks for a state and needs it at once.
     memory: Mutex<Memory>,
 }
@@ -63,21 +63,18 @@ struct Memory {
 
 impl Invitations {
     /// Every invitation as its ID says, nothing cancelled yet.
-    pub(super) fn new(mishaps: Option<Mishaps>) -> Self {
-        Self { mishaps, memory: Mutex::default() }
+    pub(super) fn new(server_errors: Option<ServerErrors>) -> Self {
+        Self { server_errors, memory: Mutex::default() }
     }
 
     /// Cancels the invitation if its state allows it, unless the server is to fail.
     pub(super) fn cancel(&self, invitation: u64) -> CancelResult {
         let mut memory = self.lock();
-        let mishap = match self.mishaps {
-            Some(mishaps) => mishaps.befall(invitation, memory.count(invitation)),
-            None => Mishap::None,
-        };
-        match mishap {
-            Mishap::None => memory.cancel(invitation),
-            Mishap::BeforeTheEffect => CancelResult::Failed,
-            Mishap::AfterTheEffect => {
+        let error = self.server_errors.and_then(|errors| errors.of_call(invitation, memory.count(invitation)));
+        match error {
+            None => memory.cancel(invitation),
+            Some(ServerError::BeforeTheEffect) => CancelResult::Failed,
+            Some(ServerError::AfterTheEffect) => {
                 memory.cancel(invitation);
                 CancelResult::Failed
             }
@@ -235,7 +232,7 @@ mod tests {
     #[test]
     fn errors_do_not_depend_on_the_order_of_the_calls() {
         let call_twice = |order: &[u64]| {
-            let invitations = Invitations::new(Mishaps::new(ErrorRate::new(0.5).unwrap(), 3));
+            let invitations = Invitations::new(ServerErrors::new(ErrorRate::new(0.5).unwrap(), 3));
             let call = |id| (invitations.cancel(id), invitations.state_of(id));
             order.iter().map(|id| (*id, [call(*id), call(*id)])).collect::<HashMap<u64, _>>()
         };

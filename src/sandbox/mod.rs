@@ -10,6 +10,7 @@
 mod answer;
 mod api;
 mod call;
+mod chance;
 mod connection;
 mod delivery;
 mod faults;

@@ -3,12 +3,10 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::call_fault::CallFault;
 use super::numbers::Numbers;
+use crate::sandbox::chance::Draw;
 use crate::sandbox::limits::ErrorRate;
-use crate::sandbox::server_errors::fraction;
 
 /// A fault, and the calls that it is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,17 +53,13 @@ impl Rule {
             && takes(ending, call.invitation % 100)
             && takes(attempts, call.attempt)
             && time.as_ref().is_none_or(|time| time.contains(&call.since_first_call))
-            && chance.is_none_or(|chance| self.draw(call, seed) < chance.get())
+            && chance.is_none_or(|chance| self.draw(call, seed).is_within(chance))
     }
 
-    /// A number from 0 up to 1 for this rule and call. The SHA-256 of seed, rule, invitation and attempt gives it, each
-    /// as eight little-endian bytes: neither the clock nor the order of calls has a part in it.
-    fn draw(&self, call: CountedCall, seed: u64) -> f64 {
-        let mut hash = Sha256::new();
-        for part in [seed, u64::from(self.number), call.invitation, call.attempt] {
-            hash.update(part.to_le_bytes());
-        }
-        fraction(hash.finalize().into())
+    /// The draw for this rule and call, of four numbers with eight little-endian bytes each.
+    fn draw(&self, call: CountedCall, seed: u64) -> Draw {
+        let numbers = [seed, u64::from(self.number), call.invitation, call.attempt].map(u64::to_le_bytes);
+        Draw::of(&numbers.each_ref().map(<[u8; 8]>::as_slice))
     }
 }
 
