@@ -50,8 +50,15 @@ fn module_of(file: &Path) -> Module {
 
 /// What of a source is neither comment nor test.
 fn code(source: &str) -> String {
-    let tests = source.find("#[cfg(test)]\nmod").unwrap_or(source.len());
-    let lines = source[..tests].lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mut parts = source.split("#[cfg(test)]\nmod ");
+    let first = parts.next().unwrap().to_owned();
+    let without_tests = parts.fold(first, |before, part| {
+        // `mod tests;` ends with its line, `mod tests { … }` with a brace as far to the left as its `mod`.
+        let is_block = part.lines().next().is_some_and(|line| line.ends_with('{'));
+        let end = if is_block { "\n}" } else { ";" };
+        before + part.split_once(end).map_or("", |(_, after)| after)
+    });
+    let lines = without_tests.lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.map(|line| format!("{line}\n")).collect()
 }
 
@@ -103,6 +110,19 @@ struct House {
 impl House {
     fn of(files: impl IntoIterator<Item = (Module, String)>) -> Self {
         Self { code: files.into_iter().map(|(module, source)| (module, code(&source))).collect() }
+    }
+
+    /// The files in `src`, tests left out.
+    fn of_the_sources() -> Self {
+        let is_test = |part: &std::ffi::OsStr| part == "tests" || part == "tests.rs";
+        let files = sources(&repository("src")).into_iter().filter(|file| !file.iter().any(is_test));
+        Self::of(files.map(|file| (module_of(&file), std::fs::read_to_string(&file).unwrap())))
+    }
+
+    /// The same, from paths such as `a/b`.
+    fn of_paths(files: &[(&str, &str)]) -> Self {
+        let module = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        Self::of(files.iter().map(|(path, source)| (module(path), (*source).to_owned())))
     }
 
     /// The file that defines what `path` means, when it is written in `module`.
@@ -249,20 +269,13 @@ fn nobody_looks_up_the_stairs_or_through_a_wall() {
 
 #[test]
 fn no_two_files_need_each_other() {
-    // The room apart is read as a whole.
-    let is_left_out = |part: &std::ffi::OsStr| part == "tests" || part == "tests.rs" || part == "sandbox";
-    let files = sources(&repository("src")).into_iter().filter(|file| !file.iter().any(is_left_out));
-    let house = House::of(files.map(|file| (module_of(&file), std::fs::read_to_string(&file).unwrap())));
-    let circles = house.circles();
+    let circles = House::of_the_sources().circles();
     assert!(circles.is_empty(), "these files need each other, so none can be read first:\n{}", circles.join("\n"));
 }
 
 #[test]
 fn a_circle_is_seen_also_through_what_is_passed_on() {
-    let house = |files: &[(&str, &str)]| {
-        let module = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
-        House::of(files.iter().map(|(path, source)| (module(path), (*source).to_owned())))
-    };
+    let house = House::of_paths;
     let direct = house(&[("a/b", "use super::c::C;\n"), ("a/c", "use crate::a::b::{B, D};\n"), ("a", "mod b;\n")]);
     assert_eq!(direct.circles(), ["a/b, a/c"]);
     let passed_on =
@@ -272,9 +285,11 @@ fn a_circle_is_seen_also_through_what_is_passed_on() {
     assert_eq!(written.circles(), ["a, b"]);
     let none = house(&[
         ("a", "pub use self::b::B;\nuse self::b::C;\n"),
-        ("a/b", "#[cfg(test)]\nmod tests { use crate::a::X; }"),
+        ("a/b", "#[cfg(test)]\nmod tests {\n    use crate::a::X;\n}\n"),
     ]);
     assert!(none.circles().is_empty());
+    let below_tests = house(&[("a", "#[cfg(test)]\nmod tests;\nuse crate::b::B;\n"), ("b", "use crate::a::A;\n")]);
+    assert_eq!(below_tests.circles(), ["a, b"]);
 }
 
 #[test]
