@@ -34,8 +34,8 @@ impl Delivery {
         }
     }
 
-    /// Brings this to the caller of a request that came on `connection`. Returns an answer for HTTP to send; where there
-    /// is none, it never returns: the request is dropped when its connection ends.
+    /// Brings this to the caller of a request that came on `connection`. Returns an answer for HTTP to send; where
+    /// there is none, it never returns: the request is dropped when its connection ends.
     pub(super) async fn deliver(self, connection: Option<&Connection>) -> Response {
         let hangup = match self {
             Self::Answer(response) => return answer::simulated(response),
