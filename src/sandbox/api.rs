@@ -1,9 +1,9 @@
 //! The simulated API itself: which call gets which answer.
 //!
-//! One pipeline for every request (receive, decide, note down, hold back, answer) and one small decision for each path.
-//! Everything between the receipt and the note happens in one go, so that the record tells the true order.
+//! Every request goes the same way: it is received, decided upon, recorded, held back and answered. What differs is the
+//! decision, of which there is one for each path. Between a request's receipt and its entry in the record the sandbox
+//! does nothing else, so the order of the record is the order in which calls took effect.
 
-use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,50 +19,49 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::answer::{self, Refusal};
-use super::call::{Call, Decision, Reply};
-use super::fault::{self, Applied, Fault};
-use super::interference::Interference;
-use super::invitations::{self, Effect, Invitations, Verdict};
-use super::limiter::Limiter;
-use super::line::{Ending, Line};
-use super::mishap::Mishaps;
+use super::answer::{self, ErrorAnswer};
+use super::call::{Call, Decision};
+use super::delivery::Delivery;
+use super::faults::{Applied, CallFault, Interference, Outages};
+use super::invitations::{self, CancelResult, Invitations};
 use super::options::{Options, Recording};
-use super::outage::Outages;
-use super::record::{FaultDone, Recorder, SentKey};
+use super::rate_gate::RateGate;
+use super::record::{FaultDone, SentKey};
 use super::record_file::RecordFile;
+use super::record_keeper::RecordKeeper;
+use super::server_errors::ServerErrors;
 
-/// The longest body that is read, in bytes. Chosen by us: the calls that exist need less than a hundredth of it.
+/// The longest body that is read, in bytes. Chosen by us: the calls of the API need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
 
-/// The API's state and its manners, shared by all requests.
+/// The state of the simulated API, which all requests share.
 #[derive(Debug)]
-pub(super) struct Api {
+pub(super) struct SandboxApi {
     key: String,
     latency: Duration,
-    limiter: Option<Limiter>,
+    rate_gate: Option<RateGate>,
     invitations: Invitations,
     interference: Interference,
-    recorder: Option<Recorder>,
+    record_keeper: Option<RecordKeeper>,
     record_file: Option<RecordFile>,
 }
 
-impl Api {
-    /// An API that behaves as the options say, and the outages that they ask for.
+impl SandboxApi {
+    /// An API that behaves as the options say, and the outages among its faults, which the server carries out.
     ///
     /// # Errors
     ///
-    /// When the record cannot be created.
+    /// When the file for the record cannot be created.
     pub(super) fn new(options: Options) -> io::Result<(Self, Outages)> {
         let (interference, outages) = Interference::new(options.faults, options.seed);
         let api = Self {
             key: options.api_key,
             latency: options.latency,
-            limiter: options.rate_limit.and_then(Limiter::new),
-            invitations: Invitations::new(Mishaps::new(options.error_rate, options.seed)),
+            rate_gate: options.rate_limit.and_then(RateGate::new),
+            invitations: Invitations::new(ServerErrors::new(options.error_rate, options.seed)),
             interference,
-            recorder: match options.recording {
-                Recording::On => Some(Recorder::default()),
+            record_keeper: match options.recording {
+                Recording::On => Some(RecordKeeper::default()),
                 Recording::Off => None,
             },
             record_file: options.record.as_deref().map(RecordFile::create).transpose()?,
@@ -70,56 +69,57 @@ impl Api {
         Ok((api, outages))
     }
 
-    /// The key that opens it.
+    /// The key that callers must send.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    /// The truth about the invitations.
+    /// The true state of the invitations.
     pub(super) const fn invitations(&self) -> &Invitations {
         &self.invitations
     }
 
-    /// The witness, if there is one.
-    pub(super) const fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
+    /// The keeper of the record in memory; `None` when none is kept.
+    pub(super) const fn record_keeper(&self) -> Option<&RecordKeeper> {
+        self.record_keeper.as_ref()
     }
 
-    /// Takes one request through the pipeline; `decide` answers it.
+    /// Receives a request, has `decide` decide how to answer it, records it, and answers.
     async fn attend(&self, request: Request, decide: impl FnOnce(&Call) -> Decision) -> Response {
-        let _in_flight = self.recorder().map(Recorder::enter);
+        let _in_flight = self.record_keeper().map(RecordKeeper::enter);
         let when = Instant::now();
         let (head, body) = request.into_parts();
         let Ok(body) = to_bytes(body, BODY_BOUND).await else {
-            // Or the caller has gone in the middle of it; then this answer goes nowhere.
-            return Refusal::too_large().with_status_code();
+            // If the body did not end because the caller closed the connection, this answer is sent to nobody.
+            return ErrorAnswer::too_large().with_status_code();
         };
         let key = self.judge_key(&head);
         let call = Call { when, head, body, key };
         let mut decision = decide(&call);
         self.keep(&call, &decision);
-        for has_begun in std::mem::take(&mut decision.outages) {
-            // An outage has begun when the server drops the other end.
-            drop(has_begun.await);
+        for begun in std::mem::take(&mut decision.outages) {
+            // The server drops the other end when the outage has begun.
+            drop(begun.await);
         }
         let delay = self.latency.saturating_add(decision.delay);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        deliver(decision.reply, call.line()).await
+        decision.delivery.deliver(call.connection()).await
     }
 
-    /// Notes the request down where it is to be noted: in the file first, so that who waits for it here finds it there.
+    /// Records the request, in the file first: a test that waits for the request in memory then finds it in the file
+    /// too.
     fn keep(&self, call: &Call, decision: &Decision) {
-        if self.recorder.is_none() && self.record_file.is_none() {
+        if self.record_keeper.is_none() && self.record_file.is_none() {
             return;
         }
         let arrival = call.arrival(decision);
         if let Some(record_file) = &self.record_file {
             record_file.keep(&arrival);
         }
-        if let Some(recorder) = &self.recorder {
-            recorder.keep(arrival);
+        if let Some(keeper) = &self.record_keeper {
+            keeper.keep(arrival);
         }
     }
 
@@ -131,120 +131,106 @@ impl Api {
         }
     }
 
-    /// Lets a call in: first the key, then the rate.
-    fn admit(&self, call: &Call) -> Result<(), Refusal> {
+    /// Lets a call in when it has the right key and is within the rate limit.
+    fn admit(&self, call: &Call) -> Result<(), ErrorAnswer> {
         if call.key != SentKey::Right {
-            return Err(Refusal::unauthorized());
+            return Err(ErrorAnswer::unauthorized());
         }
-        match &self.limiter {
-            Some(limiter) => limiter.admit().map_err(Refusal::too_many),
+        match &self.rate_gate {
+            Some(gate) => gate.admit().map_err(ErrorAnswer::too_many),
             None => Ok(()),
         }
     }
 
     fn cancel(&self, named: Option<u64>, call: &Call) -> Decision {
         let Some(invitation) = named else {
-            let refusal = self.admit(call).err().unwrap_or_else(Refusal::not_found);
-            return refusal.with_status_code().into();
+            let error = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
+            return error.with_status_code().into();
         };
-        let encounter = self.interference.meet(invitation, call.when);
+        let disruption = self.interference.meet(invitation, call.when);
         let before = self.invitations.state_of(invitation);
-        let (reply, delay) = self.reply(invitation, call, encounter.rule.map(|rule| &rule.fault));
+        let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
         Decision {
-            reply,
+            delivery,
             delay,
             invitation: Some(invitation),
             before,
             after: self.invitations.state_of(invitation),
-            fault: encounter.rule.map(|rule| FaultDone { rule: rule.number, name: rule.name }),
-            outages: encounter.outages,
+            fault: disruption.rule.map(|rule| FaultDone { rule: rule.number, name: rule.name }),
+            outages: disruption.outages,
         }
     }
 
-    /// The reply to a cancel call that this fault befalls, and how long it is held back.
-    fn reply(&self, invitation: u64, call: &Call, fault: Option<&Fault>) -> (Reply, Duration) {
+    /// What the caller of a cancel call gets to see when this goes wrong with it, and how long it is held back.
+    fn delivery(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
         let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
         let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
-        let reply = match fault {
-            None => Reply::Answer(answer()),
-            Some(Fault::Slow(by)) => return (Reply::Answer(answer()), *by),
-            Some(Fault::Truncate(bytes)) => Reply::Truncated(surely(), *bytes),
-            Some(Fault::Instead { reply, applied }) => {
+        let delivery = match fault {
+            None => Delivery::Answer(answer()),
+            Some(CallFault::Slow(by)) => return (Delivery::Answer(answer()), *by),
+            Some(CallFault::Truncate(bytes)) => Delivery::Truncated(surely(), *bytes),
+            Some(CallFault::Instead { instead, applied }) => {
                 match applied {
-                    // What it would have been answered is never told.
+                    // The call takes effect; its answer is not sent.
                     Applied::Yes => drop(surely()),
                     Applied::No => {}
                 }
-                reply.to(invitation)
+                instead.delivery_to(invitation)
             }
         };
-        (reply, Duration::ZERO)
+        (delivery, Duration::ZERO)
     }
 
-    /// Answers a cancel call, which takes effect if everything about the call itself is right.
-    fn answer_cancel(&self, invitation: u64, call: &Call, cancel: impl FnOnce() -> Effect) -> Response {
-        if let Err(refusal) = self.admit(call).and_then(|()| call.json_object()) {
-            return refusal.with_status_code();
+    /// Answers a cancel call. It takes effect, by `cancel`, only if its key, its rate and its body are right.
+    fn answer_cancel(&self, invitation: u64, call: &Call, cancel: impl FnOnce() -> CancelResult) -> Response {
+        if let Err(error) = self.admit(call).and_then(|()| call.json_object()) {
+            return error.with_status_code();
         }
-        match cancel().verdict {
-            Verdict::Cancelled => answer::cancelled(invitation),
-            Verdict::Refused => Refusal::not_cancellable().with_status_code(),
-            Verdict::Forbidden => Refusal::forbidden().with_status_code(),
-            Verdict::Missing => Refusal::not_found().with_status_code(),
-            Verdict::Failed => Refusal::failed().with_status_code(),
+        match cancel() {
+            CancelResult::Cancelled => answer::cancelled(invitation),
+            CancelResult::Refused => ErrorAnswer::not_cancellable().with_status_code(),
+            CancelResult::Forbidden => ErrorAnswer::forbidden().with_status_code(),
+            CancelResult::Missing => ErrorAnswer::not_found().with_status_code(),
+            CancelResult::Failed => ErrorAnswer::failed().with_status_code(),
         }
     }
 
-    fn list(&self, call: &Call) -> Result<Response, Refusal> {
+    fn list(&self, call: &Call) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
         let window = Window::of(call.json_object()?)?;
         let invitations = match call.parameters().get("state").map(String::as_str) {
             Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
-            // Nobody sits a test here, and nothing expires: no invitation ever came into these states at some time.
+            // Nobody takes a test here and nothing expires, so no invitation has come into these states.
             Some("completed" | "expired") => Vec::new(),
             _ => {
-                return Err(Refusal::malformed("The state must be completed, cancelled or expired."));
+                return Err(ErrorAnswer::malformed("The state must be completed, cancelled or expired."));
             }
         };
         Ok(answer::cancelled_invitations(&invitations))
     }
 
-    fn tests(&self, call: &Call) -> Result<Response, Refusal> {
+    fn tests(&self, call: &Call) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
         let parameters = call.parameters();
         let number = |name: &str, default: usize| match parameters.get(name) {
             None => Ok(default),
             Some(text) => match text.parse() {
                 Ok(number) if number > 0 => Ok(number),
-                Ok(_) | Err(_) => Err(Refusal::malformed(format!("{name} must be a positive number."))),
+                Ok(_) | Err(_) => Err(ErrorAnswer::malformed(format!("{name} must be a positive number."))),
             },
         };
         Ok(answer::tests(number("pageNo", 1)?, number("pageSize", 10)?))
     }
 }
 
-/// Gives the caller what was decided. Where that is no answer, this never returns, but ends with the connection.
-async fn deliver(reply: Reply, line: Option<&Line>) -> Response {
-    let ending = match reply {
-        Reply::Answer(response) => return answer::simulated(response),
-        Reply::Truncated(response, bytes) => Ending::Send(fault::truncate(answer::simulated(response), bytes).await),
-        Reply::End(ending) => ending,
-        Reply::Silence => pending().await,
-    };
-    match line {
-        Some(line) => match line.end(ending).await {},
-        None => Refusal::failed().with_status_code(),
-    }
-}
-
-/// From when until when a list goes.
+/// The time that a list covers, both ends included.
 struct Window {
     start: Timestamp,
     end: Timestamp,
 }
 
 impl Window {
-    fn of(object: Map<String, Value>) -> Result<Self, Refusal> {
+    fn of(object: Map<String, Value>) -> Result<Self, ErrorAnswer> {
         #[derive(Deserialize)]
         struct Bounds {
             #[serde(rename = "StartDateTime")]
@@ -253,23 +239,24 @@ impl Window {
             end: String,
         }
         let bounds: Bounds = serde_json::from_value(Value::Object(object))
-            .map_err(|error| Refusal::malformed(format!("StartDateTime and EndDateTime are needed: {error}.")))?;
+            .map_err(|error| ErrorAnswer::malformed(format!("StartDateTime and EndDateTime are needed: {error}.")))?;
         let window = Self { start: instant(&bounds.start)?, end: instant(&bounds.end)? };
         if window.start > window.end {
-            return Err(Refusal::malformed("StartDateTime is after EndDateTime."));
+            return Err(ErrorAnswer::malformed("StartDateTime is after EndDateTime."));
         }
         Ok(window)
     }
 }
 
-/// Reads `YYYY-MM-ddTHH:mm:ssZ` and nothing else: a spelling that reads back as another one is not the documented one.
-fn instant(text: &str) -> Result<Timestamp, Refusal> {
+/// Reads a time written as `YYYY-MM-ddTHH:mm:ssZ`. Other spellings are refused, so that a test notices a client that
+/// uses one.
+fn instant(text: &str) -> Result<Timestamp, ErrorAnswer> {
     let instant = text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
-    instant.ok_or_else(|| Refusal::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z.")))
+    instant.ok_or_else(|| ErrorAnswer::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z.")))
 }
 
 /// The paths of the API.
-pub(super) fn router(api: Arc<Api>) -> Router {
+pub(super) fn router(api: Arc<SandboxApi>) -> Router {
     Router::new()
         .route("/v3/invitations/{id}/cancel", post(cancel))
         .route("/v3/candidates/testattempts", post(list))
@@ -279,23 +266,27 @@ pub(super) fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-async fn cancel(State(api): State<Arc<Api>>, id: Result<Path<String>, PathRejection>, request: Request) -> Response {
+async fn cancel(
+    State(api): State<Arc<SandboxApi>>,
+    id: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
     let invitation = id.ok().and_then(|Path(text)| invitations::parse_id(&text));
     api.attend(request, |call| api.cancel(invitation, call)).await
 }
 
-async fn list(State(api): State<Arc<Api>>, request: Request) -> Response {
-    api.attend(request, |call| api.list(call).unwrap_or_else(Refusal::with_errors).into()).await
+async fn list(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {
+    api.attend(request, |call| api.list(call).unwrap_or_else(ErrorAnswer::with_errors).into()).await
 }
 
-async fn tests(State(api): State<Arc<Api>>, request: Request) -> Response {
-    api.attend(request, |call| api.tests(call).unwrap_or_else(Refusal::with_status_code).into()).await
+async fn tests(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {
+    api.attend(request, |call| api.tests(call).unwrap_or_else(ErrorAnswer::with_status_code).into()).await
 }
 
-async fn not_allowed(State(api): State<Arc<Api>>, request: Request) -> Response {
-    api.attend(request, |_| Refusal::method_not_allowed().with_status_code().into()).await
+async fn not_allowed(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {
+    api.attend(request, |_| ErrorAnswer::method_not_allowed().with_status_code().into()).await
 }
 
-async fn not_found(State(api): State<Arc<Api>>, request: Request) -> Response {
-    api.attend(request, |_| Refusal::not_found().with_status_code().into()).await
+async fn not_found(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {
+    api.attend(request, |_| ErrorAnswer::not_found().with_status_code().into()).await
 }

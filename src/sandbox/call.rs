@@ -1,4 +1,6 @@
-//! A request that was received, and what is decided about it.
+//! A request that was received, and what was decided about it.
+//!
+//! [`api`](super::api) makes the decisions; both together are what the record has to know.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,12 +14,13 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::answer::Refusal;
-use super::invitations::State;
-use super::line::{Ending, Line};
+use super::answer::ErrorAnswer;
+use super::connection::Connection;
+use super::delivery::Delivery;
+use super::invitations::InvitationState;
 use super::record::{Arrival, FaultDone, SentKey};
 
-/// A request that was received whole.
+/// A request that was received completely.
 pub(super) struct Call {
     pub(super) when: Instant,
     pub(super) head: Parts,
@@ -26,28 +29,29 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// The body, if it is what its header must say it is: a JSON object.
-    pub(super) fn json_object(&self) -> Result<Map<String, Value>, Refusal> {
+    /// The body as a JSON object, or the answer that says why it is none. The header `Content-Type` must say that it is
+    /// JSON.
+    pub(super) fn json_object(&self) -> Result<Map<String, Value>, ErrorAnswer> {
         let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Refusal::malformed("The Content-Type must be application/json."));
+            return Err(ErrorAnswer::malformed("The Content-Type must be application/json."));
         }
         let object = serde_json::from_slice(&self.body);
-        object.map_err(|error| Refusal::malformed(format!("The body must be a JSON object: {error}.")))
+        object.map_err(|error| ErrorAnswer::malformed(format!("The body must be a JSON object: {error}.")))
     }
 
-    /// The parameters of the query, none where it cannot be read.
+    /// The parameters of the query; none when it cannot be read.
     pub(super) fn parameters(&self) -> HashMap<String, String> {
         Query::try_from_uri(&self.head.uri).map(|Query(parameters)| parameters).unwrap_or_default()
     }
 
     /// The connection that it came on.
-    pub(super) fn line(&self) -> Option<&Line> {
+    pub(super) fn connection(&self) -> Option<&Connection> {
         self.head.extensions.get()
     }
 
-    /// What the record says of it.
+    /// What the record says about it.
     pub(super) fn arrival(&self, decision: &Decision) -> Arrival {
         Arrival {
             when: self.when,
@@ -59,7 +63,7 @@ impl Call {
             accept_encoding: self.header(&ACCEPT_ENCODING),
             body: self.body.to_vec(),
             invitation: decision.invitation,
-            status: decision.reply.status(),
+            status: decision.delivery.status(),
             before: decision.before,
             after: decision.after,
             fault: decision.fault,
@@ -71,50 +75,29 @@ impl Call {
     }
 }
 
-/// What becomes of a request, and what the record has to know about it.
+/// What was decided about a request.
 pub(super) struct Decision {
-    pub(super) reply: Reply,
-    /// How long the reply is held back, besides the time for which each of them is.
+    pub(super) delivery: Delivery,
+    /// How long it is held back, in addition to the latency of every answer.
     pub(super) delay: Duration,
     pub(super) invitation: Option<u64>,
-    pub(super) before: Option<State>,
-    pub(super) after: Option<State>,
+    pub(super) before: Option<InvitationState>,
+    pub(super) after: Option<InvitationState>,
     pub(super) fault: Option<FaultDone>,
-    /// The outages that must have begun before the reply leaves.
+    /// The outages that must have begun before the caller gets an answer.
     pub(super) outages: Vec<oneshot::Receiver<()>>,
 }
 
 impl From<Response> for Decision {
     fn from(response: Response) -> Self {
         Self {
-            reply: Reply::Answer(response),
+            delivery: Delivery::Answer(response),
             delay: Duration::ZERO,
             invitation: None,
             before: None,
             after: None,
             fault: None,
             outages: Vec::new(),
-        }
-    }
-}
-
-/// What the caller gets to see.
-pub(super) enum Reply {
-    /// An answer.
-    Answer(Response),
-    /// An answer, and of its body only so many bytes, or half of them.
-    Truncated(Response, Option<usize>),
-    /// No answer.
-    End(Ending),
-    /// Nothing at all.
-    Silence,
-}
-
-impl Reply {
-    fn status(&self) -> Option<u16> {
-        match self {
-            Self::Answer(response) | Self::Truncated(response, _) => Some(response.status().as_u16()),
-            Self::End(_) | Self::Silence => None,
         }
     }
 }

@@ -1,54 +1,46 @@
-//! The sandbox's own truth about every invitation: which state it is in, and what a cancel call does to it.
+//! The true state of every invitation in the sandbox, and what a cancel call changes about it.
 //!
-//! No HTTP here. What the answers look like is the business of [`answer`](super::answer).
+//! It knows nothing of HTTP: [`api`](super::api) asks it, and [`answer`](super::answer) writes the answers.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::mishap::{Mishap, Mishaps};
+use super::server_errors::{ServerError, ServerErrors};
 
-/// The state of an invitation. Only a pending one can be cancelled.
+/// The state of an invitation, as iMocha names them. Only a pending one can be cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Sent, and the candidate has not begun.
+pub enum InvitationState {
+    /// The candidate is invited and has not begun the test.
     Pending,
-    /// The candidate is at it.
+    /// The candidate is taking the test.
     InProgress,
-    /// Done.
+    /// The candidate has finished the test.
     Complete,
-    /// Nobody came in time.
+    /// The candidate did not begin in time.
     Expired,
-    /// Cancelled, by whichever way.
+    /// The invitation was cancelled, here or before the sandbox started.
     Canceled,
-    /// The candidate left.
+    /// The candidate left the test before its end.
     TestLeft,
-    /// Ended by the invigilation.
+    /// The test was ended by its supervision.
     Terminated,
 }
 
 /// What a cancel call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It was pending, and now it is cancelled.
+pub(super) enum CancelResult {
+    /// The invitation was pending, and now it is cancelled.
     Cancelled,
-    /// It is in a state in which it cannot be cancelled.
+    /// The invitation is in a state in which it cannot be cancelled.
     Refused,
-    /// The caller may not touch it.
+    /// The caller's key may not touch the invitation.
     Forbidden,
-    /// It does not exist.
+    /// The invitation does not exist.
     Missing,
-    /// The server failed; the states before and after tell on which side of the effect.
+    /// The server failed, either before it cancelled the invitation or after: the invitation's state tells which.
     Failed,
-}
-
-/// A cancel call's verdict, and the state of the invitation before and after it (`None` where it does not exist).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) verdict: Verdict,
-    pub(super) before: Option<State>,
-    pub(super) after: Option<State>,
 }
 
 /// Every invitation there is: one for each positive 64-bit integer.
@@ -57,107 +49,105 @@ pub(super) struct Effect {
 /// called for (about 30 bytes each). Nothing is ever forgotten: a second cancel must find what the first one did.
 #[derive(Debug)]
 pub(super) struct Invitations {
-    mishaps: Option<Mishaps>,
+    server_errors: Option<ServerErrors>,
     // A lock, not a channel: the server's thread writes, and a test's thread asks for a state and needs it at once.
-    ledger: Mutex<Ledger>,
+    memory: Mutex<Memory>,
 }
 
+/// What happened to the invitations since the sandbox started.
 #[derive(Debug, Default)]
-struct Ledger {
+struct Memory {
     cancelled: HashMap<u64, Timestamp>,
     calls: HashMap<u64, u32>,
 }
 
 impl Invitations {
     /// Every invitation as its ID says, nothing cancelled yet.
-    pub(super) fn new(mishaps: Option<Mishaps>) -> Self {
-        Self { mishaps, ledger: Mutex::default() }
+    pub(super) fn new(server_errors: Option<ServerErrors>) -> Self {
+        Self { server_errors, memory: Mutex::default() }
     }
 
-    /// Cancels the invitation, if that is possible.
-    pub(super) fn cancel(&self, invitation: u64) -> Effect {
-        let mut ledger = self.lock();
-        let mishap = match self.mishaps {
-            Some(mishaps) => mishaps.befall(invitation, ledger.count(invitation)),
-            None => Mishap::None,
-        };
-        let before = ledger.state_of(invitation);
-        if mishap == Mishap::BeforeTheEffect {
-            return Effect { verdict: Verdict::Failed, before, after: before };
+    /// Cancels the invitation if its state allows it, unless the server is to fail.
+    pub(super) fn cancel(&self, invitation: u64) -> CancelResult {
+        let mut memory = self.lock();
+        let error = self.server_errors.and_then(|errors| errors.of_call(invitation, memory.count(invitation)));
+        match error {
+            None => memory.cancel(invitation),
+            Some(ServerError::BeforeTheEffect) => CancelResult::Failed,
+            Some(ServerError::AfterTheEffect) => {
+                memory.cancel(invitation);
+                CancelResult::Failed
+            }
         }
-        let verdict = ledger.cancel(invitation, before);
-        let after = ledger.state_of(invitation);
-        let verdict = if mishap == Mishap::AfterTheEffect { Verdict::Failed } else { verdict };
-        Effect { verdict, before, after }
     }
 
-    /// Cancels the invitation, if that is possible, and spares the call any mishap.
-    pub(super) fn surely_cancel(&self, invitation: u64) -> Effect {
-        let mut ledger = self.lock();
-        let before = ledger.state_of(invitation);
-        let verdict = ledger.cancel(invitation, before);
-        Effect { verdict, before, after: ledger.state_of(invitation) }
+    /// Cancels the invitation if its state allows it. The server does not fail, and the call is not counted as one that
+    /// could have failed.
+    pub(super) fn surely_cancel(&self, invitation: u64) -> CancelResult {
+        self.lock().cancel(invitation)
     }
 
-    /// The state of the invitation, `None` where there is no such one.
-    pub(super) fn state_of(&self, invitation: u64) -> Option<State> {
+    /// The state of the invitation; `None` where there is no such invitation.
+    pub(super) fn state_of(&self, invitation: u64) -> Option<InvitationState> {
         self.lock().state_of(invitation)
     }
 
     /// The invitations cancelled here from `start` to `end`, both included, the earliest first.
     pub(super) fn cancelled_between(&self, start: Timestamp, end: Timestamp) -> Vec<u64> {
         let window = start..=end;
-        let ledger = self.lock();
-        let mut found: Vec<(Timestamp, u64)> = ledger
+        let memory = self.lock();
+        let mut found: Vec<(Timestamp, u64)> = memory
             .cancelled
             .iter()
             .filter(|(_, cancelled_at)| window.contains(cancelled_at))
             .map(|(invitation, cancelled_at)| (*cancelled_at, *invitation))
             .collect();
-        drop(ledger);
+        drop(memory);
         found.sort_unstable();
         found.into_iter().map(|(_, invitation)| invitation).collect()
     }
 
-    /// The ledger, whatever became of a thread that held it: each change to it is a single insertion.
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The memory, even if a thread panicked while it held the lock: each change is a single insertion, so that none
+    /// can be half done.
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Ledger {
-    /// The number of this call for the invitation, from 1.
+impl Memory {
+    /// Counts a call for the invitation, and returns its number, from 1.
     fn count(&mut self, invitation: u64) -> u32 {
         let calls = self.calls.entry(invitation).or_insert(0);
         *calls = calls.saturating_add(1);
         *calls
     }
 
-    fn state_of(&self, invitation: u64) -> Option<State> {
-        if self.cancelled.contains_key(&invitation) { Some(State::Canceled) } else { given_state(invitation) }
+    fn state_of(&self, invitation: u64) -> Option<InvitationState> {
+        let is_cancelled = self.cancelled.contains_key(&invitation);
+        if is_cancelled { Some(InvitationState::Canceled) } else { first_state(invitation) }
     }
 
-    fn cancel(&mut self, invitation: u64, state: Option<State>) -> Verdict {
-        match state {
-            None => Verdict::Missing,
-            Some(_) if is_forbidden(invitation) => Verdict::Forbidden,
-            Some(State::Pending) => {
+    fn cancel(&mut self, invitation: u64) -> CancelResult {
+        match self.state_of(invitation) {
+            None => CancelResult::Missing,
+            Some(_) if is_forbidden(invitation) => CancelResult::Forbidden,
+            Some(InvitationState::Pending) => {
                 self.cancelled.insert(invitation, Timestamp::now());
-                Verdict::Cancelled
+                CancelResult::Cancelled
             }
             Some(
-                State::InProgress
-                | State::Complete
-                | State::Expired
-                | State::Canceled
-                | State::TestLeft
-                | State::Terminated,
-            ) => Verdict::Refused,
+                InvitationState::InProgress
+                | InvitationState::Complete
+                | InvitationState::Expired
+                | InvitationState::Canceled
+                | InvitationState::TestLeft
+                | InvitationState::Terminated,
+            ) => CancelResult::Refused,
         }
     }
 }
 
-/// Reads the ID of an invitation from a path: digits only, no leading zero, from 1 to [`i64::MAX`].
+/// Reads the ID of an invitation from a path: digits only, without a leading zero, from 1 to [`i64::MAX`].
 ///
 /// Stricter than a real service may be, so that a test notices a client that writes an ID in another way.
 pub(super) fn parse_id(text: &str) -> Option<u64> {
@@ -166,20 +156,20 @@ pub(super) fn parse_id(text: &str) -> Option<u64> {
     in_range(id).then_some(id)
 }
 
-/// The state that an invitation is in before anyone touches it: its last two digits say so.
-fn given_state(invitation: u64) -> Option<State> {
+/// The state of an invitation when the sandbox starts: the last two digits of its ID decide.
+fn first_state(invitation: u64) -> Option<InvitationState> {
     if !in_range(invitation) {
         return None;
     }
     match invitation % 100 {
-        90 => Some(State::InProgress),
-        91 => Some(State::Complete),
-        92 => Some(State::Expired),
-        93 => Some(State::Canceled),
-        94 => Some(State::TestLeft),
-        95 => Some(State::Terminated),
+        90 => Some(InvitationState::InProgress),
+        91 => Some(InvitationState::Complete),
+        92 => Some(InvitationState::Expired),
+        93 => Some(InvitationState::Canceled),
+        94 => Some(InvitationState::TestLeft),
+        95 => Some(InvitationState::Terminated),
         97 => None,
-        _ => Some(State::Pending),
+        _ => Some(InvitationState::Pending),
     }
 }
 
@@ -193,29 +183,30 @@ fn in_range(invitation: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::ErrorRate;
+    use super::super::limits::ErrorRate;
     use super::*;
 
     #[test]
     fn the_last_two_digits_are_the_state() {
         let invitations = Invitations::new(None);
         let cases = [
-            (100, Some(State::Pending), Verdict::Cancelled),
-            (2_932_950, Some(State::Pending), Verdict::Cancelled),
-            (90, Some(State::InProgress), Verdict::Refused),
-            (1091, Some(State::Complete), Verdict::Refused),
-            (192, Some(State::Expired), Verdict::Refused),
-            (193, Some(State::Canceled), Verdict::Refused),
-            (194, Some(State::TestLeft), Verdict::Refused),
-            (195, Some(State::Terminated), Verdict::Refused),
-            (196, Some(State::Pending), Verdict::Forbidden),
-            (197, None, Verdict::Missing),
-            (198, Some(State::Pending), Verdict::Cancelled),
-            (199, Some(State::Pending), Verdict::Cancelled),
+            (100, Some(InvitationState::Pending), CancelResult::Cancelled),
+            (2_932_950, Some(InvitationState::Pending), CancelResult::Cancelled),
+            (90, Some(InvitationState::InProgress), CancelResult::Refused),
+            (1091, Some(InvitationState::Complete), CancelResult::Refused),
+            (192, Some(InvitationState::Expired), CancelResult::Refused),
+            (193, Some(InvitationState::Canceled), CancelResult::Refused),
+            (194, Some(InvitationState::TestLeft), CancelResult::Refused),
+            (195, Some(InvitationState::Terminated), CancelResult::Refused),
+            (196, Some(InvitationState::Pending), CancelResult::Forbidden),
+            (197, None, CancelResult::Missing),
+            (198, Some(InvitationState::Pending), CancelResult::Cancelled),
+            (199, Some(InvitationState::Pending), CancelResult::Cancelled),
         ];
-        for (invitation, before, verdict) in cases {
-            let after = if verdict == Verdict::Cancelled { Some(State::Canceled) } else { before };
-            assert_eq!(invitations.cancel(invitation), Effect { verdict, before, after }, "{invitation}");
+        for (invitation, before, result) in cases {
+            let after = if result == CancelResult::Cancelled { Some(InvitationState::Canceled) } else { before };
+            assert_eq!(invitations.state_of(invitation), before, "{invitation}");
+            assert_eq!(invitations.cancel(invitation), result, "{invitation}");
             assert_eq!(invitations.state_of(invitation), after, "{invitation}");
         }
     }
@@ -223,8 +214,8 @@ mod tests {
     #[test]
     fn a_second_cancel_is_refused() {
         let invitations = Invitations::new(None);
-        assert_eq!(invitations.cancel(1).verdict, Verdict::Cancelled);
-        assert_eq!(invitations.cancel(1).verdict, Verdict::Refused);
+        assert_eq!(invitations.cancel(1), CancelResult::Cancelled);
+        assert_eq!(invitations.cancel(1), CancelResult::Refused);
     }
 
     #[test]
@@ -240,20 +231,19 @@ mod tests {
 
     #[test]
     fn errors_do_not_depend_on_the_order_of_the_calls() {
-        let effects = |order: &[u64]| {
-            let invitations = Invitations::new(Mishaps::new(ErrorRate::new(0.5).unwrap(), 3));
-            let effects: HashMap<u64, [Effect; 2]> =
-                order.iter().map(|id| (*id, [invitations.cancel(*id), invitations.cancel(*id)])).collect();
-            effects
+        let call_twice = |order: &[u64]| {
+            let invitations = Invitations::new(ServerErrors::new(ErrorRate::new(0.5).unwrap(), 3));
+            let call = |id| (invitations.cancel(id), invitations.state_of(id));
+            order.iter().map(|id| (*id, [call(*id), call(*id)])).collect::<HashMap<u64, _>>()
         };
         let upwards: Vec<u64> = (1..=200).collect();
         let downwards: Vec<u64> = (1..=200).rev().collect();
-        let found = effects(&upwards);
-        assert_eq!(found, effects(&downwards));
-        let failed: Vec<&Effect> =
-            found.values().flatten().filter(|effect| effect.verdict == Verdict::Failed).collect();
-        assert!(failed.iter().any(|effect| effect.before != effect.after), "none failed after its effect");
-        assert!(failed.iter().any(|effect| effect.before == effect.after), "none failed before its effect");
+        let found = call_twice(&upwards);
+        assert_eq!(found, call_twice(&downwards));
+        for state in [InvitationState::Pending, InvitationState::Canceled] {
+            let failed = (CancelResult::Failed, Some(state));
+            assert!(found.values().any(|calls| calls[0] == failed), "no failure left an invitation {state:?}");
+        }
     }
 
     #[test]

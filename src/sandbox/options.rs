@@ -1,15 +1,15 @@
-//! What a sandbox is told before it starts: where it listens, which key it takes, and how it misbehaves.
+//! What a sandbox is told before it starts: where it listens, which key it takes, and what it does wrong.
 //!
-//! Values that could be nonsense are types of their own here, so that a sandbox which starts is one that makes sense.
+//! Numbers that could make no sense are types of [`limits`](super::limits), which checks them.
 
 use std::fmt;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::Faults;
+use super::limits::{ErrorRate, RateLimit};
 
-/// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
+/// The key that a sandbox takes when the options name no other. It is not a key for the real iMocha.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
 
 /// How a sandbox behaves. The default is a free port, [`DEFAULT_API_KEY`], and an API that is fast and never fails.
@@ -21,31 +21,32 @@ pub struct Options {
     pub api_key: String,
     /// How long each answer is held back. The call itself takes effect when it arrives.
     pub latency: Duration,
-    /// How many calls are let through; `None` lets all of them through.
+    /// How many calls are let through in how much time; `None` lets all of them through.
     pub rate_limit: Option<RateLimit>,
-    /// The part of the cancel calls that is answered with 500.
+    /// The share of the cancel calls that is answered with 500.
     pub error_rate: ErrorRate,
-    /// What goes wrong besides, and when.
+    /// What else goes wrong, and with which calls.
     pub faults: Faults,
-    /// Decides which of the calls are the ones that go wrong, where a part of them does.
+    /// Decides which calls go wrong when only a share of them does: the same seed fails the same calls.
     pub seed: u64,
     /// Whether what is received is kept for [`Sandbox::record`](super::Sandbox::record).
     pub recording: Recording,
-    /// A file for what is received, which must not exist before; for those who cannot ask the sandbox itself.
+    /// A file for what is received, for other processes to read. It must not exist before.
     ///
-    /// It grows with each request, by one JSON object on a line of its own, before the answer leaves:
+    /// For each request, one JSON object is written to it, on a line of its own, before the answer leaves:
     ///
     /// | key | value |
     /// | --- | --- |
     /// | `time_ms` | when the request's head had arrived, in milliseconds since the sandbox was started |
     /// | `method`, `path` | as received; the path with its query |
-    /// | `id` | the invitation that it is to cancel; null for any other request |
-    /// | `status` | the answer's; null where a fault left it without one |
-    /// | `applied` | whether it cancelled the invitation: true once for each invitation at most |
-    /// | `fault`, `rule` | the fault that befell it, such as `reset`, and its rule's place among [`Faults`], from 1; null for none |
+    /// | `id` | the invitation that the request asks to cancel; null for any other request |
+    /// | `status` | the answer's status; null when a fault kept the request from getting an answer |
+    /// | `applied` | whether this request cancelled the invitation; true for one request an invitation at most |
+    /// | `fault` | what the file of [`Faults`] calls the fault that was done to the request; null for none |
+    /// | `rule` | the place of its rule in that file, from 1; null for none |
     ///
-    /// As in [`Record`](super::Record), a request that broke off is missing. What is on disk survives the sandbox, not
-    /// the machine.
+    /// As in [`Record`](super::Record), a request that broke off is missing. The lines outlive the sandbox, even when
+    /// it is killed; they can be lost when the machine fails, because they are not synced to the disk.
     pub record: Option<PathBuf>,
 }
 
@@ -66,7 +67,7 @@ impl Default for Options {
 }
 
 impl fmt::Debug for Options {
-    /// Shows everything but the key: someone will rehearse with a real one.
+    /// Shows everything but the key: an operator may rehearse with a real one.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Options")
@@ -92,104 +93,9 @@ pub enum Recording {
     On,
 }
 
-/// So many calls in so long a time.
-///
-/// The limit is a bucket that holds `calls` and is refilled evenly over `period`: after a rest, that many calls may
-/// come at once; from then on one for each `period / calls`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    calls: NonZeroU32,
-    interval: Duration,
-}
-
-impl RateLimit {
-    /// Takes `calls` for each `period`.
-    ///
-    /// # Errors
-    ///
-    /// When the period is so short that less than a nanosecond would be left for each call.
-    pub fn new(calls: NonZeroU32, period: Duration) -> Result<Self, InvalidOption> {
-        let interval = period / calls.get();
-        if interval.is_zero() {
-            return Err(InvalidOption::RateLimit { calls, period });
-        }
-        Ok(Self { calls, interval })
-    }
-
-    /// The calls that may come at once after a rest.
-    pub(super) const fn burst(self) -> NonZeroU32 {
-        self.calls
-    }
-
-    /// The time in which one more call is let through.
-    pub(super) const fn interval(self) -> Duration {
-        self.interval
-    }
-}
-
-/// A part of all calls, from 0 (none) to 1 (each).
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct ErrorRate(f64);
-
-impl ErrorRate {
-    /// No call at all.
-    pub const NEVER: Self = Self(0.0);
-
-    /// Takes a number from 0 to 1.
-    ///
-    /// # Errors
-    ///
-    /// When the number is below 0, above 1, or not a number.
-    pub fn new(rate: f64) -> Result<Self, InvalidOption> {
-        if (0.0..=1.0).contains(&rate) { Ok(Self(rate)) } else { Err(InvalidOption::ErrorRate { rate }) }
-    }
-
-    /// The number, from 0 to 1.
-    pub const fn get(self) -> f64 {
-        self.0
-    }
-}
-
-/// An option that makes no sense.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InvalidOption {
-    /// Not a part of a whole.
-    #[error("an error rate is a number from 0 to 1, not {rate}")]
-    ErrorRate {
-        /// What was given.
-        rate: f64,
-    },
-    /// No time for a call.
-    #[error("a rate limit of {calls} calls in {period:?} is no limit")]
-    RateLimit {
-        /// How many calls were given.
-        calls: NonZeroU32,
-        /// For how long a time.
-        period: Duration,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_error_rate_is_a_part_of_a_whole() {
-        for rate in [0.0, 0.01, 1.0] {
-            assert_eq!(ErrorRate::new(rate).map(ErrorRate::get), Ok(rate));
-        }
-        for rate in [-0.01, 1.01, f64::NAN, f64::INFINITY] {
-            assert!(ErrorRate::new(rate).is_err(), "{rate}");
-        }
-    }
-
-    #[test]
-    fn a_rate_limit_leaves_time_for_each_call() {
-        let calls = NonZeroU32::new(4).unwrap();
-        let limit = RateLimit::new(calls, Duration::from_secs(1)).unwrap();
-        assert_eq!(limit.interval(), Duration::from_millis(250));
-        assert!(RateLimit::new(calls, Duration::from_nanos(3)).is_err());
-    }
 
     #[test]
     fn the_key_is_not_shown() {

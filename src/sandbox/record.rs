@@ -1,25 +1,25 @@
-//! The sandbox as a witness: what it received, in what order, and what it answered.
+//! What is recorded about each request that the sandbox received: when it came, what it said, and what came of it.
 //!
-//! Opt-in, for it keeps every request until the sandbox ends. What a client says about itself is not evidence; this is.
+//! This file owns the shape of a record. [`record_keeper`](super::record_keeper) keeps a record in memory, and
+//! [`record_file`](super::record_file) writes one for other processes.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::invitations::State;
+use super::invitations::InvitationState;
 
-/// What a sandbox received so far.
+/// What a sandbox received.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    /// Each request, in the order in which they were decided upon.
+    /// Each request, in the order in which the sandbox decided how to answer them.
     ///
-    /// A request whose body broke off, or was longer than 64 KiB, is not among them: it had no effect.
+    /// A request whose body broke off or was longer than 64 KiB is missing: it had no effect.
     pub arrivals: Vec<Arrival>,
-    /// The most requests that were in flight at once: from the head's arrival until the answer was ready to be sent,
-    /// or the caller had gone.
+    /// The most requests that were in flight at once. A request is in flight from the arrival of its head until its
+    /// answer is ready to be sent or its caller has closed the connection.
     pub peak_in_flight: usize,
 }
 
-/// One request, as it was received, and what came of it.
+/// One request as it was received, and what came of it.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// When its head had arrived.
@@ -28,7 +28,7 @@ pub struct Arrival {
     pub method: String,
     /// The path and, if there was one, `?` and the query.
     pub path: String,
-    /// Which key came with it. The key itself is not kept.
+    /// Whether it came with the right key. The key itself is not recorded.
     pub key: SentKey,
     /// The header `Content-Type`.
     pub content_type: Option<String>,
@@ -38,27 +38,28 @@ pub struct Arrival {
     pub accept_encoding: Option<String>,
     /// The body.
     pub body: Vec<u8>,
-    /// The invitation that the path named, if it was a cancel call with an ID that makes sense.
+    /// The invitation that the path named; `None` when it was not a cancel call or named something that cannot be an
+    /// ID.
     pub invitation: Option<u64>,
-    /// The status of the answer; `None` where a fault left it without one. Whether the answer arrived is for the caller
-    /// to say.
+    /// The status of the answer; `None` when a fault kept the request from getting one. Only the caller knows whether
+    /// the answer arrived.
     pub status: Option<u16>,
-    /// The invitation's state before; `None` where there is no such invitation.
-    pub before: Option<State>,
-    /// The invitation's state after; `None` as for `before`.
-    pub after: Option<State>,
-    /// The fault that befell it, of those in [`Options::faults`](super::Options::faults).
+    /// The invitation's state before the request; `None` when there is no such invitation.
+    pub before: Option<InvitationState>,
+    /// The invitation's state after the request; `None` when there is no such invitation.
+    pub after: Option<InvitationState>,
+    /// What [`Options::faults`](super::Options::faults) did wrong to the request.
     pub fault: Option<FaultDone>,
 }
 
 impl Arrival {
-    /// Whether it cancelled an invitation.
+    /// Whether the request cancelled an invitation.
     pub fn is_applied(&self) -> bool {
         self.before != self.after
     }
 }
 
-/// A fault that befell a call.
+/// A fault of the sandbox that was done to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultDone {
     /// The rule's place in the file, from 1.
@@ -67,102 +68,13 @@ pub struct FaultDone {
     pub name: &'static str,
 }
 
-/// What a request brought as its key.
+/// What a request sent as its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SentKey {
     /// The sandbox's key.
     Right,
-    /// Something else.
+    /// Another key.
     Wrong,
     /// No key at all.
     Missing,
-}
-
-/// Keeps a [`Record`].
-#[derive(Debug, Default)]
-pub(super) struct Recorder {
-    // A lock, not a channel: a test reads at any moment what the server's thread has written until then.
-    book: Mutex<Book>,
-    grown: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Book {
-    record: Record,
-    in_flight: usize,
-}
-
-impl Recorder {
-    /// Counts a request as in flight for as long as what is returned lives.
-    pub(super) fn enter(&self) -> InFlight<'_> {
-        let mut book = self.lock();
-        book.in_flight = book.in_flight.saturating_add(1);
-        book.record.peak_in_flight = book.record.peak_in_flight.max(book.in_flight);
-        InFlight { recorder: self }
-    }
-
-    /// Keeps a request.
-    pub(super) fn keep(&self, arrival: Arrival) {
-        self.lock().record.arrivals.push(arrival);
-        self.grown.notify_all();
-    }
-
-    /// How many requests are in flight.
-    #[cfg(test)]
-    pub(super) fn in_flight(&self) -> usize {
-        self.lock().in_flight
-    }
-
-    /// What was kept so far.
-    pub(super) fn record(&self) -> Record {
-        self.lock().record.clone()
-    }
-
-    /// Blocks until so many requests were kept, for no longer than `patience`; tells whether they were.
-    pub(super) fn wait_for(&self, arrivals: usize, patience: Duration) -> bool {
-        let lacks = |book: &mut Book| book.record.arrivals.len() < arrivals;
-        let waited = self.grown.wait_timeout_while(self.lock(), patience, lacks);
-        let (_book, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        !timeout.timed_out()
-    }
-
-    /// The book, whatever became of a thread that held it: no change to it can be left half done.
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A request that is in flight; it ends when this is dropped, also when its caller has gone.
-#[derive(Debug)]
-pub(super) struct InFlight<'recorder> {
-    recorder: &'recorder Recorder,
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        let mut book = self.recorder.lock();
-        book.in_flight = book.in_flight.saturating_sub(1);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_peak_is_the_most_at_once_and_not_the_sum() {
-        let recorder = Recorder::default();
-        drop(recorder.enter());
-        let pair = (recorder.enter(), recorder.enter());
-        drop(pair);
-        drop(recorder.enter());
-        assert_eq!(recorder.record().peak_in_flight, 2);
-    }
-
-    #[test]
-    fn waiting_for_what_does_not_come_ends() {
-        let recorder = Recorder::default();
-        assert!(recorder.wait_for(0, Duration::ZERO));
-        assert!(!recorder.wait_for(1, Duration::from_millis(1)));
-    }
 }

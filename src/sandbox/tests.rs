@@ -15,6 +15,7 @@ use super::*;
 mod faults;
 mod outage;
 mod record_file;
+mod seeds;
 
 /// How long a test waits for something that must come.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ fn request(call: &str, headers: &str, body: &str) -> String {
     format!("{call} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
 }
 
-/// A cancel call as the client ought to send it.
+/// A cancel call as a client must send it.
 fn cancel_request(invitation: impl fmt::Display) -> String {
     keyed(&format!("POST /v3/invitations/{invitation}/cancel"), "{}")
 }
@@ -87,7 +88,7 @@ fn a_pending_invitation_is_cancelled_once() {
     assert_eq!(reply.status, 200);
     assert_eq!(reply.header("content-type"), Some("application/json"));
     assert_eq!(reply.body, json!({"testInvitationId": 2_932_950, "status": "cancelled"}));
-    assert_eq!(sandbox.state_of(2_932_950), Some(State::Canceled));
+    assert_eq!(sandbox.state_of(2_932_950), Some(InvitationState::Canceled));
     let reply = cancel(&sandbox, 2_932_950);
     assert_eq!((reply.status, reply.body), (400, json!({"statusCode": 400, "message": REFUSED})));
 }
@@ -96,13 +97,13 @@ fn a_pending_invitation_is_cancelled_once() {
 fn each_state_answers_as_documented() {
     let sandbox = sandbox();
     let cases = [
-        (190, Some(State::InProgress), 400),
-        (191, Some(State::Complete), 400),
-        (192, Some(State::Expired), 400),
-        (193, Some(State::Canceled), 400),
-        (194, Some(State::TestLeft), 400),
-        (195, Some(State::Terminated), 400),
-        (196, Some(State::Pending), 403),
+        (190, Some(InvitationState::InProgress), 400),
+        (191, Some(InvitationState::Complete), 400),
+        (192, Some(InvitationState::Expired), 400),
+        (193, Some(InvitationState::Canceled), 400),
+        (194, Some(InvitationState::TestLeft), 400),
+        (195, Some(InvitationState::Terminated), 400),
+        (196, Some(InvitationState::Pending), 403),
         (197, None, 404),
     ];
     for (invitation, state, status) in cases {
@@ -127,7 +128,7 @@ fn nothing_is_done_without_the_right_key() {
     let reply = exchange(&sandbox, &keyed("POST /v3/candidates/testattempts?state=cancelled", "{}"));
     assert_eq!((reply.status, &reply.body["result"]), (401, &Value::Null));
     assert!(reply.body["errors"][0].is_string(), "{}", reply.body);
-    assert_eq!(sandbox.state_of(1), Some(State::Pending));
+    assert_eq!(sandbox.state_of(1), Some(InvitationState::Pending));
     let keys: Vec<SentKey> = sandbox.record().arrivals.iter().map(|arrival| arrival.key).collect();
     assert_eq!(keys, [SentKey::Wrong, SentKey::Missing, SentKey::Wrong, SentKey::Wrong]);
 }
@@ -158,7 +159,7 @@ fn a_call_that_is_not_written_as_documented_does_nothing() {
         let reply = exchange(&sandbox, &bytes);
         assert_eq!((reply.status, &reply.body["statusCode"]), (status, &json!(status)), "{bytes:.80}");
     }
-    assert_eq!(sandbox.state_of(1), Some(State::Pending));
+    assert_eq!(sandbox.state_of(1), Some(InvitationState::Pending));
     assert_eq!(exchange(&sandbox, &request(cancel, &json, " {} ")).status, 200);
 }
 
@@ -167,7 +168,7 @@ fn the_same_seed_fails_the_same_calls_in_any_order() {
     let failing = |seed, order: &mut dyn Iterator<Item = u64>| {
         let error_rate = ErrorRate::new(0.5).unwrap();
         let sandbox = Sandbox::start(Options { error_rate, seed, ..Options::default() }).unwrap();
-        let mut failing: Vec<(u64, Option<State>)> = order
+        let mut failing: Vec<(u64, Option<InvitationState>)> = order
             .filter(|invitation| cancel(&sandbox, *invitation).status == 500)
             .map(|invitation| (invitation, sandbox.state_of(invitation)))
             .collect();
@@ -177,7 +178,7 @@ fn the_same_seed_fails_the_same_calls_in_any_order() {
     let upwards = failing(1, &mut (1..=60));
     assert_eq!(upwards, failing(1, &mut (1..=60).rev()));
     assert_ne!(upwards, failing(2, &mut (1..=60)));
-    for state in [State::Pending, State::Canceled] {
+    for state in [InvitationState::Pending, InvitationState::Canceled] {
         assert!(upwards.iter().any(|(_, found)| *found == Some(state)), "no failure left an invitation {state:?}");
     }
 }
@@ -192,7 +193,7 @@ fn beyond_the_rate_limit_is_429_with_the_time_to_wait() {
     assert_eq!((reply.status, &reply.body["statusCode"]), (429, &json!(429)));
     let seconds: u64 = reply.header("retry-after").unwrap().parse().unwrap();
     assert!((1700..=1800).contains(&seconds), "{seconds} s");
-    assert_eq!(sandbox.state_of(2), Some(State::Pending));
+    assert_eq!(sandbox.state_of(2), Some(InvitationState::Pending));
     assert_eq!(sandbox.record().arrivals.last().and_then(|arrival| arrival.status), Some(429));
 }
 
@@ -207,7 +208,7 @@ fn an_answer_is_held_back_but_the_call_takes_effect_at_once() {
     let sandbox = Sandbox::start(Options { latency: Duration::from_secs(3600), ..recording() }).unwrap();
     let stream = send(&sandbox, cancel_request(1));
     assert!(sandbox.wait_for_arrivals(1, PATIENCE), "the call did not arrive");
-    assert_eq!(sandbox.state_of(1), Some(State::Canceled));
+    assert_eq!(sandbox.state_of(1), Some(InvitationState::Canceled));
     let stopping = Instant::now();
     drop(sandbox);
     assert!(stopping.elapsed() < PATIENCE, "an answer that was held back kept the sandbox from stopping");
@@ -286,7 +287,7 @@ fn the_record_tells_what_was_received_and_what_came_of_it() {
     assert_eq!(arrival.user_agent.as_deref(), Some("a test"));
     assert_eq!(arrival.accept_encoding.as_deref(), Some("identity"));
     assert_eq!((arrival.invitation, arrival.status), (Some(5), Some(200)));
-    assert_eq!((arrival.before, arrival.after), (Some(State::Pending), Some(State::Canceled)));
+    assert_eq!((arrival.before, arrival.after), (Some(InvitationState::Pending), Some(InvitationState::Canceled)));
     let arrival = &record.arrivals[1];
     assert_eq!((arrival.invitation, arrival.status, arrival.before), (Some(197), Some(404), None));
     assert!(record.arrivals[0].when < arrival.when);
@@ -332,7 +333,7 @@ fn a_sandbox_that_is_dropped_frees_its_port() {
         drop(idle);
         again.is_ok_and(|again| again.port() == port)
     };
-    // A port that is free may be given to a test that runs beside this one; not three times over.
+    // A test that runs at the same time may be given the port that was freed, but hardly three times in a row.
     assert!((0..3).any(|_| frees_its_port()));
 }
 

@@ -1,6 +1,6 @@
 //! The main job: a CSV in, cancellations out, a result for every row.
 
-use imocha_cancel::sandbox::{SentKey, State};
+use imocha_cancel::sandbox::{InvitationState, SentKey};
 
 use crate::support::{Ended, OWN_COLUMNS, Place, asked_for, column, sandbox};
 
@@ -19,7 +19,7 @@ fn every_invitation_is_cancelled_and_every_row_has_its_result() {
     assert_eq!(column(&results, "attempts"), ["1"; 3]);
     assert_eq!(column(&results, "name"), ["May", "Lee, Jo", "Ann"]);
     for id in [2_932_901, 2_932_902, 2_932_903] {
-        assert_eq!(server.state_of(id), Some(State::Canceled));
+        assert_eq!(server.state_of(id), Some(InvitationState::Canceled));
     }
     assert_eq!(
         place.names(),
@@ -57,7 +57,7 @@ fn what_the_api_says_of_each_invitation_stands_in_its_row() {
     );
     assert_eq!(column(&results, "http_status"), ["400", "400", "400", "400", "400", "400", "403", "404", "200"]);
     assert!(column(&results, "error")[..8].iter().all(|error| error.starts_with("HTTP 4")));
-    assert_eq!(server.state_of(190), Some(State::InProgress));
+    assert_eq!(server.state_of(190), Some(InvitationState::InProgress));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use imocha_cancel::sandbox::{Arrival, Faults, Options, Sandbox, State};
+use imocha_cancel::sandbox::{Arrival, Faults, InvitationState, Options, Sandbox};
 
 use crate::support::{Ended, PATIENCE, Place, ResultsRow, sandbox_with};
 
@@ -36,7 +36,7 @@ pub(crate) fn check_against_the_record(server: &Sandbox, results: &[ResultsRow],
         let received = arrivals.get(&id).map_or(&[][..], Vec::as_slice);
         let was_cancelled = received.iter().any(Arrival::is_applied);
         match row["status"].as_str() {
-            "cancelled" => assert!(was_cancelled && server.state_of(id) == Some(State::Canceled), "{row:?}"),
+            "cancelled" => assert!(was_cancelled && server.state_of(id) == Some(InvitationState::Canceled), "{row:?}"),
             "not_cancellable" | "not_found" | "forbidden" | "rate_limited" => assert!(!was_cancelled, "{row:?}"),
             "unreachable" | "not_attempted" => assert!(received.is_empty(), "{row:?} {received:?}"),
             "server_error" | "unconfirmed" => assert!(!received.is_empty(), "{row:?}"),

@@ -1,14 +1,14 @@
-//! What each fault looks like on the wire, in the ledger and in the record.
+//! What each fault does: to the bytes that a caller receives, to the invitation's state, and in the record.
 
 use super::*;
 
-/// A sandbox with faults, as they stand in a file.
+/// A sandbox with the faults of this file.
 pub(super) fn faulty(faults: &str) -> Sandbox {
     let faults = Faults::parse(faults).unwrap();
     Sandbox::start(Options { faults, ..recording() }).unwrap()
 }
 
-/// All that comes until the connection is closed, or how it broke.
+/// All bytes that come until the connection is closed, or the error that ended it.
 fn receive_all(mut stream: TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
@@ -19,7 +19,7 @@ fn call(sandbox: &Sandbox, invitation: u64) -> io::Result<Vec<u8>> {
     receive_all(send(sandbox, cancel_request(invitation)))
 }
 
-/// What the record says of the last call: its answer, whether it took effect, and the fault.
+/// What the record says about the last call: the status of its answer, whether it took effect, and its fault.
 fn last(sandbox: &Sandbox) -> (Option<u16>, bool, Option<&'static str>) {
     let record = sandbox.record();
     let arrival = record.arrivals.last().unwrap();
@@ -52,7 +52,7 @@ fn an_answer_can_be_for_another_invitation() {
     let sandbox = faulty(&format!(r#"[{{"answer": {{"status": 200, "body": "{body}"}}}}]"#));
     let reply = cancel(&sandbox, 7);
     assert_eq!((reply.status, reply.body), (200, json!({"testInvitationId": 8, "asked": "7", "status": "cancelled"})));
-    assert_eq!(sandbox.state_of(7), Some(State::Pending));
+    assert_eq!(sandbox.state_of(7), Some(InvitationState::Pending));
     let reply = cancel(&sandbox, i64::MAX.unsigned_abs());
     assert_ne!(reply.body["testInvitationId"], json!(i64::MAX));
 }
@@ -91,7 +91,7 @@ fn a_call_that_hangs_ends_with_its_caller_or_the_sandbox() {
     assert!(matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{error}");
     drop(gone);
     let started = Instant::now();
-    while sandbox.api.recorder().unwrap().in_flight() > 1 {
+    while sandbox.api.record_keeper().unwrap().in_flight() > 1 {
         assert!(started.elapsed() < PATIENCE, "the sandbox never noticed that the caller had gone");
         thread::yield_now();
     }
@@ -102,7 +102,8 @@ fn a_call_that_hangs_ends_with_its_caller_or_the_sandbox() {
 #[test]
 fn a_truncated_answer_promises_more_than_comes() {
     let sandbox = faulty(
-        r#"[{"ids": 1, "truncate": {}}, {"ids": 2, "truncate": {"bytes": 0}}, {"ids": 190, "truncate": {"bytes": 999}}]"#,
+        r#"[{"ids": 1, "truncate": {}}, {"ids": 2, "truncate": {"bytes": 0}},
+            {"ids": 190, "truncate": {"bytes": 999}}]"#,
     );
     let cases = [(1, 200, 21..22, true), (2, 200, 0..1, true), (190, 400, 109..110, false)];
     for (invitation, status, lengths, is_applied) in cases {
@@ -173,7 +174,10 @@ fn a_fault_spares_the_calls_before_it_on_its_connection() {
     assert!(buffer[..length].starts_with(b"HTTP/1.1 200 "));
     stream.write_all(keep_alive(2).as_bytes()).unwrap();
     assert_eq!(receive_all(stream).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
-    assert_eq!((sandbox.state_of(1), sandbox.state_of(2)), (Some(State::Canceled), Some(State::Pending)));
+    assert_eq!(
+        (sandbox.state_of(1), sandbox.state_of(2)),
+        (Some(InvitationState::Canceled), Some(InvitationState::Pending))
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! The shape of a file of faults, and the sense that it must make.
+//! How a file of faults is written, and what is wrong with one that makes no sense.
 //!
-//! Only reading here: a form is what stands in the file, and what it is read as makes sense.
+//! A `…Form` is a part of the file just as it is written there. Reading a form checks it, and returns a rule or an
+//! outage that makes sense, or a message for the operator who wrote the file.
 
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
@@ -11,25 +12,25 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use serde_json::json;
 
-use super::fault::{Applied, CannedAnswer, Fault, Instead};
+use super::call_fault::{Applied, CallFault, CannedAnswer, Instead};
 use super::numbers::Numbers;
-use super::options::ErrorRate;
-use super::outage::Outage;
+use super::outage::OutagePlan;
 use super::rule::{Condition, Rule};
+use crate::sandbox::limits::ErrorRate;
 
-/// What is sent as garbage where the file says nothing: not HTTP, and not even text.
+/// What a `garbage` fault sends unless the file names a text: neither HTTP nor valid UTF-8.
 const GARBAGE: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28\xff this is not HTTP\r\n\r\n";
 
-/// The longest time. Chosen by us: nobody waits so long, and no clock runs over.
+/// The longest time that a file may name. Chosen by us: more than anyone waits, and no sum of times overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The headers that say where an answer ends: it would end elsewhere.
+/// The headers that say where an answer ends. A file may not set them, because they could be wrong.
 const FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// A rule, as it stands in the file.
+/// A rule as it is written in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a rule")]
-pub(super) struct RuleForm {
+pub(crate) struct RuleForm {
     #[serde(rename = "note")]
     _note: Option<String>,
     ids: Option<Numbers>,
@@ -47,38 +48,38 @@ pub(super) struct RuleForm {
     refuse: Option<RefuseForm>,
 }
 
-/// A rule that makes sense: what happens, and to which calls.
+/// What a rule of the file turned out to be.
 #[derive(Debug)]
-pub(super) enum Reading {
-    /// A fault for some calls.
+pub(super) enum RuleOrOutage {
+    /// A fault, and the calls that it is for.
     Rule(Box<Rule>),
     /// An outage.
-    Outage(Outage),
+    Outage(OutagePlan),
 }
 
-/// What one of a rule's keys asks for.
-enum Deed {
-    Fault(Fault),
-    Outage(Outage),
+/// What one key of a rule, such as `reset`, asks for.
+enum Action {
+    Fault(CallFault),
+    Outage(OutagePlan),
 }
 
 impl RuleForm {
-    /// Reads the rule with this number, or says what is wrong with it.
-    pub(super) fn read(mut self, number: u32) -> Result<Reading, String> {
+    /// Reads the rule that has this number in the file, or says what is wrong with it.
+    pub(crate) fn read(mut self, number: u32) -> Result<RuleOrOutage, String> {
         let condition = self.condition()?;
-        let deeds = self.deeds();
-        let names = deeds.iter().map(|(name, _)| *name).collect::<Vec<&str>>().join(", ");
-        let mut given = deeds.into_iter().filter_map(|(name, deed)| Some((name, deed?)));
-        let Some((name, deed)) = given.next() else {
+        let actions = self.actions();
+        let names = actions.iter().map(|(name, _)| *name).collect::<Vec<&str>>().join(", ");
+        let mut given = actions.into_iter().filter_map(|(name, action)| Some((name, action?)));
+        let Some((name, action)) = given.next() else {
             return Err(format!("no fault; one of {names} is needed"));
         };
         if let Some((other, _)) = given.next() {
             return Err(format!("more than one fault: {name}, {other}"));
         }
-        match deed? {
-            Deed::Fault(fault) => Ok(Reading::Rule(Box::new(Rule { number, name, condition, fault }))),
-            Deed::Outage(outage) if condition == Condition::default() => Ok(Reading::Outage(outage)),
-            Deed::Outage(_) => Err("`refuse` takes no conditions".to_owned()),
+        match action? {
+            Action::Fault(fault) => Ok(RuleOrOutage::Rule(Box::new(Rule { number, name, condition, fault }))),
+            Action::Outage(outage) if condition == Condition::default() => Ok(RuleOrOutage::Outage(outage)),
+            Action::Outage(_) => Err("`refuse` takes no conditions".to_owned()),
         }
     }
 
@@ -92,19 +93,19 @@ impl RuleForm {
         })
     }
 
-    /// What each key that names a fault asks for.
-    fn deeds(self) -> [(&'static str, Option<Result<Deed, String>>); 8] {
-        let fault = |fault| Some(Ok(Deed::Fault(fault)));
-        let instead = |form: PlainForm, reply| fault(Fault::Instead { reply, applied: form.applied.into() });
+    /// What each key asks for that can name a fault; `None` for a key that is not there.
+    fn actions(self) -> [(&'static str, Option<Result<Action, String>>); 8] {
+        let fault = |fault| Some(Ok(Action::Fault(fault)));
+        let instead = |form: PlainForm, instead| fault(CallFault::Instead { instead, applied: form.applied.into() });
         [
-            ("answer", self.answer.map(|form| form.read().map(Deed::Fault))),
+            ("answer", self.answer.map(|form| form.read().map(Action::Fault))),
             ("reset", self.reset.and_then(|form| instead(form, Instead::Reset))),
             ("close", self.close.and_then(|form| instead(form, Instead::Close))),
             ("hang", self.hang.and_then(|form| instead(form, Instead::Hang))),
-            ("truncate", self.truncate.and_then(|form| fault(Fault::Truncate(form.bytes)))),
+            ("truncate", self.truncate.and_then(|form| fault(CallFault::Truncate(form.bytes)))),
             ("garbage", self.garbage.and_then(|form| fault(form.read()))),
-            ("slow", self.slow.and_then(|form| fault(Fault::Slow(form.by.0)))),
-            ("refuse", self.refuse.map(|form| form.read().map(Deed::Outage))),
+            ("slow", self.slow.and_then(|form| fault(CallFault::Slow(form.by.0)))),
+            ("refuse", self.refuse.map(|form| form.read().map(Action::Outage))),
         ]
     }
 }
@@ -135,7 +136,7 @@ fn read_span(name: &str, from: Option<Time>, to: Option<Time>) -> Result<Range<D
     Ok(from..to)
 }
 
-/// A time, as text with its unit.
+/// A time, written as text with its unit.
 #[derive(Debug)]
 struct Time(Duration);
 
@@ -182,7 +183,7 @@ struct AnswerForm {
 }
 
 impl AnswerForm {
-    fn read(self) -> Result<Fault, String> {
+    fn read(self) -> Result<CallFault, String> {
         let status = StatusCode::from_u16(self.status).ok().filter(|status| !status.is_informational());
         let status = status.ok_or_else(|| format!("`status` must be from 200 to 999, not {}", self.status))?;
         let mut headers = HeaderMap::new();
@@ -202,8 +203,8 @@ impl AnswerForm {
             let message = "The sandbox was told to answer so.";
             json!({"statusCode": status.as_u16(), "message": message}).to_string()
         });
-        let reply = Instead::Answer(CannedAnswer { status, headers, body });
-        Ok(Fault::Instead { reply, applied: self.applied.into() })
+        let instead = Instead::Answer(CannedAnswer { status, headers, body });
+        Ok(CallFault::Instead { instead, applied: self.applied.into() })
     }
 }
 
@@ -229,9 +230,9 @@ struct GarbageForm {
 }
 
 impl GarbageForm {
-    fn read(self) -> Fault {
+    fn read(self) -> CallFault {
         let bytes = self.text.map_or_else(|| GARBAGE.to_vec(), String::into_bytes);
-        Fault::Instead { reply: Instead::Garbage(bytes), applied: self.applied.into() }
+        CallFault::Instead { instead: Instead::Garbage(bytes), applied: self.applied.into() }
     }
 }
 
@@ -252,17 +253,17 @@ struct RefuseForm {
 }
 
 impl RefuseForm {
-    fn read(self) -> Result<Outage, String> {
+    fn read(self) -> Result<OutagePlan, String> {
         match (self.from, self.to, self.after_calls, self.length) {
-            (Some(from), Some(to), None, None) => read_span("refuse", Some(from), Some(to)).map(Outage::Within),
+            (Some(from), Some(to), None, None) => read_span("refuse", Some(from), Some(to)).map(OutagePlan::Within),
             (None, None, Some(0), Some(_)) => Err("`after_calls` must be 1 or more".to_owned()),
-            (None, None, Some(calls), Some(Time(length))) => Ok(Outage::After { calls, length }),
+            (None, None, Some(calls), Some(Time(length))) => Ok(OutagePlan::After { calls, length }),
             _ => Err("`refuse` needs `from` and `to`, or `after_calls` and `for`".to_owned()),
         }
     }
 }
 
-/// `true` or `false`.
+/// Whether the call takes effect: `true` or `false`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
 struct AppliedForm(bool);

@@ -1,7 +1,8 @@
-//! When the sandbox does not listen at all.
+//! The times at which the sandbox does not listen at all.
 //!
-//! An outage is planned in a file of faults; the calls decide when it is due, and tell the server, which alone closes
-//! and opens. The one who counts the calls and the server are both held here, at the two ends of a channel.
+//! A file of faults plans outages; the calls decide when one is due; the server stops listening and listens again. This
+//! file owns the channel in between: [`OutageAnnouncer`] sends each outage that becomes due, and [`Outages`], which the
+//! server holds, receives it.
 
 use std::cmp::Reverse;
 use std::future::pending;
@@ -11,90 +12,92 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-/// A plan not to listen for a while.
+/// An outage as a file of faults plans it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outage {
-    /// From one time after the first call to another.
+pub(super) enum OutagePlan {
+    /// It begins and ends at these times after the first call.
     Within(Range<Duration>),
-    /// When so many calls have come.
+    /// It begins after a number of calls.
     After {
-        /// The calls; the last of them is still answered.
+        /// The number of calls. The last of them is still answered.
         calls: u64,
         /// How long it lasts.
         length: Duration,
     },
 }
 
-/// An outage whose time is known.
+/// An outage whose beginning and end are known.
 #[derive(Debug)]
-pub(super) struct Due {
+pub(crate) struct DueOutage {
     from: Instant,
     to: Instant,
-    // Dropped when the sandbox does not listen any more, which is how the one who waits for that hears of it.
+    // Dropped when the sandbox has stopped listening. That ends the receiver of the call which waits for it.
     begun: Option<oneshot::Sender<()>>,
 }
 
-/// The end of the one who counts the calls.
+/// The sending end, for the file that counts the calls: it announces each outage when it is due.
 #[derive(Debug)]
-pub(super) struct Announcer {
-    plans: Vec<Outage>,
-    due: mpsc::Sender<Due>,
+pub(super) struct OutageAnnouncer {
+    plans: Vec<OutagePlan>,
+    due: mpsc::Sender<DueOutage>,
 }
 
-/// The server's end: the outages that are due.
+/// The receiving end, for the server: the outages that are due.
 #[derive(Debug)]
-pub(super) struct Outages {
-    announced: mpsc::Receiver<Due>,
-    // The earliest one last.
-    ahead: Vec<Due>,
+pub(crate) struct Outages {
+    announced: mpsc::Receiver<DueOutage>,
+    // The earliest is the last in the list.
+    ahead: Vec<DueOutage>,
 }
 
-/// The two ends. Each plan comes to pass once.
-pub(super) fn plan(plans: Vec<Outage>) -> (Announcer, Outages) {
+/// The two ends of a channel for these plans. Each outage happens once.
+pub(super) fn plan(plans: Vec<OutagePlan>) -> (OutageAnnouncer, Outages) {
     let (due, announced) = mpsc::channel(plans.len().max(1));
-    (Announcer { plans, due }, Outages { announced, ahead: Vec::new() })
+    (OutageAnnouncer { plans, due }, Outages { announced, ahead: Vec::new() })
 }
 
-impl Announcer {
-    /// Takes note of the `call`th call (from 1), which came at `when`. To be waited for before it is answered: each of
-    /// these is over when the outage that begins with this call has begun.
+impl OutageAnnouncer {
+    /// Announces the outages that become due with the `call`th call (from 1), which came at `when`.
+    ///
+    /// For each outage that begins with this very call, it returns a receiver that ends when the outage has begun. The
+    /// call must wait for that before it is answered: its caller then finds that nothing listens any more.
     pub(super) fn note(&self, call: u64, when: Instant) -> Vec<oneshot::Receiver<()>> {
         let mut begins = Vec::new();
         for plan in &self.plans {
             match plan {
-                Outage::Within(time) if call == 1 => self.announce(Due::new(when, time.clone())),
-                Outage::After { calls, length } if call == *calls => {
-                    let (begun, has_begun) = oneshot::channel();
-                    self.announce(Due { begun: Some(begun), ..Due::new(when, Duration::ZERO..*length) });
-                    begins.push(has_begun);
+                OutagePlan::Within(time) if call == 1 => self.announce(DueOutage::new(when, time.clone())),
+                OutagePlan::After { calls, length } if call == *calls => {
+                    let (begun, until_begun) = oneshot::channel();
+                    self.announce(DueOutage { begun: Some(begun), ..DueOutage::new(when, Duration::ZERO..*length) });
+                    begins.push(until_begun);
                 }
-                Outage::Within(_) | Outage::After { .. } => {}
+                OutagePlan::Within(_) | OutagePlan::After { .. } => {}
             }
         }
         begins
     }
 
-    fn announce(&self, due: Due) {
-        // There is room for all there are, so that it can only fail when the server is gone.
+    fn announce(&self, due: DueOutage) {
+        // The channel has room for all plans, so this fails only when the server has ended.
         if self.due.try_send(due).is_err() {
             tracing::debug!("an outage of the sandbox came after its end");
         }
     }
 }
 
-impl Due {
+impl DueOutage {
     fn new(when: Instant, time: Range<Duration>) -> Self {
         Self { from: when + time.start, to: when + time.end, begun: None }
     }
 }
 
 impl Outages {
-    /// Waits for the next outage.
+    /// Waits until the next outage begins.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
-    pub(super) async fn next(&mut self) -> Due {
+    /// No outage is lost when this is cancelled.
+    pub(crate) async fn next(&mut self) -> DueOutage {
         loop {
             let next = self.ahead.last().map(|due| due.from);
             tokio::select! {
@@ -109,8 +112,8 @@ impl Outages {
         }
     }
 
-    /// Waits until the outage is over, and those that begin in the course of it.
-    pub(super) async fn pass(&mut self, outage: Due) {
+    /// Waits until the outage is over, and any outages that begin before its end.
+    pub(crate) async fn pass(&mut self, outage: DueOutage) {
         let mut end = outage.to;
         drop(outage.begun);
         loop {
@@ -137,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn outages_come_when_they_are_due() {
-        let plans = vec![Outage::Within(HOUR..HOUR * 2), Outage::After { calls: 3, length: HOUR }];
+        let plans = vec![OutagePlan::Within(HOUR..HOUR * 2), OutagePlan::After { calls: 3, length: HOUR }];
         let (announcer, mut outages) = plan(plans);
         let now = Instant::now();
         assert!(announcer.note(1, now).is_empty());
@@ -156,7 +159,7 @@ mod tests {
     #[tokio::test]
     async fn outages_that_overlap_are_one() {
         let [none, first, second, last] = [0, 10, 20, 40].map(Duration::from_millis);
-        let (announcer, mut outages) = plan(vec![Outage::Within(first..last), Outage::Within(none..second)]);
+        let (announcer, mut outages) = plan(vec![OutagePlan::Within(first..last), OutagePlan::Within(none..second)]);
         let now = Instant::now();
         announcer.note(1, now);
         let outage = outages.next().await;

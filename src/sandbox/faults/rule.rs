@@ -1,71 +1,71 @@
-//! Which calls a fault befalls. A pure rule: it is told all there is to know about the call.
+//! Which calls a fault is for.
+//!
+//! A rule sees the seed and the call, and nothing else: no clock and no state. So it says the same for the same call
+//! each time.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use super::fault::Fault;
-use super::mishap::fraction;
+use super::call_fault::CallFault;
 use super::numbers::Numbers;
-use super::options::ErrorRate;
+use crate::sandbox::chance::Draw;
+use crate::sandbox::limits::ErrorRate;
 
 /// A fault, and the calls that it is for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Its place in the file, from 1.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// What the file calls the fault.
-    pub(super) name: &'static str,
-    /// Which calls it is for.
+    pub(crate) name: &'static str,
+    /// What must be true of a call for the fault to be done to it.
     pub(super) condition: Condition,
-    /// What befalls them.
-    pub(super) fault: Fault,
+    /// What goes wrong with such a call.
+    pub(crate) fault: CallFault,
 }
 
-/// What must be true of a call; where nothing is said, anything may be.
+/// What must be true of a call. A condition that is `None` holds for each call.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Condition {
     /// The invitation's ID.
     pub(super) ids: Option<Numbers>,
     /// The last two digits of the invitation's ID.
     pub(super) ending: Option<Numbers>,
-    /// The number of the call among those for its invitation, from 1.
+    /// The number of the call among the calls for its invitation, from 1.
     pub(super) attempts: Option<Numbers>,
-    /// When it came, counted from the first call.
+    /// The time since the sandbox's first call.
     pub(super) time: Option<Range<Duration>>,
-    /// The part of the calls of which all else is true.
+    /// The share of the calls for which all other conditions hold.
     pub(super) chance: Option<ErrorRate>,
 }
 
-/// A call, as far as a rule needs to know it.
+/// A call, as the conditions see it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Occasion {
+pub(super) struct CountedCall {
+    /// The invitation that it is for.
     pub(super) invitation: u64,
+    /// Its number among the calls for this invitation, from 1.
     pub(super) attempt: u64,
+    /// How long after the sandbox's first call it came.
     pub(super) since_first_call: Duration,
 }
 
 impl Rule {
     /// Whether the fault is for this call.
-    pub(super) fn is_for(&self, occasion: Occasion, seed: u64) -> bool {
+    pub(super) fn is_for(&self, call: CountedCall, seed: u64) -> bool {
         let Condition { ids, ending, attempts, time, chance } = &self.condition;
         let takes = |numbers: &Option<Numbers>, number| numbers.as_ref().is_none_or(|numbers| numbers.contains(number));
-        takes(ids, occasion.invitation)
-            && takes(ending, occasion.invitation % 100)
-            && takes(attempts, occasion.attempt)
-            && time.as_ref().is_none_or(|time| time.contains(&occasion.since_first_call))
-            && chance.is_none_or(|chance| self.draw(occasion, seed) < chance.get())
+        takes(ids, call.invitation)
+            && takes(ending, call.invitation % 100)
+            && takes(attempts, call.attempt)
+            && time.as_ref().is_none_or(|time| time.contains(&call.since_first_call))
+            && chance.is_none_or(|chance| self.draw(call, seed).is_within(chance))
     }
 
-    /// A number from 0 up to 1 for this rule and call. The SHA-256 of seed, rule, invitation and attempt gives it, each
-    /// as eight little-endian bytes: neither the clock nor the order of calls has a part in it.
-    fn draw(&self, occasion: Occasion, seed: u64) -> f64 {
-        let mut hash = Sha256::new();
-        for part in [seed, u64::from(self.number), occasion.invitation, occasion.attempt] {
-            hash.update(part.to_le_bytes());
-        }
-        fraction(hash.finalize().into())
+    /// The draw for this rule and call, of four numbers with eight little-endian bytes each.
+    fn draw(&self, call: CountedCall, seed: u64) -> Draw {
+        let numbers = [seed, u64::from(self.number), call.invitation, call.attempt].map(u64::to_le_bytes);
+        Draw::of(&numbers.each_ref().map(<[u8; 8]>::as_slice))
     }
 }
 
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     fn rule(number: u32, condition: Condition) -> Rule {
-        Rule { number, name: "slow", condition, fault: Fault::Slow(Duration::ZERO) }
+        Rule { number, name: "slow", condition, fault: CallFault::Slow(Duration::ZERO) }
     }
 
     fn numbers(text: &str) -> Option<Numbers> {
@@ -102,10 +102,10 @@ mod tests {
         ];
         for (invitation, attempt, since_ms, is_for) in cases {
             let since_first_call = Duration::from_millis(since_ms);
-            let occasion = Occasion { invitation, attempt, since_first_call };
-            assert_eq!(rule(1, condition.clone()).is_for(occasion, 0), is_for, "{occasion:?}");
+            let call = CountedCall { invitation, attempt, since_first_call };
+            assert_eq!(rule(1, condition.clone()).is_for(call, 0), is_for, "{call:?}");
         }
-        let anything = Occasion { invitation: 5, attempt: 9, since_first_call: seconds(9) };
+        let anything = CountedCall { invitation: 5, attempt: 9, since_first_call: seconds(9) };
         assert!(rule(1, Condition::default()).is_for(anything, 0));
     }
 
@@ -113,8 +113,8 @@ mod tests {
     fn chance_is_kept_and_seed_rule_invitation_and_attempt_decide_it() {
         let chosen = |seed, number, attempt| {
             let rule = rule(number, Condition { chance: Some(ErrorRate::new(0.2).unwrap()), ..Condition::default() });
-            let occasion = |invitation| Occasion { invitation, attempt, since_first_call: Duration::ZERO };
-            (1..=10_000).filter(|invitation| rule.is_for(occasion(*invitation), seed)).collect::<Vec<u64>>()
+            let call = |invitation| CountedCall { invitation, attempt, since_first_call: Duration::ZERO };
+            (1..=10_000).filter(|invitation| rule.is_for(call(*invitation), seed)).collect::<Vec<u64>>()
         };
         let found = chosen(1, 1, 1);
         assert!((1900..=2100).contains(&found.len()), "{} of 10000", found.len());

@@ -1,4 +1,4 @@
-//! The gate that lets so many calls through and tells the others when to come back.
+//! The gate for calls: it lets them through at the rate limit, and tells the others when to come back.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,34 +6,34 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::options::RateLimit;
+use super::limits::RateLimit;
 
-/// Counts the calls against a [`RateLimit`].
-pub(super) struct Limiter {
+/// Lets calls through as a [`RateLimit`] allows.
+pub(super) struct RateGate {
     bucket: DefaultDirectRateLimiter,
     clock: DefaultClock,
 }
 
-impl Limiter {
-    /// A full bucket.
+impl RateGate {
+    /// A gate that has seen no call yet.
     pub(super) fn new(limit: RateLimit) -> Option<Self> {
         let quota = Quota::with_period(limit.interval())?.allow_burst(limit.burst());
         Some(Self { bucket: RateLimiter::direct(quota), clock: DefaultClock::default() })
     }
 
-    /// Lets a call through, or says in how many whole seconds (at least 1) it will be let through.
+    /// Lets a call through, or returns the whole seconds (at least 1) after which it would be let through.
     pub(super) fn admit(&self) -> Result<(), u64> {
         self.bucket.check().map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
     }
 }
 
-impl fmt::Debug for Limiter {
+impl fmt::Debug for RateGate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Limiter").finish_non_exhaustive()
+        formatter.debug_struct("RateGate").finish_non_exhaustive()
     }
 }
 
-/// `Retry-After` knows whole seconds only, and a caller that comes back too early is refused again: rounds up.
+/// Rounds up to whole seconds, the unit of `Retry-After`: a caller who comes back too early is refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }
@@ -55,9 +55,9 @@ mod tests {
     #[test]
     fn the_bucket_holds_as_many_calls_as_were_named() {
         let limit = RateLimit::new(NonZeroU32::new(3).unwrap(), Duration::from_secs(3600)).unwrap();
-        let limiter = Limiter::new(limit).unwrap();
-        let admitted: Vec<bool> = (0..4).map(|_| limiter.admit().is_ok()).collect();
+        let gate = RateGate::new(limit).unwrap();
+        let admitted: Vec<bool> = (0..4).map(|_| gate.admit().is_ok()).collect();
         assert_eq!(admitted, [true, true, true, false]);
-        assert_eq!(limiter.admit(), Err(1200));
+        assert_eq!(gate.admit(), Err(1200));
     }
 }
