@@ -1,13 +1,13 @@
 //! The results: one CSV row for each row of the input, in the order in which they ended.
 //!
-//! - [`mod@format`] knows the columns and how an outcome becomes a record.
-//! - [`mod@file`] makes the file: whole or not at all, and never over another by accident; `part` is the file until it
-//!   is whole, `place` where it lies, and `access` who may read it.
+//! - [`mod@format`] turns an outcome into a record, and knows the columns.
+//! - [`mod@file`] creates the file: complete or not at all, and never over another file by accident. `part` is the file
+//!   until it is complete, `place` finds its directory, and `access` decides who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
-//! - [`reader`] reads the rows again, up to the last that is whole.
-//! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
-//! - [`doubt`] is what the journal knows of rows that the results do not have.
-//! - [`history`] is both together: how each row of the input stands before a run.
+//! - [`reader`] reads the rows again, up to the last whole one.
+//! - [`journal`] keeps what a later run needs to resume, and is the lock between two runs.
+//! - [`doubt`] is what the journal says about rows without a results row.
+//! - [`history`] combines both: what is known about each row of the input before a run.
 
 mod access;
 pub mod doubt;
