@@ -1,4 +1,4 @@
-//! What `--overwrite` gives up: the results that stand where the new ones go.
+//! Counts what `--overwrite` deletes: the results that the new ones replace.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,10 +11,10 @@ use indicatif::HumanCount;
 use crate::outcome::{Effect, Status};
 use crate::text::plural;
 
-/// Where the status of a row stands.
+/// The index of the status column.
 const STATUS_COLUMN: usize = 2;
 
-/// What stands in a file that is to be replaced.
+/// The counts of a file that will be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Replaced {
     rows: u64,
@@ -22,7 +22,7 @@ pub(super) struct Replaced {
 }
 
 impl Replaced {
-    /// Counts what stands at `path`; `None` where nothing does, or it cannot be read.
+    /// Counts the rows of the file at `path`; `None` if there is no file, or it cannot be read.
     pub(super) fn at(path: &Path) -> Option<Self> {
         let mut file =
             BufReader::new(File::open(path).ok().filter(|file| file.metadata().is_ok_and(|at| at.is_file()))?);
@@ -47,12 +47,12 @@ impl Replaced {
         Self { rows, statuses }
     }
 
-    /// How many of the rows may have been cancelled although nobody confirmed it.
+    /// How many of the rows may have been cancelled without a confirmation.
     pub(super) fn doubtful(&self) -> u64 {
         self.statuses.iter().filter(|(status, _)| status.effect() == Effect::Possible).map(|(_, rows)| rows).sum()
     }
 
-    /// What is given up, in words.
+    /// What will be deleted, in words.
     pub(super) fn in_words(&self) -> String {
         if self.rows == 0 {
             return "a file without results".to_owned();
@@ -70,7 +70,7 @@ impl Replaced {
     }
 }
 
-/// The delimiter of results that begin so; `None` where it is something else.
+/// The delimiter of results that begin with `start`; `None` if they are not results.
 fn delimiter_of(start: &[u8]) -> Option<u8> {
     let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     let delimiter = *start.strip_prefix(b"line")?.first()?;
