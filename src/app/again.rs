@@ -1,27 +1,27 @@
-//! The command that goes on with a run: built anew from what the command line said, so that whoever copies it into a
-//! shell says exactly that. What the environment said is repeated where another run would be meant without it: the command
-//! may be copied into a shell whose environment says nothing.
+//! Builds the command that goes on with a run from what the user said on the command line, so that a user who copies it
+//! into a shell says exactly that. Settings from the environment are repeated only if the run would be another one
+//! without them, because the other shell may not have them in its environment.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
-/// Flags that are not said again when a run goes on: they were for its beginning.
+/// Flags that the command leaves out, because they were for the beginning of the run.
 const FIRST_STEPS: [&str; 3] = ["limit", "overwrite", "resume"];
 
-/// Flags that are said again although the environment said them: by these a run is this run and no other, with these
-/// results.
+/// Flags that are repeated even if they came from the environment, because they define which run this is and where its
+/// results are.
 const IDENTITY: [&str; 8] =
     ["output", "base_url", "id_column", "no_header", "delimiter", "encoding", "filters", "short_rows"];
 
 /// What was said on the command line of `run`.
 #[derive(Debug)]
 pub(super) struct CommandLine {
-    /// The input, and whatever else has no name.
+    /// The arguments that are not flags: the input.
     operands: Vec<OsString>,
     flags: Vec<Flag>,
-    /// Whether a `--limit` held, wherever it was said.
+    /// Whether a `--limit` was set, on the command line or in the environment.
     has_limit: bool,
 }
 
@@ -34,14 +34,14 @@ struct Flag {
 }
 
 impl CommandLine {
-    /// What was said, as `matches` has it for this `command`.
+    /// Collects what the user said from the `matches` for this `command`.
     pub(super) fn of(command: &Command, matches: &ArgMatches) -> Self {
         let mut line = Self { operands: Vec::new(), flags: Vec::new(), has_limit: matches.contains_id("limit") };
         for argument in command.get_arguments() {
             let id = argument.get_id().as_str();
             let is_said = match matches.value_source(id) {
                 Some(ValueSource::CommandLine) => true,
-                // A switch can be off there.
+                // A switch can be set to "off" in the environment.
                 Some(ValueSource::EnvVariable) => {
                     let takes_values = argument.get_action().takes_values();
                     IDENTITY.contains(&id) && (takes_values || matches.get_flag(id))
@@ -66,8 +66,8 @@ impl CommandLine {
         line
     }
 
-    /// The command that goes on. A limit is left out, for it was a first step; and with it the `--yes` that was said to so
-    /// few. `None` where a shell cannot say it.
+    /// The command that goes on. It leaves a limit out, because a limit is for a first step. With a limit it also
+    /// leaves out `--yes`, because the user confirmed only those few rows. `None` if it cannot be written for a shell.
     pub(super) fn going_on(&self) -> Option<String> {
         let is_said_again =
             |flag: &&Flag| !(FIRST_STEPS.contains(&flag.id.as_str()) || (self.has_limit && flag.id == "yes"));
@@ -75,7 +75,7 @@ impl CommandLine {
         self.say(self.flags.iter().filter(is_said_again).chain([&resume]))
     }
 
-    /// The same command once more. `None` where a shell cannot say it.
+    /// The same command again. `None` if it cannot be written for a shell.
     pub(super) fn once_more(&self) -> Option<String> {
         self.say(self.flags.iter())
     }
@@ -101,7 +101,7 @@ impl CommandLine {
 }
 
 impl Flag {
-    /// The flag as words of a shell. A value that could be taken for a flag is in one word with its own.
+    /// The flag as words for a shell. A value that looks like a flag is joined to its flag with `=`.
     fn words(&self) -> Option<Vec<String>> {
         let name = format!("--{}", self.long);
         match &self.value {
@@ -119,22 +119,23 @@ fn begins_like_a_flag(value: &OsStr) -> bool {
     value.as_encoded_bytes().starts_with(b"-")
 }
 
-/// One word as any shell reads it back, byte by byte, on one line and without anything that disturbs a terminal.
+/// Writes a value as one word on one line that any shell reads back byte by byte, without characters that disturb a
+/// terminal.
 fn word(value: &OsStr) -> Option<String> {
     match value.to_str() {
-        // Only a zero byte cannot be quoted, and no argument has one.
+        // Quoting fails only for a zero byte, and no argument can contain one.
         Some(text) if text.chars().all(is_shown_as_it_is) => shlex::try_quote(text).ok().map(Into::into),
         Some(_) | None => printed(value.as_encoded_bytes()),
     }
 }
 
-/// Whether a character can stand in a line on a terminal, and be copied from it.
+/// Whether a character can be shown on a terminal, and copied from it.
 fn is_shown_as_it_is(character: char) -> bool {
     !character.is_control() && crate::text::is_visible(character)
 }
 
-/// A word with bytes that cannot be shown: `printf` writes them. It needs no more than a shell of POSIX, but the shell
-/// takes line ends away from the end.
+/// Writes a word with bytes that cannot be shown, by means of `printf`. Any POSIX shell can read it, but a shell
+/// removes line ends from the end of such a word: `None` if there are any.
 fn printed(bytes: &[u8]) -> Option<String> {
     if bytes.ends_with(b"\n") {
         return None;

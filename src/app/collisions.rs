@@ -1,4 +1,5 @@
-//! Whether what a run writes would fall together with what it reads, by whatever names: a path, a link, standard input.
+//! Checks that a run does not write to a file that it reads, whatever name leads there: a path, a link, or standard
+//! input.
 
 use std::fmt;
 use std::io;
@@ -11,12 +12,12 @@ use crate::error::{Cause, Refusal};
 use crate::results::Journal;
 use crate::text::quoted_path;
 
-/// Makes sure that nothing that is read is written to, and that nothing else is written to what the run writes. `output`
-/// is the results file; `None` is standard output.
+/// Makes sure that the run does not write to a file that it reads, and that nothing else writes to the files of the
+/// run. `output` is the results file; `None` means standard output.
 ///
 /// # Errors
 ///
-/// When it would be.
+/// If one of these would happen.
 pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal> {
     if let Some(output) = output {
         check_file(args, output)?;
@@ -30,14 +31,14 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
     Ok(())
 }
 
-/// Whether a stream that this process was given would write into a file that the run reads or writes. Nothing may be said
-/// there then, not even why it is refused.
+/// Whether a stream of this process leads into a file that the run reads or writes. Then nothing may be written to the
+/// stream, not even why the run is refused.
 pub(super) fn would_spoil(stream: Stream, args: &RunArgs) -> bool {
     let output = args.results_path();
     what_a_stream_goes_into(stream, args, output.as_deref()).is_some()
 }
 
-/// A stream that this process was given to write to.
+/// A stream that this process can write to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stream {
     /// Standard output.
@@ -64,7 +65,7 @@ impl fmt::Display for Stream {
     }
 }
 
-/// The file of this run that a stream would write into, in words.
+/// The file of this run that a stream leads into, in words.
 fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>) -> Option<String> {
     let written = ordinary(stream.handle())?;
     let is_written = |path: &Path| file_at(path).is_some_and(|found| found == written);
@@ -85,7 +86,7 @@ fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>
 }
 
 fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
-    // A link such as /dev/stdout would be replaced by a file.
+    // The results would replace a link such as /dev/stdout by a file.
     if output.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir()) {
         return Err(Refusal::new(Cause::Usage, format!("{} leads to no ordinary file", quoted_path(output)))
             .hint("for results on standard output say --output -"));
@@ -122,12 +123,14 @@ fn input_handle(args: &RunArgs) -> Option<Handle> {
     if args.reads_standard_input() { ordinary(Handle::stdin()) } else { file_at(&args.input) }
 }
 
-/// The file at a path. It is looked at before it is opened, because opening a pipe waits for somebody at its other end.
+/// The file at a path, if it is an ordinary one. This is checked before it is opened, because opening a pipe waits for
+/// a process at its other end.
 fn file_at(path: &Path) -> Option<Handle> {
     path.metadata().is_ok_and(|metadata| metadata.is_file()).then(|| Handle::from_path(path).ok()).flatten()
 }
 
-/// A terminal, a pipe or a device can be read and written at once; a file cannot.
+/// The handle, if it is of an ordinary file. A terminal, a pipe or a device can safely be read and written at the same
+/// time; a file cannot.
 fn ordinary(handle: io::Result<Handle>) -> Option<Handle> {
     let handle = handle.ok()?;
     handle.as_file().metadata().is_ok_and(|metadata| metadata.is_file()).then_some(handle)

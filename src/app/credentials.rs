@@ -1,4 +1,4 @@
-//! Where the API key and extra root certificates come from. The key never passes through an argument, a log or an error.
+//! Reads the API key and extra root certificates. The key never passes through an argument, a log or an error.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,20 +15,20 @@ const KEY_VARIABLE: &str = "IMOCHA_API_KEY";
 /// The systemd credential that holds the key, and the variable that names its directory (source: systemd.exec(5)).
 const CREDENTIAL: &str = "imocha-api-key";
 const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
-/// The most that is read of a file with a key or certificates: a bundle of all public roots has some 250 KiB.
+/// The most bytes that are read of a file with a key or certificates: a bundle of all public roots has about 250 KiB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// The API key, from `file` where it is given, else from the environment, else from the systemd credential.
+/// Reads the API key from `file` if one is given, else from the environment, else from the systemd credential.
 ///
 /// # Errors
 ///
-/// When there is none, and when the first of these that is there holds no key.
+/// If none of these exists, or the first that exists holds no usable key.
 pub(super) fn api_key(file: Option<&Path>) -> Result<ApiKey, Refusal> {
     if let Some(file) = file {
         return from_file(file);
     }
     if let Some(value) = std::env::var_os(KEY_VARIABLE) {
-        // A value that is no UTF-8 has characters that no key has, and is refused for them.
+        // A value that is not UTF-8 has characters that no key has, so parsing refuses it.
         return value.to_string_lossy().parse().map_err(|error: ConfigError| {
             Refusal::new(Cause::NoKey, format!("the API key in ${KEY_VARIABLE} cannot be used: {error}"))
                 .hint("set it to the key that iMocha gave you")
@@ -57,7 +57,7 @@ fn from_file(path: &Path) -> Result<ApiKey, Refusal> {
     Ok(key)
 }
 
-/// A key that everybody on the machine can read is worth a word, but not a refusal.
+/// Warns about a key that everybody on the machine can read; that is not a reason to refuse the run.
 #[cfg(unix)]
 fn warn_if_open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
@@ -70,7 +70,7 @@ fn warn_if_open_to_all(path: &Path) {
 ///
 /// # Errors
 ///
-/// When it cannot be read, or holds none.
+/// If the file cannot be read, or holds no certificate.
 pub(super) fn root_certificates(path: &Path) -> Result<Vec<Certificate>, Refusal> {
     let unusable = || Refusal::new(Cause::Usage, format!("the certificates in {} cannot be used", quoted_path(path)));
     let bytes = read(path).map_err(|error| unusable().caused_by(error))?;

@@ -1,4 +1,4 @@
-//! `run --dry-run`: everything but the cancel calls.
+//! Does `run --dry-run`: everything except the cancel calls.
 
 use std::io;
 
@@ -24,7 +24,7 @@ pub(super) struct Rehearsal {
     pub(super) cancels: u64,
     /// How many rows there are.
     pub(super) rows: u64,
-    /// What the results hold already.
+    /// The counts of what the results hold already.
     pub(super) done: Summary,
 }
 
@@ -58,8 +58,8 @@ pub(super) fn dry_run(
     Ok(Rehearsal { cancels, rows: survey.rows, done })
 }
 
-/// Looks what earlier runs left, and finds out whether journal and results could be written. It leaves nothing behind:
-/// a journal that was made for it goes again.
+/// Reads what earlier runs left, and checks whether the journal and the results could be written. It leaves nothing
+/// behind: a journal that was created for it is removed again.
 fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, endpoint: &Endpoint) -> Result<Resumption, Refusal> {
     let journal = Journal::open(file.path())?;
     let resumption = Resumption::look(args, file.path(), Some(&journal), survey, endpoint)?;
@@ -70,7 +70,7 @@ fn try_out(args: &RunArgs, file: &ResultsFile, survey: &Survey, endpoint: &Endpo
     Ok(resumption)
 }
 
-/// Asks iMocha whether it takes the key, with one call that changes nothing.
+/// Asks iMocha whether it accepts the key, with one call that changes nothing.
 fn check_key(endpoint: &Endpoint) -> Result<String, Refusal> {
     let scrubber = Scrubber::new(endpoint.api_key.clone());
     let answer = super::watch::runtime()?.block_on(endpoint.client.list_one_test());
@@ -88,7 +88,7 @@ fn check_key(endpoint: &Endpoint) -> Result<String, Refusal> {
     }
 }
 
-/// How the input was understood, so that a person can see at a glance whether it was understood right.
+/// Lists how the input was understood, so that the user can see at a glance whether that is right.
 fn findings(args: &RunArgs, survey: &Survey, settled: u64) -> Vec<(&'static str, String)> {
     let reading = &survey.reading;
     let mut findings = vec![("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey)))];

@@ -1,9 +1,9 @@
-//! Flags that cannot be meant together.
+//! Refuses flags that contradict each other.
 
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 
-/// Flags that cannot be meant together.
+/// Refuses flags that contradict each other.
 pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
     let usage = |message: &str, hint: &str| Err(Refusal::new(Cause::Usage, message).hint(hint));
     if args.console.quiet && args.console.verbose {

@@ -1,4 +1,4 @@
-//! The guards before a run: what the survey found, held against the bounds that the operator set.
+//! Checks, before a run, what the survey found against the limits that the operator set.
 
 use indicatif::{HumanCount, HumanDuration};
 
@@ -9,7 +9,7 @@ use crate::error::{Cause, Refusal};
 use crate::input::{Choice, Survey};
 use crate::text::quoted_path;
 
-/// Looks at what the survey found, before anybody is asked, and gives how many invitations would be cancelled.
+/// Checks what the survey found before the user is asked, and returns how many invitations would be cancelled.
 pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&Resumption>) -> Result<u64, Refusal> {
     let settled = resumption.map_or(0, Resumption::settled);
     let left = survey.eligible.saturating_sub(settled);
@@ -29,7 +29,7 @@ pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&
     Ok(cancels)
 }
 
-/// The bounds that the operator set for a run.
+/// Checks the limits that the operator set for a run.
 fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Refusal> {
     if let Some(most) = args.guards.max_cancels
         && cancels > most
@@ -48,7 +48,7 @@ fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Ref
         )
         .hint("leave --max-input-age out, or copy the file to a disk that keeps times"));
     };
-    // A file from the future, by a clock that is wrong, is new.
+    // If a wrong clock dates the file in the future, it counts as new.
     let age = modified.elapsed().unwrap_or_default();
     if age > most {
         return Err(Refusal::new(
@@ -65,7 +65,8 @@ fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Ref
     Ok(())
 }
 
-/// A results file is good input, but the rows that were filtered out or cancelled before are in it too.
+/// Warns if the input is a results file: that is allowed, but it also has the rows that were filtered out or cancelled
+/// before.
 fn warn_of_results(args: &RunArgs, survey: &Survey) {
     let is_results = survey.reading.id_column.as_ref().is_some_and(|column| column.choice == Choice::Results);
     if is_results && args.reading.filters.is_empty() {

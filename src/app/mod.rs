@@ -1,4 +1,4 @@
-//! One function for each command: it puts the rooms together, and turns every way out into an exit code.
+//! Has one function for each command, which connects the rooms and turns every ending into an exit code.
 
 mod again;
 mod collisions;
@@ -59,7 +59,7 @@ const RUN: &str = "run";
 
 /// Shows help, a version, or what is wrong with the command line.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    // Nobody is left to tell when the terminal is gone.
+    // An error here means that the terminal is gone, so it cannot be reported.
     drop(error.print());
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return ExitCode::Done;
@@ -73,7 +73,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     ExitCode::Refused
 }
 
-/// Whether a command line that cannot be parsed asks for the JSON summary: it is promised on every way out.
+/// Whether a command line that cannot be parsed asks for the JSON summary, which is promised for every ending.
 fn wants_json(arguments: &[OsString]) -> bool {
     let runs = arguments.get(1).map(OsString::as_os_str) == Some(OsStr::new(RUN));
     let from_environment = || {

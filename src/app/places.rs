@@ -1,10 +1,10 @@
-//! Where the rows come from and the results go, as the flags name it: a file, or a stream that stands for one.
+//! Tells from the flags where the rows come from and where the results go: a file, or a standard stream.
 
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
 
-/// What stands for standard input and standard output on the command line.
+/// The argument that means standard input or standard output.
 const DASH: &str = "-";
 
 impl RunArgs {
@@ -13,12 +13,12 @@ impl RunArgs {
         self.input == Path::new(DASH)
     }
 
-    /// Whether the results go to standard output because the operator says so.
+    /// Whether the operator sends the results to standard output.
     pub(super) fn writes_standard_output(&self) -> bool {
         self.results.output.as_deref() == Some(Path::new(DASH))
     }
 
-    /// Where the results file is to be; `None` where they go to standard output.
+    /// The path of the results file; `None` if the results go to standard output.
     pub(super) fn results_path(&self) -> Option<PathBuf> {
         match &self.results.output {
             Some(_dash) if self.writes_standard_output() => None,
@@ -29,7 +29,7 @@ impl RunArgs {
     }
 }
 
-/// The results' place beside their input: `round.csv` gives `round.results.csv`.
+/// The path of the results beside their input: `round.csv` gives `round.results.csv`.
 fn default_output(input: &Path) -> PathBuf {
     let is_csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let stem = if is_csv { input.with_extension("") } else { input.to_owned() };

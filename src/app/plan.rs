@@ -1,5 +1,4 @@
-//! What a run works with, each settled from the flags before the first call: where rows come from, where results go,
-//! and whom to call.
+//! Decides from the flags, before the first call, where rows come from, where results go, and which API to call.
 
 use std::fmt;
 use std::io;
@@ -18,18 +17,18 @@ use crate::sandbox::{self, Sandbox};
 use crate::text::{plural, quoted_path};
 use crate::ui::Api;
 
-/// Where the rows come from.
+/// The input of a run.
 #[expect(clippy::large_enum_variant, reason = "a run has one")]
 #[derive(Debug)]
 pub(super) enum Source {
-    /// A file, surveyed from its first byte to its last.
+    /// A file that was surveyed from its first byte to its last.
     File { file: InputFile, survey: Survey },
-    /// Standard input, of which nobody knows what will come.
+    /// Standard input, whose rows are not known in advance.
     Stream(RowReader),
 }
 
 impl Source {
-    /// Opens the input and finds out how to read it; a file is surveyed.
+    /// Opens the input and finds out how to read it; surveys a file.
     pub(super) fn open(args: &RunArgs) -> Result<Self, Refusal> {
         let options = reading_options(args);
         if args.reads_standard_input() {
@@ -47,7 +46,7 @@ impl Source {
         }
     }
 
-    /// Goes on to the reading of the rows: of the very bytes that were surveyed.
+    /// Begins to read the rows. Makes sure that the bytes are those that were surveyed.
     pub(super) fn into_reader(self) -> Result<RowReader, Refusal> {
         match self {
             Self::File { file, survey } => {
@@ -59,7 +58,7 @@ impl Source {
     }
 }
 
-/// How the operator wants the input read.
+/// The operator's options for reading the input.
 pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
     ReadingOptions {
         id_column: args.reading.id_column.clone(),
@@ -84,7 +83,7 @@ pub(super) fn surveyed(survey: &Survey) -> String {
     words.join(", ")
 }
 
-/// Where the results go.
+/// The destination of the results.
 #[derive(Debug)]
 pub(super) enum Sink {
     File(ResultsFile),
@@ -92,7 +91,7 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Settles where the results go, without touching anything.
+    /// Decides where the results go, without touching anything.
     pub(super) fn plan(args: &RunArgs) -> Result<Self, Refusal> {
         let path = args.results_path();
         collisions::check(args, path.as_deref())?;
@@ -106,11 +105,11 @@ impl Sink {
             (false, false) => Existing::Keep,
         };
         let file = ResultsFile::plan(path, existing)?;
-        // Who may read what comes on standard input, nobody knows.
+        // For standard input it is unknown who may read it, so only the owner may read the results.
         Ok(Self::File(if args.reads_standard_input() { file } else { file.for_readers_of(&args.input) }))
     }
 
-    /// The results file, as it is named; `None` for standard output.
+    /// The path of the results file, as the operator named it; `None` for standard output.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::File(file) => Some(file.path()),
@@ -128,13 +127,13 @@ impl fmt::Display for Sink {
     }
 }
 
-/// Whom to call, and how.
+/// The API to call, and how to call it.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) config: Config,
     pub(super) api_key: ApiKey,
     pub(super) client: Client,
-    /// The simulated API, which lives as long as this.
+    /// The simulated API, which runs as long as this value exists.
     sandbox: Option<Sandbox>,
 }
 
@@ -170,12 +169,12 @@ impl Endpoint {
         Ok(Self { config, api_key, client, sandbox })
     }
 
-    /// Who is called, as far as the answers so far tell.
+    /// Which API is called, as far as the answers so far tell.
     pub(super) fn api(&self) -> Api {
         if self.sandbox.is_some() || self.client.is_simulated() { Api::Simulated } else { Api::Real }
     }
 
-    /// The host for a person.
+    /// The host, as it is shown to the user.
     pub(super) fn host(&self) -> String {
         let host = self.config.base_url.host();
         if self.sandbox.is_some() { format!("the sandbox ({host})") } else { host }

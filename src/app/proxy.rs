@@ -1,5 +1,6 @@
-//! The proxy from the environment. What cannot be used is refused by the name of its variable: the library would ignore it
-//! without a word, and the calls would leave directly. A value can hold a password, and is never shown.
+//! Checks the proxy from the environment. If it cannot be used, the run is refused and the variable is named: the
+//! library would silently ignore it, and the calls would go out directly. The value can hold a password, so it is never
+//! shown.
 
 use std::ffi::OsString;
 
@@ -10,24 +11,25 @@ use url::Url;
 use crate::config::BaseUrl;
 use crate::error::{Cause, Refusal};
 
-/// The variables for calls over https, those that count first in front. (Source: reqwest 0.13 and hyper-util 0.1, which
-/// take the first of a pair that is there, and the second pair where the first has no proxy.)
+/// The variables for calls over https, in order of precedence. (Source: reqwest 0.13 and hyper-util 0.1. They take the
+/// first variable of a pair that exists, and the second pair if the first pair names no proxy.)
 const VARIABLES: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
 const EXEMPTIONS: [&str; 2] = ["NO_PROXY", "no_proxy"];
-/// Where this is set, the library takes no proxy at all: it believes to be a web server's script.
+/// If this variable is set, the library uses no proxy at all, because it assumes that it runs as a script of a web
+/// server.
 const SCRIPT_VARIABLE: &str = "REQUEST_METHOD";
 
-/// Makes sure that the proxy that the environment names for this address will be used.
+/// Makes sure that the proxy will be used that the environment names for this address.
 ///
 /// # Errors
 ///
-/// When one is named that cannot be used.
+/// If the environment names a proxy that cannot be used.
 pub(super) fn check(base_url: &BaseUrl) -> Result<(), Refusal> {
     check_in(base_url, |name| std::env::var_os(name))
 }
 
 fn check_in(base_url: &BaseUrl, variable: impl Fn(&str) -> Option<OsString>) -> Result<(), Refusal> {
-    // Calls in clear stay on this machine, and take no proxy.
+    // Unencrypted calls stay on this machine and use no proxy.
     let Ok(target) = base_url.as_url().as_str().parse::<Uri>() else { return Ok(()) };
     if base_url.is_plain() || is_exempt(&target, &variable) {
         return Ok(());
@@ -68,7 +70,7 @@ fn fault(value: &OsString, target: &Uri) -> Option<&'static str> {
     if !matches!(taken.uri().scheme_str(), Some("http" | "https")) {
         return Some("it is a SOCKS proxy, and only those of http and https can be used");
     }
-    // A second opinion: the library takes a port that is no port for none.
+    // Parse it a second time: the library ignores a port that is not valid.
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     Url::parse(&whole).is_err().then_some(NO_ADDRESS)
 }

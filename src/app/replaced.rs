@@ -1,4 +1,4 @@
-//! What `--overwrite` gives up: the results that stand where the new ones go.
+//! Counts what `--overwrite` deletes: the results that the new ones replace.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,10 +12,10 @@ use crate::outcome::{Effect, Status};
 use crate::results::format::delimiter_of_results;
 use crate::text::plural;
 
-/// Where the status of a row stands.
+/// The index of the status column.
 const STATUS_COLUMN: usize = 2;
 
-/// What stands in a file that is to be replaced.
+/// The counts of a file that will be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Replaced {
     rows: u64,
@@ -23,7 +23,7 @@ pub(super) struct Replaced {
 }
 
 impl Replaced {
-    /// Counts what stands at `path`; `None` where nothing does, or it cannot be read.
+    /// Counts the rows of the file at `path`; `None` if there is no file, or it cannot be read.
     pub(super) fn at(path: &Path) -> Option<Self> {
         let mut file =
             BufReader::new(File::open(path).ok().filter(|file| file.metadata().is_ok_and(|at| at.is_file()))?);
@@ -50,12 +50,12 @@ impl Replaced {
         Self { rows, statuses }
     }
 
-    /// How many of the rows may have been cancelled although nobody confirmed it.
+    /// How many of the rows may have been cancelled without a confirmation.
     pub(super) fn doubtful(&self) -> u64 {
         self.statuses.iter().filter(|(status, _)| status.effect() == Effect::Possible).map(|(_, rows)| rows).sum()
     }
 
-    /// What is given up, in words.
+    /// What will be deleted, in words.
     pub(super) fn in_words(&self) -> String {
         if self.rows == 0 {
             return "a file without results".to_owned();

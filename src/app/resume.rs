@@ -1,4 +1,4 @@
-//! Going on with what earlier runs left: whether these are the results of this very input.
+//! Resumes what earlier runs left, after checking that their results belong to this very input.
 
 use std::fs::File;
 use std::path::Path;
@@ -19,13 +19,13 @@ pub(super) const SANDBOX: &str = "sandbox";
 #[derive(Debug)]
 pub(super) struct Resumption {
     identity: Identity,
-    /// What is carried on of them; `None` where the run begins anew.
+    /// What this run carries on from them; `None` if it begins anew.
     doubt: Option<Doubt>,
     pub(super) history: History,
 }
 
 impl Resumption {
-    /// Looks what earlier runs left beside `results` and in their journal, where this run is to go on with it.
+    /// Reads what earlier runs left in `results` and their journal, if this run resumes them.
     pub(super) fn look(
         args: &RunArgs,
         results: &Path,
@@ -42,12 +42,12 @@ impl Resumption {
                 Ok(Self { identity, doubt: Some(history.doubt()), history })
             }
             None if args.results.resume && results.exists() => Err(without_journal(results)),
-            // A journal whose results were taken away, of another run.
+            // Either the run begins anew, or the journal is of another run whose results were removed.
             Some(_) | None => Ok(Self { identity, doubt: None, history: History::default() }),
         }
     }
 
-    /// The resumption of a run over standard input: nothing behind it, and nobody can go on with it.
+    /// For a run over standard input: there is nothing to resume, and no later run can resume it.
     pub(super) fn of_stream(args: &RunArgs, reading: &Reading, endpoint: &Endpoint) -> Self {
         let identity = identity(args, reading, None, endpoint);
         Self { identity, doubt: None, history: History::default() }
@@ -58,7 +58,7 @@ impl Resumption {
         self.history.settled_invitations()
     }
 
-    /// Opens the run in its journal: from now on a later one can go on with it.
+    /// Begins the run in its journal: from now on, a later run can resume it.
     pub(super) fn begin(self, journal: &mut Journal) -> Result<History, Refusal> {
         let begun = match self.doubt {
             Some(doubt) => journal.go_on(self.identity, doubt),
@@ -70,7 +70,7 @@ impl Resumption {
     }
 }
 
-/// What zeros in the results mean, if there are any: whether the input has some that could stand there.
+/// What zeros in the results mean, if there are any: they may be part of cells only if the input has zeros too.
 fn zeros(args: &RunArgs, results: &Path, survey: &Survey) -> Result<Zeros, Refusal> {
     if !File::open(results).and_then(|results| has_zeros(results, 1)).unwrap_or(false) {
         return Ok(Zeros::Lost);
@@ -99,7 +99,7 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
     }
 }
 
-/// Only the name of the input may differ.
+/// Refuses the run if anything but the name of the input differs.
 fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(), Refusal> {
     if (now.bytes, &now.sha256) != (then.bytes, &then.sha256) {
         return Err(Refusal::new(

@@ -1,4 +1,5 @@
-//! The command `run`: checks all that can be checked before the first call, asks, and lets the engine go.
+//! Does the command `run`: checks everything that can be checked before the first call, asks the user, and starts the
+//! engine.
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
@@ -34,11 +35,11 @@ use crate::text::{Scrubber, quoted_path};
 use crate::throttle::{Outlook, Throttle};
 use crate::ui::{Beginning, Console, Preview, Progress, Report, Results};
 
-/// What can be sent in this time is reserved in the journal at once: so much is in doubt after a crash, besides what backs
-/// off.
+/// The journal reserves at once the rows that can be sent in this time. After a crash, that many rows are in doubt,
+/// besides those that were backing off.
 const RESERVED_TIME: Duration = Duration::from_millis(100);
 
-/// Does what `run` was asked, says what came of it, and gives the exit code.
+/// Does what the command line asks, reports how it ended, and returns the exit code.
 pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
     let args = Arc::new(args);
     let shutdown = Shutdown::default();
@@ -74,13 +75,13 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     if args.guards.dry_run {
         return rehearse(args, endpoint, output, console, watch);
     }
-    // The lock comes before the first look, and stays to the end: nobody else can change what this run was told.
+    // Lock the results before they are first read, and until the end: no other run can change what this run has read.
     let mut journal = output.path().map(Journal::open).transpose()?;
     let output = Sink::plan(args)?;
     let for_input = Arc::clone(args);
     let input = watch.unless_stopped(move || Source::open(&for_input))??;
     let resumption = look_back(args, &input, output.path(), journal.as_ref(), &endpoint)?;
-    // Reading earlier results can take a while.
+    // Reading earlier results can take a while, and a signal may have come.
     watch.check_going()?;
     let cancels = match &input {
         Source::File { survey, .. } => Some(check_survey(args, survey, resumption.as_ref())?),
@@ -96,7 +97,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     }
     let input_rows = input.rows();
     let reader = input.into_reader()?;
-    // From here on there is something to go on with.
+    // This is the last check before something is written that a later run can resume.
     watch.check_going()?;
     watch.calls_begin();
     let (results, history) = begin(&output, resumption, journal.as_mut(), reader.layout().clone())?;
@@ -106,7 +107,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     }
     let beginning = Beginning::now();
     let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
-    // Rows of a stream are not reserved: nobody can go on with it. Its journal is the lock alone.
+    // Rows of a stream are not reserved, because no run can resume it. Its journal is only the lock.
     let reserving = if input_rows.is_none() { None } else { journal.clone() };
     let parts = Parts { reader, history, journal: reserving, results, threads, progress: Arc::clone(&progress) };
     let (ending, finished) = send(args, &endpoint, parts, watch);
@@ -129,7 +130,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     Ok(report)
 }
 
-/// What earlier runs left; `None` where nobody can go on with this one.
+/// Reads what earlier runs left; `None` if no run can resume this one.
 fn look_back(
     args: &RunArgs,
     input: &Source,
@@ -146,7 +147,7 @@ fn look_back(
     })
 }
 
-/// The dry run. It leaves nothing behind, so it can be stopped anywhere.
+/// Does the dry run. It leaves nothing behind, so it can be stopped at any point.
 fn rehearse(
     args: &Arc<RunArgs>,
     endpoint: Endpoint,
@@ -180,7 +181,8 @@ fn look_at_replaced(output: &Sink, watch: &Watch) -> Result<Option<Replaced>, Ha
     }
 }
 
-/// Says what is given up. Where it may be that invitations are cancelled of which nobody else knows, whatever the flags.
+/// Says what will be deleted. If some of it are invitations that may have been cancelled without a confirmation, this
+/// is a warning whatever the flags: no other record of them exists.
 fn say_what_is_replaced(replaced: Option<&Replaced>, output: &Sink, console: &Console) {
     let Some(replaced) = replaced else { return };
     let text = format!("--overwrite gives up {output}: {}", replaced.in_words());
@@ -196,14 +198,15 @@ fn confirm(preview: Preview, console: &Console, watch: &Watch) -> Result<(), Hal
     let asking = console.clone();
     let answer = watch.unless_stopped(move || asking.confirm(&preview));
     if answer.is_err() && io::stdin().is_terminal() {
-        // The cursor is behind the question.
+        // The cursor still stands after the question.
         console.say("\n");
     }
     Ok(answer??)
 }
 
-/// Makes the results and opens the run in the journal. Where results are replaced, they go first: after a crash in
-/// between, the old journal speaks of no rows that the new results have, and is refused or errs on the side of doubt.
+/// Creates the results and begins the run in the journal. Results that are replaced come before the journal: after a
+/// crash in between, the old journal speaks of rows that the new results do not have, so a later run is refused or
+/// assumes doubt.
 fn begin(
     output: &Sink,
     resumption: Option<Resumption>,
@@ -230,13 +233,13 @@ fn begin(
     }
 }
 
-/// Says in the journal how the run ended. It can be resumed without.
+/// Records in the journal how the run ended. A run can be resumed without this record.
 fn close(journal: &SharedJournal, ending: &Ending) {
     let how = match ending {
         Ending::Stopped(stop) => stop.reason.word(),
         Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
     };
-    // After a second signal a write may still hang; nobody waits for it.
+    // After a second signal, a hanging write may still hold the lock; this does not wait for it.
     if let Ok(mut journal) = journal.try_lock()
         && let Err(error) = journal.end(how)
     {
@@ -244,7 +247,7 @@ fn close(journal: &SharedJournal, ending: &Ending) {
     }
 }
 
-/// What the engine is given besides the flags.
+/// What the engine gets besides the flags.
 struct Parts {
     reader: RowReader,
     history: History,
@@ -254,7 +257,7 @@ struct Parts {
     progress: Arc<Progress>,
 }
 
-/// Lets the engine go, and waits for its end, or for a second signal.
+/// Runs the engine, and waits until it ends or a second signal comes.
 fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (Ending, Finished) {
     let shutdown = watch.shutdown();
     let throttle = Throttle::new(endpoint.config.rate, args.connection.max_outage.get(), args.pace.max_attempts);
@@ -292,7 +295,7 @@ fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (En
     (ending, finished)
 }
 
-/// Shows why no calls leave, whenever that is so. Never ends.
+/// Shows why no calls start, whenever none do. Never ends.
 async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Infallible {
     while outlook.changed().await.is_ok() {
         progress.traffic(match *outlook.borrow_and_update() {
@@ -304,7 +307,7 @@ async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Inf
     std::future::pending().await
 }
 
-/// What a person has to know before saying yes.
+/// What the user has to know before saying yes.
 fn preview(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, cancels: Option<u64>) -> Preview {
     let cancels = cancels.unwrap_or(0);
     let time = endpoint.config.rate.time_for(cancels);
@@ -316,7 +319,7 @@ fn preview(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, c
     Preview { cancels, host: endpoint.host(), particulars, time }
 }
 
-/// Which invitations, in words.
+/// Which invitations will be cancelled, in words.
 fn ids(survey: &Survey, cancels: u64) -> Option<String> {
     let (first, last) = survey.first.zip(survey.last)?;
     Some(if cancels < survey.eligible {

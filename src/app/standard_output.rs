@@ -1,12 +1,12 @@
-//! Whether anybody gets what is written to standard output.
+//! Checks whether what is written to standard output reaches anybody.
 
 use crate::error::{Cause, Refusal};
 
-/// Makes sure that results on standard output do not vanish.
+/// Makes sure that results on standard output are not lost.
 ///
 /// # Errors
 ///
-/// When it is closed, or open for reading alone.
+/// If it is closed, or open only for reading.
 pub(super) fn check_results() -> Result<(), Refusal> {
     if !is_lost() {
         return Ok(());
@@ -15,16 +15,16 @@ pub(super) fn check_results() -> Result<(), Refusal> {
         .hint("redirect it to a file or a pipe, or name a file with --output"))
 }
 
-/// Says so where the summary would vanish.
+/// Warns if the summary would be lost.
 pub(super) fn warn_of_summary() {
     if is_lost() {
         tracing::warn!("standard output is closed, so nobody gets the summary that --json asks for");
     }
 }
 
-/// Whether all that is written vanishes without an error. The standard library takes a standard output that cannot be
-/// written to for one that takes all; and one that is closed it has opened before `main`, as `/dev/null` for reading *and*
-/// writing, where a shell's `> /dev/null` is for writing.
+/// Whether everything written is lost without an error. There are two such cases. If standard output cannot be written
+/// to, the standard library pretends that every write succeeds. If it was closed, the library has opened it before
+/// `main` as `/dev/null` for reading *and* writing; a shell's `> /dev/null` opens it only for writing.
 #[cfg(unix)]
 fn is_lost() -> bool {
     use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, stat};

@@ -1,4 +1,4 @@
-//! The last words of a run: the summary for a person, the one for a script, and the command that goes on.
+//! Reports the end of a run: the summary for the user, the one for a script, and the command that goes on.
 
 use super::again::CommandLine;
 use super::collisions::{Stream, would_spoil};
@@ -10,7 +10,7 @@ use crate::error::Refusal;
 use crate::shutdown::Shutdown;
 use crate::ui::{Api, Console, Report};
 
-/// The report with what the command line says.
+/// Adds to the report what the command line says.
 pub(super) fn with_what_is_known(
     report: Report,
     shutdown: &Shutdown,
@@ -19,7 +19,7 @@ pub(super) fn with_what_is_known(
 ) -> Report {
     let resume_command = command.filter(|_| !args.reads_standard_input()).and_then(|command| {
         match &report.ending {
-            // Nothing was begun, so nothing can be gone on with.
+            // The run had not begun, so there is nothing to resume.
             Ending::Stopped(_) if !shutdown.has_begun() => command.once_more(),
             Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
                 report.can_be_resumed().then(|| command.going_on()).flatten()
@@ -31,7 +31,8 @@ pub(super) fn with_what_is_known(
     Report { input: Some(args.input.clone()), host, api, resume_command, ..report }
 }
 
-/// Says why a run is refused: on standard error, but where that is a file of the run itself, which nothing may be added to.
+/// Says why a run is refused. It says so on standard error, unless that leads into a file of the run, which must not be
+/// changed.
 pub(super) fn refuse(args: &RunArgs, console: &Console, refusal: &Refusal) {
     if !would_spoil(Stream::Error, args) {
         console.refusal(refusal);
@@ -40,7 +41,8 @@ pub(super) fn refuse(args: &RunArgs, console: &Console, refusal: &Refusal) {
     }
 }
 
-/// Says how it ended, on standard error and standard output. Where one of them is stuck, a signal leaves without it.
+/// Reports how the run ended, on standard error and standard output. If one of them is stuck, a signal ends the process
+/// without waiting for it.
 pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Watch) {
     match &report.ending {
         Ending::Stopped(stop) if !watch.has_begun() => console.error(&report.line(stop)),
@@ -51,7 +53,7 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
     if has_place_for_json(args) {
         standard_output::warn_of_summary();
         if !watch.is_hurried(Hurry::WhenGivenUp) {
-            // On a terminal both summaries are read, the one for a person first.
+            // On a terminal the user sees both summaries; the one for the user comes first.
             console.flush(|| true);
         }
         let report = report.clone();
@@ -61,7 +63,7 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
     watch.end();
 }
 
-/// The same for a run that was refused because there are too few threads, also for a watch.
+/// Does the same for a run that was refused because the system allows too few threads even for a watch.
 pub(super) fn tell_without_watch(args: &RunArgs, console: &Console, report: &Report, shutdown: &Shutdown) {
     if has_place_for_json(args) {
         report.print_json();
@@ -69,7 +71,7 @@ pub(super) fn tell_without_watch(args: &RunArgs, console: &Console, report: &Rep
     console.flush(|| shutdown.is_stopped());
 }
 
-/// Whether the summary for a script is asked for, and does not spoil a file of the run.
+/// Whether the summary for a script is wanted and does not change a file of the run.
 fn has_place_for_json(args: &RunArgs) -> bool {
     args.summary.json && !would_spoil(Stream::Output, args)
 }

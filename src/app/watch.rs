@@ -1,5 +1,6 @@
-//! Keeps watch while others work. What may block is done on threads of their own, and the main thread only waits for them:
-//! so a signal is heard at any time, and what the main thread owns is put in order before the process ends.
+//! Waits for signals while other threads work. Work that may block has its own threads, and the main thread only waits
+//! for them. So a signal is noticed at any time, and the main thread can still put in order what it owns before the
+//! process ends.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -33,20 +34,21 @@ impl From<Refusal> for Halt {
     }
 }
 
-/// How many tasks are polled at the most before the sockets are looked at again. A call takes about three, and there are as
-/// many tasks as calls in flight, so all that is ready is done first. Measured at 64 of them: with tokio's 61 a call takes
-/// 1.15 times the processor time, most of it for waking the other end; beyond 256 nothing changes.
+/// How many tasks the runtime polls at most before it checks the sockets again. A call takes about three polls, and
+/// there are as many tasks as calls in flight, so everything that is ready is done first. Measured with 64 tasks: with
+/// tokio's default of 61, a call takes 1.15 times the processor time, most of it to wake the other end; beyond 256
+/// nothing changes.
 const POLLS_A_LOOK: u32 = 256;
-/// How long the runtime keeps a thread that has nothing to do: longer than any run.
+/// How long the runtime keeps an idle thread: longer than any run.
 const FOR_EVER: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// Threads that a run needs besides those that it starts at its beginning: for what blocks before it, for the journal and
-/// the names of hosts, and two of the simulated API.
+/// How many threads a run needs besides those that it starts at its beginning: one for blocking work before the run,
+/// one for the journal and the names of hosts, and two of the simulated API.
 const FURTHER_THREADS: usize = 4;
-/// How long something is waited for once nobody wants to wait any more: a disk or a pipe that works takes less. Chosen by
-/// us.
+/// How long the end still waits for something when the user wants to leave: a disk or a pipe that works takes less.
+/// Chosen by us.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Who keeps watch.
+/// Waits for work and for signals.
 #[derive(Debug)]
 pub(super) struct Watch {
     runtime: Runtime,
@@ -54,28 +56,29 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Begins to listen to signals, and starts all threads that a run needs, those for the engine included.
+    /// Begins to listen for signals, and starts all threads that a run needs, those of the engine included.
     ///
     /// # Errors
     ///
-    /// When the system allows too few threads, or the like.
+    /// If the system allows too few threads, or similar.
     pub(super) fn start(console: &Console, shutdown: &Shutdown) -> Result<(Self, Threads), Refusal> {
-        // First, so that it has a thread of its own whatever comes next.
+        // Start the writer first, so that messages have their thread whatever fails next.
         console.start_writer().map_err(too_few_threads)?;
         Signals::listen(shutdown.clone()).map_err(too_few_threads)?;
         let threads = Threads::start().map_err(too_few_threads)?;
         try_further_threads().map_err(too_few_threads)?;
         let runtime = runtime()?;
-        // Where no second one can be started later, this one does the work of all, one after the other.
+        // Start the first thread for blocking work now: if no second one can be started later, this one does all of it,
+        // one piece after the other.
         drop(runtime.block_on(runtime.spawn_blocking(|| ())));
         Ok((Self { runtime, shutdown: shutdown.clone() }, threads))
     }
 
-    /// Does something that may block, unless the run is stopped before it is done.
+    /// Does work that may block, unless the run is stopped before it is done.
     ///
     /// # Errors
     ///
-    /// When the run was stopped, and when there is no room for a thread. What was begun is left to itself.
+    /// If the run was stopped, or no thread could be started. Work that has begun is not waited for.
     pub(super) fn unless_stopped<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -116,22 +119,22 @@ impl Watch {
         }
     }
 
-    /// Does something that does not block, and waits for it.
+    /// Does work that does not block, and waits for it.
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 
-    /// What signals turn.
+    /// The switch that signals set.
     pub(super) fn shutdown(&self) -> &Shutdown {
         &self.shutdown
     }
 
-    /// Whether calls may have left.
+    /// Whether calls may have started.
     pub(super) fn has_begun(&self) -> bool {
         self.shutdown.has_begun()
     }
 
-    /// Takes note that calls may leave from now on.
+    /// Records that calls may start from now on.
     pub(super) fn calls_begin(&self) {
         self.shutdown.calls_begin();
     }
@@ -148,9 +151,9 @@ impl Watch {
         }
     }
 
-    /// Does something at the end that may block, and waits for it; once `is_hurried`, no longer than a moment.
+    /// Does work at the end that may block, and waits for it. Once the end is hurried, it waits only a moment longer.
     pub(super) fn at_the_end(&self, hurry: Hurry, work: impl FnOnce() + Send + 'static) {
-        // A lock, because either a thread does it or, where there is no room for one, this one.
+        // A lock, because a new thread does the work, or this one if no thread can be started.
         let work = Arc::new(Mutex::new(Some(work)));
         let for_the_thread = Arc::clone(&work);
         let Ok(done) = begin(move || do_once(&for_the_thread)) else { return do_once(&work) };
@@ -169,17 +172,18 @@ impl Watch {
         });
     }
 
-    /// Ends, without waiting for threads that are still at something: the look-up of a name, a read of standard input.
+    /// Ends the watch without waiting for threads that are still busy, for example with a look-up of a name or a read
+    /// of standard input.
     pub(super) fn end(self) {
         self.runtime.shutdown_background();
     }
 
-    /// How an end is hurried that begins now.
+    /// What will hurry an end that begins now.
     pub(super) fn hurry(&self) -> Hurry {
         if self.shutdown.is_stopped() { Hurry::WhenGivenUp } else { Hurry::WhenStopped }
     }
 
-    /// Whether an end is hurried.
+    /// Whether the end is hurried now.
     pub(super) fn is_hurried(&self, hurry: Hurry) -> bool {
         match hurry {
             Hurry::WhenStopped => self.shutdown.is_stopped(),
@@ -188,12 +192,12 @@ impl Watch {
     }
 }
 
-/// When somebody wants the end to be short.
+/// What makes the end hurried: it then waits only a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Hurry {
-    /// At the first signal: nothing is left to be stopped in order.
+    /// The first signal, if nothing is left that has to be stopped in order.
     WhenStopped,
-    /// When the run is given up.
+    /// The second signal, which gives the run up.
     WhenGivenUp,
 }
 
@@ -204,23 +208,23 @@ fn do_once(work: &Mutex<Option<impl FnOnce()>>) {
     }
 }
 
-/// Begins something on a thread of its own.
+/// Begins work on a thread of its own.
 fn begin<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<oneshot::Receiver<thread::Result<T>>> {
     let (ended, end) = oneshot::channel();
-    // Nobody may wait for it any more.
+    // The send may fail: the caller may no longer wait for the end.
     let work = move || drop(ended.send(catch_unwind(AssertUnwindSafe(work))));
     ThreadBuilder::new().name("work".to_owned()).spawn(work)?;
     Ok(end)
 }
 
-/// Finds out whether there is room for the threads that come later.
+/// Checks whether the system allows the threads that come later.
 fn try_further_threads() -> io::Result<()> {
     let mut waiting = Vec::new();
     for _ in 0..FURTHER_THREADS {
         let (end, ended) = channel::<()>();
-        // It waits until the other end is gone.
+        // The thread waits until the sender is dropped.
         let thread = ThreadBuilder::new().spawn(move || ended.iter().for_each(drop))?;
         waiting.push((end, thread));
     }
@@ -232,7 +236,7 @@ fn try_further_threads() -> io::Result<()> {
 }
 
 fn too_few_threads(error: io::Error) -> Refusal {
-    // What the system says when a limit is reached (source: pthread_create(3), "EAGAIN").
+    // The error of the system when a limit is reached (source: pthread_create(3), "EAGAIN").
     let is_limit = error.kind() == io::ErrorKind::WouldBlock;
     let refusal = if is_limit {
         Refusal::new(Cause::Usage, "this system allows too few threads for a run").hint(
@@ -244,8 +248,8 @@ fn too_few_threads(error: io::Error) -> Refusal {
     refusal.caused_by(error)
 }
 
-/// The runtime for calls: one thread, on which nothing blocks. A second one would cost half as much processor time again
-/// and bring nothing.
+/// Makes the runtime for calls: one thread, on which nothing blocks. A second thread would cost half as much processor
+/// time again and bring no gain.
 pub(super) fn runtime() -> Result<Runtime, Refusal> {
     Builder::new_current_thread()
         .enable_all()

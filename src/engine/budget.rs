@@ -1,20 +1,21 @@
-//! How much memory the rows under way take: from the reading of a row until its end is written down. The number of rows
-//! is bounded by the channels, but one row can be a megabyte.
+//! Bounds the memory that the rows under way take. A row takes its share when it is read and gives it back when its
+//! outcome is written. The channels bound the number of rows, but one row can be a megabyte.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::row::Row;
 
-/// The most bytes of rows under way, where they are more than one row. Chosen by us: thousands of rows of ordinary length
-/// never come near it, and a file of rows of a megabyte costs no more memory than a browser's tab.
+/// The most bytes that the rows under way may take together. A single row may take more. Chosen by us: thousands of
+/// rows of ordinary length never come near it, and a file whose rows have a megabyte each takes no more memory than a
+/// browser's tab.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// Nobody takes outcomes any more: a part of the run has panicked and the rest ends, or a stopped run no longer waits for
-/// a stream.
+/// The recorder takes no more outcomes: either a part of the run has panicked and the other parts end, or the run was
+/// stopped and no longer waits for its stream.
 #[derive(Debug)]
 pub(super) struct Closed;
 
-/// The bytes of the rows under way. Its clones are one budget.
+/// The bytes of the rows under way. All clones share one count.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Budget {
     shared: Arc<(Mutex<Spent>, Condvar)>,
@@ -23,7 +24,7 @@ pub(super) struct Budget {
 #[derive(Debug, Default)]
 struct Spent {
     bytes: usize,
-    /// Nobody gives anything back any more.
+    /// The recorder has ended, so no more bytes are given back.
     is_closed: bool,
 }
 
@@ -34,7 +35,7 @@ impl Spent {
 }
 
 impl Budget {
-    /// Whether a row can come under way at once; if so, it does.
+    /// Takes the bytes of a row if there is room for them now, and says whether it did.
     pub(super) fn try_take(&self, row: &Row) -> bool {
         let mut spent = self.spent();
         let has_room = spent.has_room(row.memory());
@@ -44,7 +45,7 @@ impl Budget {
         has_room
     }
 
-    /// Waits until there is room for a row.
+    /// Waits until there is room for a row, and takes its bytes.
     pub(super) fn take(&self, row: &Row) -> Result<(), Closed> {
         let (_, changed) = &*self.shared;
         let wait = |spent: &mut Spent| !spent.has_room(row.memory()) && !spent.is_closed;
@@ -56,7 +57,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Gives back what these rows took.
+    /// Gives back the bytes of these rows.
     pub(super) fn give_back<'a>(&self, rows: impl Iterator<Item = &'a Row>) {
         let bytes: usize = rows.map(Row::memory).sum();
         let mut spent = self.spent();
@@ -65,7 +66,7 @@ impl Budget {
         self.shared.1.notify_one();
     }
 
-    /// Lets nobody wait any more.
+    /// Ends every wait for room, now and later.
     pub(super) fn close(&self) {
         self.spent().is_closed = true;
         self.shared.1.notify_all();

@@ -1,4 +1,5 @@
-//! Reads the input ahead of the workers. Rows that are not sent end here; eligible ones go to the workers in batches.
+//! Reads the input ahead of the workers. Rows that are not to be sent go to the recorder at once; eligible rows go to
+//! the workers in batches.
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::SendError;
@@ -11,7 +12,7 @@ use crate::results::{Earlier, History, Standing};
 use crate::row::{Row, Screened};
 use crate::shutdown::Shutdown;
 
-/// Whether a run came to the end of its input.
+/// Whether a run reached the end of its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputEnd {
     /// Every row was read.
@@ -25,16 +26,16 @@ pub enum InputEnd {
 pub(super) struct EligibleRow {
     pub(super) id: InvitationId,
     pub(super) row: Row,
-    /// What earlier runs did for it.
+    /// What earlier runs left about it.
     pub(super) earlier: Earlier,
 }
 
-/// Where the rows of the input go.
+/// Passes the rows of the input on: eligible rows to the workers, all others to the recorder.
 #[derive(Debug)]
 pub(super) struct Feed {
-    /// What earlier runs did.
+    /// What earlier runs left about each row.
     pub(super) history: History,
-    /// How many rows are handed over at once.
+    /// How many rows the workers get at once.
     pub(super) batch_rows: usize,
     /// The most rows to send.
     pub(super) limit: Option<u64>,
@@ -45,8 +46,8 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Reads to the end of the input, also after a stop: the rows that are left get their row in the results. Only an
-    /// input that cannot be read ends it before.
+    /// Reads the input to its end, also after a stop, so that the remaining rows have their rows in the results, too.
+    /// It ends earlier only when the input cannot be read or the recorder takes no more outcomes.
     pub(super) fn run(self, mut reader: RowReader) -> InputEnd {
         self.feed(&mut reader).unwrap_or_else(|Closed| {
             tracing::debug!("the reading ended before the input did");
@@ -55,7 +56,7 @@ impl Feed {
     }
 
     fn feed(&self, reader: &mut RowReader) -> Result<InputEnd, Closed> {
-        // The next row of a stream may be long in coming.
+        // The next row of a stream may come much later, so no row waits for a batch to fill.
         let batch_rows = if reader.is_stream() { 1 } else { self.batch_rows };
         let mut batch = Vec::with_capacity(batch_rows);
         let mut eligible = 0_u64;
@@ -63,7 +64,8 @@ impl Feed {
             let screened = match screened {
                 Ok(screened) => screened,
                 Err(error) => {
-                    // The stop comes first: handing over waits for the calls before it.
+                    // Stop first: handing over waits until the workers have taken earlier batches, and they are to stop
+                    // now.
                     self.stop(&error);
                     self.hand_over(batch)?;
                     return Ok(InputEnd::NotReached);
@@ -71,7 +73,7 @@ impl Feed {
             };
             let Standing::Open(earlier) = self.history.of(screened.row().line) else { continue };
             if !self.budget.try_take(screened.row()) {
-                // The rows that are to make room have to be on their way.
+                // Only rows that the workers have can end and give their bytes back.
                 self.hand_over(std::mem::take(&mut batch))?;
                 self.budget.take(screened.row())?;
             }
@@ -108,7 +110,8 @@ impl Feed {
         self.shutdown.stop(Stop { reason, detail: detail(error) });
     }
 
-    /// Hands rows to the workers. Those of a stream take no more when the run is stopped; then the rows end here.
+    /// Hands rows to the workers. After a stop, the workers of a stream take no more rows; this function then ends
+    /// those rows.
     fn hand_over(&self, batch: Vec<EligibleRow>) -> Result<(), Closed> {
         let Err(SendError(untaken)) = self.rows.blocking_send(batch) else { return Ok(()) };
         untaken.into_iter().try_for_each(|row| self.end(stopped_before(row, self.shutdown.reason())))
@@ -119,21 +122,21 @@ impl Feed {
     }
 }
 
-/// The error, what caused it, and what to do.
+/// The error, its cause, and what the user can do.
 fn detail(error: &ReadError) -> String {
     let cause = std::error::Error::source(error).map(|source| format!(": {source}"));
     let hint = error.hint().map(|hint| format!("; {hint}"));
     format!("{error}{}{}", cause.unwrap_or_default(), hint.unwrap_or_default())
 }
 
-/// The end of a row before whose turn the run stopped.
+/// The outcome of a row that was not tried because the run stopped first.
 pub(super) fn stopped_before(eligible: EligibleRow, stop: Option<&Stop>) -> Outcome {
     let why = stop.map_or("", |stop| stop.detail.as_str());
     not_attempted(eligible, &format!("the run stopped before this row: {why}"))
 }
 
-/// The end of a row that this run did not try. One that an earlier run tried keeps the result that it had, and what an
-/// earlier run may have done without a result is not forgotten.
+/// The outcome of a row that this run did not try. If an earlier run has a result for the row, the row keeps it. If an
+/// earlier run may have cancelled the row without a result, the outcome says so.
 fn not_attempted(EligibleRow { id, row, earlier }: EligibleRow, why: &str) -> Outcome {
     let (status, error) = match earlier.effect {
         Effect::None => (Status::NotAttempted, why.to_owned()),

@@ -1,29 +1,30 @@
-//! Whether the first answers of a run make sense for it: if not, it is the wrong file or account.
+//! Checks whether the first answers of a run make sense. If they do not, the file or the account is the wrong one.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::outcome::{Status, Stop, StopReason, Summary};
 
-/// How many first answers must all be 403 or 404 before the file or the account is taken for the wrong one. (Source: the
-/// contract.)
+/// A run is stopped when this many first answers are all 403 or 404: the file or the account is then the wrong one.
+/// (Source: the contract.)
 const TELLING_ANSWERS: usize = 50;
 
-/// Looks whether the first answers of a run make sense for it. Answers that speak of the moment only (429, 5xx) do not
-/// count, nor do those for rows that an earlier run has tried: what stopped that run must not stop each one after it.
+/// Checks the first answers of a run. Two kinds do not count: answers about the moment (429, 5xx), and answers for rows
+/// that an earlier run has tried, since the cause that stopped that run must not stop every later run.
 #[derive(Debug)]
 pub(super) struct FirstAnswers {
-    /// How many there were, all of them 403 or 404; [`TELLING_ANSWERS`] once it is settled, either way.
+    /// How many answers have counted so far, if all were 403 or 404. Once the question is decided, either way, this is
+    /// [`TELLING_ANSWERS`].
     strange: AtomicUsize,
 }
 
 impl FirstAnswers {
-    /// Looks from the first answer on, unless an earlier run had one that made sense.
+    /// Checks the answers of this run, unless an earlier run had an answer that made sense.
     pub(super) fn after(earlier: &Summary) -> Self {
         let made_sense = earlier.count(Status::Cancelled) + earlier.count(Status::NotCancellable) > 0;
         Self { strange: AtomicUsize::new(if made_sense { TELLING_ANSWERS } else { 0 }) }
     }
 
-    /// Takes note of an answer, and says whether the run is to be stopped for it.
+    /// Counts an answer. Returns a stop if the run has to end because of it.
     pub(super) fn note(&self, http_status: u16) -> Option<Stop> {
         if self.strange.load(Ordering::Relaxed) >= TELLING_ANSWERS {
             return None;

@@ -1,5 +1,5 @@
-//! The order of things: a row walks from the reader through a worker to the recorder, and turns back only to be tried
-//! again.
+//! Runs the job: each row goes from the reader through a worker to the recorder. It goes back to the queue only to be
+//! tried again.
 //!
 //! ```text
 //! feed (thread) ──eligible rows──▶ queue ──▶ workers (tasks) ──outcomes──▶ record (thread)
@@ -7,9 +7,9 @@
 //!       └────────────────rows that are not sent, outcomes at once────────────────┘
 //! ```
 //!
-//! There are as many workers as calls may be in flight. All channels are bounded, so that a slow disk slows the calls and a
-//! slow API slows the reading. Reading and writing block, so each has a thread; the workers share one more, on which
-//! nothing blocks, so that time-outs are true.
+//! There is one worker for each call that may be in flight. All channels are bounded, so that a slow disk slows the
+//! calls down, and a slow API slows the reading down. Reading and writing block, so each has its own thread. The
+//! workers share one more thread, on which nothing blocks, so that time-outs fire in time.
 
 mod budget;
 mod feed;
@@ -52,23 +52,24 @@ use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
 use crate::throttle::Throttle;
 
-/// Batches of eligible rows that wait for a worker: one in use and one behind it.
+/// Batches of eligible rows that wait for a worker: the one in use, and the next.
 const QUEUED_BATCHES: usize = 2;
-/// How long a stopped run goes on reading a stream, so that the rows that are there have their results: a file that is
-/// piped in is read in that time. Nobody waits for a stream that is idle.
+/// How long a stopped run goes on reading a stream, so that the rows that are there already get their results. A file
+/// that is piped in can be read in that time; a stream that is idle is not waited for.
 const READING_ON: Duration = Duration::from_millis(500);
 
-/// What came of a run.
+/// How a run ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// What the results hold, and what of it this run added.
+    /// The counts of what the results hold, and of what this run added to them.
     pub tally: Tally,
     /// Whether every row of the input was read.
     pub input: InputEnd,
 }
 
-/// The most rows that are handed over and reserved at once: one sync of the disk for so many calls is not felt at 40,000
-/// calls a second, and a crash leaves no more in doubt, besides what backs off.
+/// The most rows that the workers get, and the journal reserves, at once. At 40,000 calls a second, one sync of the
+/// disk for 1,024 calls is not felt. A crash leaves at most these rows in doubt, besides the rows that were backing
+/// off.
 const MAX_BATCH_ROWS: usize = 1024;
 
 /// One run, with everything that it owns.
@@ -76,41 +77,41 @@ const MAX_BATCH_ROWS: usize = 1024;
 pub struct Job {
     /// The rows of the input.
     pub reader: RowReader,
-    /// What earlier runs did for them.
+    /// What earlier runs left about them.
     pub history: History,
-    /// What says durably which rows may be sent, where a later run is to go on.
+    /// Records on the disk which rows may be sent; `None` if no later run can resume this one.
     pub journal: Option<SharedJournal>,
-    /// How many rows are reserved in the journal at once: what can be sent in a tenth of a second. The concurrency is the
-    /// least.
+    /// How many rows the journal reserves at once: as many as can be sent in a tenth of a second, but at least as many
+    /// as there may be calls in flight.
     pub batch_rows: usize,
-    /// Where their ends are written.
+    /// Writes the outcomes of the rows.
     pub results: ResultsWriter,
-    /// What calls the API.
+    /// Calls the API.
     pub client: Client,
-    /// What keeps the calls to the rate.
+    /// Decides when the next call may start.
     pub throttle: Throttle,
-    /// What cleans the server's text.
+    /// Makes the server's text safe to store and show.
     pub scrubber: Scrubber,
     /// The most calls in flight.
     pub concurrency: Concurrency,
-    /// How long calls may start.
+    /// The time after which no more calls start.
     pub max_duration: Option<Duration>,
-    /// The most rows to send; the rest is not attempted.
+    /// The most rows to send; the others are not attempted.
     pub limit: Option<u64>,
-    /// The threads for what blocks.
+    /// The threads for reading and writing, which block.
     pub threads: Threads,
-    /// Who watches.
+    /// Gets told what the run does.
     pub monitor: Arc<dyn Monitor>,
     /// The switch that ends the run early.
     pub shutdown: Shutdown,
 }
 
-/// Runs the job to its end: every row of the input has its row in the results, or was handed to the monitor as lost.
-/// Whether and why it stopped early, `shutdown` tells.
+/// Runs the job to its end. Every row that the run read has its row in the results, or was handed to the monitor as
+/// lost. `shutdown` tells whether and why the run stopped early.
 ///
 /// # Panics
 ///
-/// Where a part of it panicked, after the other parts have ended in order.
+/// If a part of the run panicked: the panic is passed on after the other parts have ended in order.
 pub async fn run(job: Job) -> Finished {
     let source = if job.reader.is_stream() { InputKind::Stream } else { InputKind::File };
     let budget = Budget::default();
@@ -149,18 +150,19 @@ pub async fn run(job: Job) -> Finished {
         workers.spawn(async move { pool.work().await });
     }
     let deadline = tokio::spawn(stop_after(job.max_duration, job.shutdown));
-    // The recorder ends when the last sender is gone, and the feed when the last receiver is.
+    // The pool holds a sender and a receiver. The recorder ends when its last sender is dropped, and the feed when its
+    // last receiver is.
     drop(pool);
 
     let mut panicked = Vec::new();
     while let Some(joined) = workers.join_next().await {
-        // Our tasks are never aborted, so a join fails for no other reason.
+        // The workers are never aborted, so a join fails only for a panic.
         panicked.extend(joined.err().and_then(|error| JoinError::try_into_panic(error).ok()));
     }
     deadline.abort();
     let fed = fed(feeding, source).await;
     if fed.is_none() {
-        // The feed still has a place to send outcomes to, and perhaps will have for ever.
+        // The feed still holds a sender of outcomes, perhaps for ever. This tells the recorder not to wait for it.
         drop(feed_given_up_tx);
     }
     let input = match fed {
@@ -178,8 +180,8 @@ pub async fn run(job: Job) -> Finished {
     }
 }
 
-/// Waits for the end of the feed, when all rows that it handed over have ended. Before that a stream ends only when the run
-/// is stopped, and then it is not waited for.
+/// Waits for the feed to end, after all rows that it handed over have ended. If the feed of a stream has not ended by
+/// then, the run was stopped: it gets [`READING_ON`], and `None` means that it did not end in that time.
 async fn fed(
     feeding: oneshot::Receiver<thread::Result<InputEnd>>,
     source: InputKind,
@@ -190,10 +192,11 @@ async fn fed(
     }
 }
 
-/// How often the time is looked at: the timers of a machine that slept go late, and stand still while it sleeps.
+/// How often the time is checked. One long timer is not enough: while the machine sleeps, timers stand still, and
+/// afterwards they fire late.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Stops the run when its time is over, sleep of the machine included.
+/// Stops the run when its time is over. Time during which the machine sleeps counts.
 async fn stop_after(max_duration: Option<Duration>, shutdown: Shutdown) {
     if let Some(max_duration) = max_duration {
         let (by_the_timers, by_the_machine) = (Instant::now(), Stopwatch::start());

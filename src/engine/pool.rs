@@ -1,4 +1,4 @@
-//! One row, from its turn to its outcome: permit, call, verdict, and again where that is worth it.
+//! Takes one row from its turn to its outcome: permit, call, verdict, and another call if the verdict says so.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use crate::text::Scrubber;
 use crate::throttle::{Advice, Permit, Sign, Streak, Throttle, Untried};
 use crate::verdict::{Next, Setback, judge};
 
-/// The longest wait of a row that has used up its attempts unless they turn out to have met an outage: so often it
-/// looks by itself whether the API is back. Chosen by us.
+/// The longest wait of a row that has used up its attempts while it is not yet known whether an outage made them fail
+/// (then they do not count). At least this often, such a row calls again to see whether the API is back. Chosen by us.
 const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
-/// What the workers share. Each of them is a call of [`work`](Self::work), and makes one call at a time.
+/// What the workers share. Each worker is one call of [`work`](Self::work), and makes one call at a time.
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) queue: RowQueue,
@@ -33,19 +33,20 @@ pub(super) struct Pool {
 
 /// What a row does next.
 enum Step {
-    /// It leaves its worker for so long.
+    /// The row leaves its worker for this time.
     BackOff(Duration),
-    /// It leaves its worker for so long, or until it is known whose fault this series of failures was.
+    /// The row leaves its worker for this time, or until the throttle knows whether the API or the rows caused this
+    /// streak of failures, whichever comes first.
     AwaitEnd(Duration, Streak),
-    /// It has ended.
+    /// The row has ended.
     End,
 }
 
 impl Pool {
     /// Takes rows until there are none, and sends on how each ended.
     pub(super) async fn work(self: &Arc<Self>) {
-        // While the API is down, rows that were never tried look whether it is back: a row that is itself to blame would
-        // never find out.
+        // While the API is down, rows that were never tried go first: their calls show whether it is back. A row that
+        // fails through its own fault would never show that.
         let turn = || if self.throttle.is_down() { Turn::NewFirst } else { Turn::ReturnedFirst };
         while let Some(mut row) = self.queue.next(&self.shutdown, turn()).await {
             match AssertUnwindSafe(self.try_row(&mut row.trial)).catch_unwind().await {
@@ -58,7 +59,7 @@ impl Pool {
                 }
                 Ok(Step::End) => row.end(self.shutdown.reason()),
                 Err(_panic) => {
-                    // What was in flight must not be lost over it.
+                    // A call may have been in flight, so the row must still get its outcome.
                     self.shutdown.stop(Stop::of_panic());
                     row.trial.broke();
                     row.end(self.shutdown.reason());
@@ -73,7 +74,7 @@ impl Pool {
             return Step::End;
         }
         let permit = tokio::select! {
-            // In this order: once the run is stopped, a permit that is free at the same moment is not used.
+            // `biased` takes the stop first: a permit that becomes free at the same moment must not be used.
             biased;
             () = self.shutdown.stopped() => return Step::End,
             permit = self.throttle.permit() => permit,

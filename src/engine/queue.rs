@@ -1,5 +1,5 @@
-//! The rows that wait for a worker: those that come back to be tried again, and then the next of the input, in its order,
-//! and none before the journal says that it may be sent.
+//! Holds the rows that wait for a worker: those that come back to be tried again, and the next rows of the input, in
+//! its order. No row leaves before the journal says that it may be sent.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,24 +15,25 @@ use crate::outcome::{Outcome, Stop, StopReason};
 use crate::results::Journal;
 use crate::shutdown::Shutdown;
 
-/// The journal, which the run writes and its owner closes. A lock, because both hold it.
+/// The journal. The run writes it and its owner closes it; both hold it, hence the lock.
 pub type SharedJournal = Arc<std::sync::Mutex<Journal>>;
 
 /// Where the rows come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InputKind {
     File,
-    /// The next row may be long in coming.
+    /// A stream: the next row may come much later, or never.
     Stream,
 }
 
-/// A row under way: some worker has it, or it backs off.
+/// A row under way: a worker has it, or it backs off.
 #[derive(Debug)]
 pub(super) struct RowUnderWay {
     pub(super) trial: Trial,
-    /// The place that is kept for its outcome.
+    /// The place reserved for its outcome in the recorder's channel.
     place: OwnedPermit<Outcome>,
-    /// The way back into the queue, which lives as long as a row may come back. It has room for all that have a place.
+    /// Sends the row back into the queue. This sender exists as long as the row may come back. The channel has room for
+    /// every row that has a place for its outcome.
     back: Sender<Self>,
 }
 
@@ -46,14 +47,14 @@ impl RowUnderWay {
                 () = wait => {}
             }
             let back = self.back.clone();
-            // Only where a part of the run has panicked nobody takes it; it still says how its last call ended.
+            // This fails only after a part of the run has panicked. The row still reports how its last call ended.
             if let Err(untaken) = back.try_send(self) {
                 untaken.into_inner().end(shutdown.reason());
             }
         });
     }
 
-    /// Sends on how the row ended, if need be because of this stop.
+    /// Sends the outcome of the row to the recorder. If the row was not tried, `stop` says why.
     pub(super) fn end(self, stop: Option<&Stop>) {
         self.place.send(self.trial.end(stop));
     }
@@ -64,7 +65,7 @@ impl RowUnderWay {
 pub(super) enum Turn {
     /// Those that come back to be tried again.
     ReturnedFirst,
-    /// Those of the input, as long as there are some and places for their outcomes.
+    /// Rows of the input, as long as there are any and there is a place for their outcomes.
     NewFirst,
 }
 
@@ -96,14 +97,14 @@ impl RowQueue {
         Self { waiting: Mutex::new(Waiting { returned, upcoming }), has_new_rows: AtomicBool::new(true) }
     }
 
-    /// Whether rows of the input may be left that were not taken yet.
+    /// Whether the input may still have rows that no worker has taken.
     pub(super) fn has_new_rows(&self) -> bool {
         self.has_new_rows.load(Ordering::Relaxed)
     }
 
-    /// The next row, or `None` after the last has ended. Who holds the lock gets the rows that come back, too, so none of
-    /// them waits for a slow input. A row is taken, and with it its batch reserved, only when a worker is free to call:
-    /// what is reserved counts as what may have been sent.
+    /// Returns the next row, or `None` after the last row has ended. The caller that holds the lock also gets the rows
+    /// that come back, so these do not wait for a slow input. A row of the input is taken, and its batch reserved, only
+    /// when a worker is free to call: a reserved row counts as one that may have been sent.
     pub(super) async fn next(&self, shutdown: &Shutdown, turn: Turn) -> Option<RowUnderWay> {
         let mut waiting = self.waiting.lock().await;
         let Waiting { returned, upcoming } = &mut *waiting;
@@ -133,12 +134,12 @@ impl RowQueue {
     }
 }
 
-/// The rows of the input as they come from the feed.
+/// The rows of the input as the feed hands them over.
 #[derive(Debug)]
 struct Upcoming {
     batches: Receiver<Vec<EligibleRow>>,
     batch: std::vec::IntoIter<EligibleRow>,
-    /// The last line of the batch, until the journal says that it may be sent.
+    /// The last line of the batch, as long as the journal does not yet say that it may be sent.
     unreserved: Option<u64>,
     source: InputKind,
     journal: Option<SharedJournal>,
@@ -147,11 +148,12 @@ struct Upcoming {
 }
 
 impl Upcoming {
-    /// Waits until there is a row and a place for its outcome; `None` when there are no more, or nobody records them.
+    /// Waits until there is a row and a place for its outcome. `None` means that there are no more rows, or that the
+    /// recorder has ended.
     ///
     /// # Cancel safety
     ///
-    /// No row is lost when the wait is given up.
+    /// If the future is dropped, no row is lost.
     async fn wait_for_place(&mut self, shutdown: &Shutdown) -> Option<OwnedPermit<Outcome>> {
         while self.batch.as_slice().is_empty() {
             let batch = tokio::select! {
@@ -171,8 +173,8 @@ impl Upcoming {
         Some(place)
     }
 
-    /// Takes the row that [`wait_for_place`](Self::wait_for_place) has waited for. Once the run is stopped, rows are no longer reserved: none
-    /// is sent.
+    /// Takes the row that [`wait_for_place`](Self::wait_for_place) has waited for. After a stop, no rows are reserved
+    /// any more, because none is sent.
     async fn take(&mut self, place: OwnedPermit<Outcome>, shutdown: &Shutdown) -> Option<RowUnderWay> {
         if let (Some(line), Some(journal)) = (self.unreserved, &self.journal)
             && !shutdown.is_stopped()
@@ -188,7 +190,8 @@ impl Upcoming {
     }
 }
 
-/// Has the journal say that rows up to `line` may be sent. Beside the calls, for the disk may be slow.
+/// Makes the journal say that rows up to `line` may be sent. Runs on a blocking thread, because a slow disk must not
+/// hold up the calls.
 async fn reserve(journal: SharedJournal, line: u64) -> io::Result<()> {
     let reserved = spawn_blocking(move || journal.lock().unwrap_or_else(PoisonError::into_inner).reserve(line)).await;
     reserved.unwrap_or_else(|panicked| Err(io::Error::other(panicked)))

@@ -1,5 +1,5 @@
-//! Writes down how each row ended, and only then counts it: the bar and the summary never show what the results do not
-//! hold.
+//! Writes the outcome of each row, and counts the row only after that: the bar and the summary never show a row that
+//! the results do not hold.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,28 +18,29 @@ use crate::results::ResultsWriter;
 use crate::results::writer::WithHeader;
 use crate::shutdown::Shutdown;
 
-/// Outcomes that wait to be recorded: what a fast API answers while a slow disk syncs (16 ms at 20,000 a second). A row
-/// under way has its place reserved, so it also bounds the rows that back off, and how much is held of an input that
-/// fails row by row.
+/// The most outcomes that wait to be recorded: enough for a fast API and a slow disk (20,000 answers a second during a
+/// sync of 16 ms). Every row under way has a place reserved among them, so this also bounds how many rows back off, and
+/// how many are in memory when every row of an input fails.
 pub(super) const QUEUED_OUTCOMES: usize = 512;
 
-/// How long outcomes gather after those of calls were written, before the next are. Measured: at 70,000 calls a second,
-/// waking for each few costs a sixth of all processor time; a row that comes alone is written at once either way.
+/// How long the recorder waits after it has written outcomes of calls, so that the next ones gather. Measured: at
+/// 70,000 calls a second, waking up for every few outcomes costs a sixth of all processor time. A row that comes alone
+/// is written at once either way.
 const GATHERING: Duration = Duration::from_millis(1);
 
-/// How much may be held of rows that the disk has not yet said it keeps: then it is asked at once. Chosen by us: at 300
-/// bytes a row and 70,000 calls a second it is not reached between two syncs.
+/// The most bytes of written rows that wait for a sync; beyond it, the recorder syncs at once. Chosen by us: with 300
+/// bytes a row and 70,000 calls a second, two syncs follow each other before it is reached.
 const UNSYNCED_BYTES: usize = 8 * 1024 * 1024;
 
-/// The one owner of the results and the counts.
+/// Owns the results and the counts.
 pub(super) struct Recorder {
     results: ResultsWriter,
     monitor: Arc<dyn Monitor>,
     shutdown: Shutdown,
-    /// The rows that the results keep, or that were handed to the monitor because they cannot.
+    /// The counts of the rows that the results hold, or that the monitor got because the results could not be written.
     tally: Tally,
     unsynced: Unsynced,
-    /// Whether the results can still be written, and whether somebody got a header with rows that they could not hold.
+    /// Whether the results can still be written.
     mode: Mode,
     budget: Budget,
 }
@@ -47,18 +48,19 @@ pub(super) struct Recorder {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Writing,
-    /// The results are broken: rows that would be missed go to the monitor, with this before the next of them.
+    /// The results can no longer be written. Rows that would be missed go to the monitor; this says whether the next of
+    /// them need a header before them.
     Rescuing(WithHeader),
 }
 
-/// What was appended to the results since the disk last said that it keeps them.
+/// What was appended to the results after the last sync that succeeded.
 #[derive(Debug, Default)]
 struct Unsynced {
     /// Rows that would be missed.
     rows: Vec<Outcome>,
-    /// About how much memory they take.
+    /// About how many bytes of memory these rows take.
     bytes: usize,
-    /// The counts of the others: a later run gives them their rows again.
+    /// How many other rows there are. A later run gives them their results rows again.
     others: BTreeMap<Status, u64>,
 }
 
@@ -75,31 +77,32 @@ impl Unsynced {
     }
 }
 
-/// Whether nothing else tells what became of this row: calls were made for it, or may have been. Any other has a row
-/// again as soon as a later run reads the input.
+/// Whether only this outcome tells what happened to the row, because calls were or may have been made for it. Any other
+/// row gets its results row again when a later run reads the input.
 fn would_be_missed(outcome: &Outcome) -> bool {
     outcome.attempts > 0 || outcome.status.effect() == Effect::Possible
 }
 
 impl Recorder {
-    /// `done` has the rows that the results hold already.
+    /// `done` counts the rows that the results hold already.
     pub(super) fn new(results: ResultsWriter, monitor: Arc<dyn Monitor>, shutdown: Shutdown, done: Summary) -> Self {
         let (unsynced, mode, budget) = (Unsynced::default(), Mode::Writing, Budget::default());
         Self { results, monitor, shutdown, tally: Tally::after(done), unsynced, mode, budget }
     }
 
-    /// The same, giving back to `budget` what the rows took that it has recorded.
+    /// Makes the recorder give the bytes of each recorded row back to `budget`.
     pub(super) fn giving_back_to(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// Records outcomes until there are no more. Blocks: it belongs on a thread of its own.
-    /// When `feed_given_up` is dropped, nobody waits for what the feed may still send. Gives the counts of what the
-    /// results keep, and of what was handed to the monitor because they cannot.
+    /// Records outcomes until there are no more. It blocks, so it needs a thread of its own. When the sender of
+    /// `feed_given_up` is dropped, the recorder no longer waits for outcomes of the feed. Returns the counts of the
+    /// rows that the results hold, or that the monitor got because the results could not be written.
     pub(super) fn record(mut self, mut outcomes: Receiver<Outcome>, mut feed_given_up: oneshot::Receiver<()>) -> Tally {
         let mut batch = Vec::with_capacity(QUEUED_OUTCOMES);
-        // A clock of its own: that of the calls is gone when a second signal gives the run up.
+        // The recorder has its own runtime for its timers: the runtime of the calls is gone when a second signal aborts
+        // the run.
         let runtime = match Builder::new_current_thread().enable_time().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -126,11 +129,11 @@ impl Recorder {
             match received {
                 Some(0) => break,
                 Some(_rows) => {
-                    // Rows that were not sent come far faster than calls, and wait for nobody.
+                    // Rows that were not sent come far faster than calls, so the recorder does not wait for them.
                     let has_calls = batch.iter().any(|outcome| outcome.calls > 0);
                     self.keep(&mut batch);
                     if has_calls {
-                        // Within the block: a timer belongs to the runtime that is entered when it is made.
+                        // Inside the block, because a timer belongs to the runtime in which it is created.
                         runtime.block_on(async { sleep(GATHERING).await });
                     }
                 }
@@ -146,7 +149,7 @@ impl Recorder {
         std::mem::take(&mut self.tally)
     }
 
-    /// Counts the rows that waited for the disk, for it keeps them.
+    /// Counts the rows that were waiting for the sync: the disk now keeps them.
     fn settle(&mut self) {
         let Unsynced { rows, others, .. } = std::mem::take(&mut self.unsynced);
         for outcome in &rows {
@@ -157,7 +160,7 @@ impl Recorder {
         }
     }
 
-    /// Writes a batch down, or hands it to the monitor where that cannot be done.
+    /// Appends a batch to the results. If that fails, hands it to the monitor.
     fn keep(&mut self, batch: &mut Vec<Outcome>) {
         self.budget.give_back(batch.iter().map(|outcome| &outcome.row));
         if self.mode == Mode::Writing {
@@ -170,7 +173,7 @@ impl Recorder {
                 }
                 Err(error) => {
                     self.give_up(&error);
-                    // What was written before may be kept all the same.
+                    // A sync may still succeed for the rows that were written before.
                     self.sync();
                 }
             }
@@ -178,8 +181,8 @@ impl Recorder {
         self.rescue(std::mem::take(batch));
     }
 
-    /// Hands the rows that would be missed to the monitor, and counts them. The others have no row until a later run
-    /// gives them one.
+    /// Hands the rows that would be missed to the monitor, and counts them. The other rows get their results rows from
+    /// a later run.
     fn rescue(&mut self, mut outcomes: Vec<Outcome>) {
         outcomes.retain(would_be_missed);
         let Mode::Rescuing(header) = self.mode else { return };
@@ -196,7 +199,7 @@ impl Recorder {
         }
     }
 
-    /// When the results have to be synced, if they need to be and can be.
+    /// The time of the next sync, if one is needed and the results can still be written.
     fn sync_due(&self) -> Option<Instant> {
         match self.mode {
             Mode::Writing if self.unsynced.bytes > UNSYNCED_BYTES => Some(Instant::now()),
@@ -205,7 +208,7 @@ impl Recorder {
         }
     }
 
-    /// Has the disk keep what was appended. What it does not keep is handed to the monitor.
+    /// Syncs what was appended. If the sync fails, hands those rows to the monitor.
     fn sync(&mut self) {
         match self.results.sync() {
             Ok(()) => self.settle(),
@@ -217,10 +220,10 @@ impl Recorder {
         }
     }
 
-    /// No further call may leave: its end could not be written down.
+    /// Stops the run: no further call may start, because its outcome could not be written.
     fn give_up(&mut self, error: &io::Error) {
         let detail = format!("the results could not be written: {error}");
-        // Said before the rows that follow: then whoever finds them on standard error knows what they are.
+        // This message comes before the rescued rows, so that a reader of standard error knows what those rows are.
         self.shutdown.stop(Stop { reason: StopReason::ResultsUnwritable, detail });
         if self.mode == Mode::Writing {
             self.mode = Mode::Rescuing(WithHeader::Yes);
@@ -229,7 +232,7 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
-    /// However it ends, nobody may wait for it to give back anything more.
+    /// Closes the budget, also after a panic: the recorder gives nothing back any more, so nothing may wait for it.
     fn drop(&mut self) {
         self.budget.close();
     }
@@ -243,7 +246,8 @@ async fn sleep_until_due(due: Option<Instant>) {
     }
 }
 
-/// Logs how a row ended. Here and not where it was called: standard error may block, and nothing blocks beside the calls.
+/// Logs the outcome of a row. The recorder does this, not the worker: standard error may block, and nothing may block
+/// the workers' thread.
 fn log(outcome: &Outcome) {
     tracing::debug!(
         line = outcome.row.line,

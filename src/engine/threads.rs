@@ -1,5 +1,5 @@
-//! The threads on which a run reads and records. They are started before it begins, so that a system that allows too few
-//! is found out before the first call.
+//! Starts the threads on which a run reads and records. They start before the first call, so that a system that allows
+//! too few threads stops the run in time.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,11 +16,11 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts them. They end with this value when they are not needed.
+    /// Starts the threads. Dropping this value without using it ends them.
     ///
     /// # Errors
     ///
-    /// When the system has no room for one of them.
+    /// If the system cannot start one of the threads.
     pub fn start() -> io::Result<Self> {
         Ok(Self { feed: IdleThread::start("feed")?, record: IdleThread::start("record")? })
     }
@@ -45,14 +45,15 @@ impl IdleThread {
         Ok(Self { work })
     }
 
-    /// Gives the thread its work, and a way to wait for what comes of it: for its panic, too.
+    /// Gives the thread its work. The receiver yields what the work returns, or its panic.
     pub(super) fn begin<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<thread::Result<T>> {
         let (ended, end) = oneshot::channel();
         let work = move || drop(ended.send(catch_unwind(AssertUnwindSafe(work))));
-        // The thread waits for nothing else, and there is room for one. Nobody may wait for the end any more.
+        // The send succeeds at once: the thread waits for this work, and the channel has room for it. Above, the send
+        // of the result may fail, because its receiver may be gone.
         drop(self.work.send(Box::new(work)));
         end
     }

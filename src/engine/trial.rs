@@ -1,4 +1,4 @@
-//! One row under way: what has been tried, and how it stands.
+//! One row under way: the calls made for it, and their result so far.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::row::Row;
 use crate::throttle::Troubles;
 use crate::verdict::Verdict;
 
-/// Whether a call brought an answer.
+/// Whether the server answered a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answered {
     Yes,
@@ -31,12 +31,13 @@ pub(super) struct Trial {
     /// When the call that is in flight began, if one is.
     calling: Option<Instant>,
     calls: u64,
-    /// From the first call to the end of the last.
+    /// From the start of the first call to the end of the last.
     duration: Duration,
     latencies: Vec<Duration>,
-    /// How the row stands after the last call, or as earlier runs left it. Should no other call follow, it is the row's end.
+    /// The result so far: of the last call, or else of earlier runs. If no other call follows, it becomes the row's
+    /// outcome.
     standing: Option<Verdict>,
-    /// What the row has met, as the throttle knows it.
+    /// The failures of the row, as the throttle counts them.
     pub(super) troubles: Troubles,
     backoff: Option<Backoff>,
 }
@@ -63,7 +64,7 @@ impl Trial {
         }
     }
 
-    /// How the row stands.
+    /// The result so far.
     pub(super) fn standing(&self) -> Option<&Verdict> {
         self.standing.as_ref()
     }
@@ -73,7 +74,7 @@ impl Trial {
         self.earlier.attempts == 0 && self.earlier.result.is_none()
     }
 
-    /// Takes down that a call begins.
+    /// Records that a call begins.
     pub(super) fn calls(&mut self) {
         let now = Instant::now();
         self.began.get_or_insert(now);
@@ -81,7 +82,7 @@ impl Trial {
         self.calling = Some(now);
     }
 
-    /// Takes down that the call has ended, and the verdict on it. Only an answer has a latency.
+    /// Records that the call has ended, and its verdict. Only a call that was answered has a latency.
     pub(super) fn called(&mut self, verdict: Verdict, answered: Answered) {
         let now = Instant::now();
         self.duration = self.began.map(|began| now - began).unwrap_or_default();
@@ -92,7 +93,7 @@ impl Trial {
         self.standing = Some(verdict);
     }
 
-    /// Takes down that this program broke: a call that was in flight may have taken effect.
+    /// Records that this program panicked: a call that was in flight may have taken effect.
     pub(super) fn broke(&mut self) {
         if self.calls > 0 {
             self.called(Verdict::of_broken_program(), Answered::No);
@@ -104,7 +105,7 @@ impl Trial {
         self.backoff.get_or_insert_with(|| Backoff::new(fastrand::Rng::new())).next().unwrap_or_default()
     }
 
-    /// The end of the row as its last call left it. A row that the run did not come to has none: then `stop` says why.
+    /// The outcome of the row: the result of its last call. If this run made no call for it, `stop` says why.
     pub(super) fn end(self, stop: Option<&Stop>) -> Outcome {
         match self.standing.filter(|_| self.calls > 0) {
             Some(standing) => Outcome {
@@ -124,8 +125,8 @@ impl Trial {
     }
 }
 
-/// How a row stands before its first call in this run: as its results say, and in doubt where only the journal or the input
-/// says that it may have been sent.
+/// The result of a row before its first call in this run: what the results say. If only the journal or the input says
+/// that the row may have been sent, the row is in doubt.
 fn standing_before(earlier: &Earlier) -> Option<Verdict> {
     match (&earlier.result, earlier.effect) {
         (Some(result), effect) => {

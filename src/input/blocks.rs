@@ -1,24 +1,24 @@
-//! What the survey takes down of a file's bytes, so that every later reading can be held against it.
+//! Records the hashes of a file's blocks during the survey, so that every later reading can be compared with them.
 //!
-//! After each block stands the SHA-256 of all bytes up to the end of that block. So the last one is the fingerprint of
-//! the whole file, and to know every block again costs 32 bytes a block and no second hash.
+//! For each block, it keeps the SHA-256 of all bytes up to the end of that block. So the last of these hashes is the
+//! fingerprint of the whole file. To recognise every block costs 32 bytes a block, and no second hash.
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-/// The length of a block, but for the last: large enough that its end costs nothing measurable, small enough that a
-/// change is noticed within a few thousand rows (chosen by us).
+/// The length of every block except the last: large enough that a hash at its end costs nothing measurable, small
+/// enough that a change is noticed within a few thousand rows (chosen by us).
 pub(super) const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Whether all bytes of an input are UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Utf8 {
-    /// Every one.
+    /// All are.
     Whole,
-    /// Not every one.
+    /// Some are not.
     Broken,
-    /// A stream: nobody knows.
+    /// Unknown, because it is a stream.
     Unknown,
 }
 
@@ -38,7 +38,7 @@ impl Blocks {
     }
 }
 
-/// Takes blocks down as they are read, and holds them against what was taken down before.
+/// Records blocks as they are read, and compares them with the blocks of an earlier reading.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger {
     hash: Sha256,
@@ -48,12 +48,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Begins to read a file of which these blocks are known, or nothing.
+    /// Begins to read a file whose blocks are `known` from an earlier reading, or not.
     pub(super) fn new(known: Option<Blocks>) -> Self {
         Self { known, ..Self::default() }
     }
 
-    /// Takes a block down. False where it is not the one that stood here before.
+    /// Records a block. Returns false if it differs from the known block at this place.
     pub(super) fn add(&mut self, block: &[u8]) -> bool {
         self.hash.update(block);
         let digest = self.hash.clone().finalize().into();
@@ -65,12 +65,12 @@ impl Ledger {
         is_known
     }
 
-    /// Whether the file may end here: a file that is known has as many blocks as it had before.
+    /// Whether the file may end here: a known file must have as many blocks as before.
     pub(super) fn may_end(&self) -> bool {
         self.known.as_ref().is_none_or(|known| known.0.len() == self.taken.len())
     }
 
-    /// What was taken down.
+    /// Returns what was recorded.
     pub(super) fn finish(self) -> (Blocks, Utf8) {
         (Blocks(self.taken.into()), self.utf8.finish())
     }
@@ -79,13 +79,13 @@ impl Ledger {
 /// Finds out whether bytes that come in pieces are UTF-8.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Utf8Check {
-    /// The beginning of a character that goes on in the next piece: at most three bytes.
+    /// The beginning of a character that continues in the next piece: at most three bytes.
     kept: Vec<u8>,
     is_broken: bool,
 }
 
 impl Utf8Check {
-    /// Looks at the next piece.
+    /// Checks the next piece.
     pub(super) fn add(&mut self, piece: &[u8]) {
         let mut rest = piece;
         while !self.kept.is_empty() && !self.is_broken {
@@ -110,13 +110,13 @@ impl Utf8Check {
         }
     }
 
-    /// The answer, when all bytes were looked at.
+    /// The result, after all bytes were checked.
     pub(super) fn finish(self) -> Utf8 {
         if self.is_broken || !self.kept.is_empty() { Utf8::Broken } else { Utf8::Whole }
     }
 }
 
-/// How many bytes at the end are the beginning of a character; none where the bytes are not UTF-8.
+/// How many bytes at the end are the beginning of a character; `None` if the bytes are not UTF-8.
 fn incomplete_end(bytes: &[u8]) -> Option<usize> {
     match std::str::from_utf8(bytes) {
         Ok(_) => Some(0),

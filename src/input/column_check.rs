@@ -1,4 +1,4 @@
-//! Whether the column that was found really holds IDs, which its first cells tell.
+//! Checks by its first cells whether the column that was found really holds IDs.
 
 use csv::ByteRecord;
 
@@ -10,25 +10,26 @@ use super::screen::{Intent, Why};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted;
 
-/// How many cells are looked at before a column is believed to hold IDs. The number is part of the contract.
+/// How many cells are checked before a column counts as holding IDs. The number is part of the contract.
 const LOOKED_AT_CELLS: usize = 100;
 
-/// The first cells of the ID column, counted by whether they are IDs.
+/// Counts the first cells of the ID column by whether they are IDs.
 ///
-/// A file is judged by all of these cells before any is sent. A stream is judged by those that have come: the rows of
-/// its beginning together, and each one behind them before it is used. So a stream may have sent some rows of the wrong
-/// column, as long as most cells were IDs.
+/// A file is judged by all of these cells before any row is sent. A stream is judged by the cells that have come: the
+/// rows of its beginning together, and each later row before it is used. So a stream may have sent some rows of a wrong
+/// column, as long as most of its cells were IDs.
 #[derive(Debug)]
 pub(super) struct Suspicion {
     column: Option<IdColumn>,
     looked_at: usize,
     wrong: Vec<(u64, String)>,
-    /// The line of the row that was looked at last.
+    /// The line of the row that was checked last.
     line: u64,
 }
 
 impl Suspicion {
-    /// Begins to look, unless the operator has named the column, or nothing but its place speaks for any other.
+    /// Begins the check if the column may be the wrong one: it was found by its name, or it is the only column and has
+    /// a header.
     pub(super) fn of(reading: &Reading) -> Self {
         let may_err = |id: &&IdColumn| match id.choice {
             Choice::Name => true,
@@ -38,12 +39,12 @@ impl Suspicion {
         Self { column: reading.id_column.as_ref().filter(may_err).cloned(), looked_at: 0, wrong: Vec::new(), line: 0 }
     }
 
-    /// Whether there is nothing more to look at.
+    /// Whether no more rows need to be checked.
     pub(super) fn is_settled(&self) -> bool {
         self.column.is_none() || self.looked_at == LOOKED_AT_CELLS
     }
 
-    /// Looks at a row, if it is not filtered out and was not looked at before.
+    /// Checks a row, unless it is filtered out or was checked before.
     pub(super) fn look(&mut self, line: u64, intent: Intent, record: &ByteRecord) {
         let Some(column) = &self.column else { return };
         if self.is_settled() || line <= self.line {
@@ -57,7 +58,7 @@ impl Suspicion {
         let cell = record.get(column.number - 1).unwrap_or_default();
         let is_wrong = match intent {
             Intent::Skip(Why::NotAnId(_) | Why::Short) => true,
-            // Whether a row is whole says nothing about the column.
+            // A row that is torn says nothing about the column, so only its cell counts.
             Intent::Skip(Why::Torn) => !is_id(&String::from_utf8_lossy(cell)),
             Intent::Skip(_) | Intent::Cancel(_) => false,
         };
@@ -66,19 +67,19 @@ impl Suspicion {
         }
     }
 
-    /// Whether most of what was looked at is no ID. One wrong cell is a wrong cell, not a wrong column.
+    /// Whether most of the checked cells are not IDs. A single wrong cell does not mean a wrong column.
     fn is_founded(&self) -> bool {
         self.wrong.len() > 1 && self.wrong.len() * 2 > self.looked_at
     }
 
-    /// The fault of a column that has to be given up when some of its rows are gone already.
+    /// The fault that ends the reading of a stream with a wrong column, after some of its rows were used.
     pub(super) fn fault(&self) -> Option<Fault> {
         let column = self.column.as_ref().filter(|_| self.is_founded())?;
         let (wrong, looked_at) = (self.wrong.len(), self.looked_at);
         Some(Fault::WrongColumn { column: column.number, wrong, looked_at })
     }
 
-    /// Refuses the column if most of what was looked at is no ID, with two examples.
+    /// Refuses the column if most of the checked cells are not IDs, and gives two examples.
     pub(super) fn check(&self, input: &str) -> Result<(), Refusal> {
         let (Some(column), [first, second, ..], true) = (&self.column, self.wrong.as_slice(), self.is_founded()) else {
             return Ok(());

@@ -1,15 +1,20 @@
-//! The header, and the column that holds the ID: found where only one can be meant, else asked for.
+//! Finds the header and the ID column. If more than one column could be meant, the operator has to say which.
 //!
-//! A first row that holds data must never be taken for a header, for then it would be lost. So the rules are:
+//! A first row of data must never be taken for a header, because it would be lost. So the rules are:
 //!
-//! - a row that names a usual ID column is a header, and with `--id-column NAME` the first row has to be one;
-//! - with a number it is a header if its cell in that column is text (no ID, and no damaged one) and the row says that
-//!   it is one: it has the name of an ID column, or of a column that `--where` asks for, or words that name columns
-//!   ([`is_column_name`]). In doubt it is data, and its result says that it has no ID;
-//! - where there is but one column and it is not given, text is a header, and has to name invitations; an ID or a
-//!   damaged one is data.
+//! - A row that contains a usual name of the ID column is a header. With `--id-column NAME`, the first row must be one.
+//! - With a number, the first row is a header if its cell in that column is text (not an ID, and not a damaged one) and
+//!   the row looks like a header: it has the usual name of an ID column, or of a column that `--where` asks for, or
+//!   words that name columns ([`is_column_name`]). In doubt it is data, and its result says that it has no ID.
+//! - If there is only one column and no `--id-column`, a first row of text is a header and must name invitations; an ID
+//!   or a damaged one is data.
 //!
-//! A line of one cell above wider rows is neither: it is a title, and is refused.
+//! A line of one cell above wider rows is neither header nor data: it is a title, and the input is refused.
+//!
+//! For example, `--id-column 2` means the second column, since columns are counted from 1. Then the first row
+//! `Name,Ref` is a header, because `Name` is a word for a column. `Ann,2932950` is data, because its second cell is an
+//! ID. `Ann,unknown` is data, because neither cell names a column; its result says that it has no ID. Without a header,
+//! the columns are called `column_1`, `column_2` and so on.
 
 use std::sync::Arc;
 
@@ -32,11 +37,11 @@ const LISTED_NAMES: usize = 30;
 /// The column that holds the invitation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdColumn {
-    /// Its number, from 1.
+    /// Its number, counted from 1.
     pub number: usize,
-    /// Its name in the header, or `column_2` where there is none.
+    /// Its name in the header, or a name such as `column_2` if there is no header.
     pub name: String,
-    /// Why it is this one.
+    /// Why this column was chosen.
     pub choice: Choice,
 }
 
@@ -60,7 +65,7 @@ pub(super) enum FirstRow {
     Data,
 }
 
-/// What was settled about the columns.
+/// What was found about the columns.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     pub(super) names: Vec<String>,
@@ -68,7 +73,7 @@ pub(super) struct Columns {
     pub(super) id: IdColumn,
 }
 
-/// The columns that a name means.
+/// The columns to which a name refers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Named {
     Nothing,
@@ -81,13 +86,14 @@ pub(super) fn cells(record: &ByteRecord) -> Vec<String> {
     record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect()
 }
 
-/// Whether a row names the ID column.
+/// Whether a row contains the name of the ID column.
 pub(super) fn names_id(first: &[String], options: &ReadingOptions) -> bool {
     let given = options.id_column.as_deref().is_some_and(|name| named(first, name) != Named::Nothing);
     given || first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str()) || column_key(cell) == SHORT_ID_NAME)
 }
 
-/// Finds the column that a name means: the one with just this name, else the one with this name in another spelling.
+/// Finds the column to which a name refers: the one with exactly this name, or else the one with this name in another
+/// spelling.
 pub(super) fn named(names: &[String], wanted: &str) -> Named {
     let exact = positions(names, |name| without_blanks(name) == without_blanks(wanted));
     let found = if exact.is_empty() {
@@ -106,18 +112,18 @@ fn positions(names: &[String], wanted: impl Fn(&str) -> bool) -> Vec<usize> {
     names.iter().enumerate().filter(|(_, name)| wanted(name)).map(|(index, _)| index).collect()
 }
 
-/// The first row, and what is asked about it.
+/// Finds the header and the ID column from the first row and the rows below it.
 pub(super) struct HeaderFinder<'a> {
     pub(super) input: &'a Arc<str>,
     pub(super) line: u64,
     pub(super) first: &'a [String],
-    /// The first few rows below it, each with its line.
+    /// The first rows below it, each with its line.
     pub(super) below: &'a [(u64, ByteRecord)],
     pub(super) options: &'a ReadingOptions,
 }
 
 impl HeaderFinder<'_> {
-    /// Settles header and ID column.
+    /// Decides whether the first row is the header, and which column holds the ID.
     pub(super) fn answer(&self) -> Result<Columns, Refusal> {
         self.refuse_title()?;
         let given = self.options.id_column.as_deref().map(without_blanks);
@@ -160,7 +166,7 @@ impl HeaderFinder<'_> {
         Ok(self.columns(index, if is_header { FirstRow::Header } else { FirstRow::Data }, Choice::Given))
     }
 
-    /// Whether the first row says that it is a header, when its cell in this column is text.
+    /// Whether the first row looks like a header, if its cell in this column is text.
     fn says_header(&self, index: usize) -> bool {
         if self.first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str())) {
             return true;
@@ -193,7 +199,8 @@ impl HeaderFinder<'_> {
         let header = widths().find(|(_, _, width)| matches!(width, Width::Wide { .. }));
         let Some((header_line, record, width)) = header else { return Ok(()) };
         let is_title = if self.first.len() > 1 {
-            // Padded with empty cells, as Excel writes titles; a header may have one name, above rows with their IDs.
+            // The title is padded with empty cells, as Excel writes it. A header may also have only one name, but then
+            // the rows below have IDs.
             is_text(title)
                 && width == (Width::Wide { begins_with_id: false })
                 && cells(record).iter().all(|cell| !is_id(cell))
@@ -240,7 +247,7 @@ impl HeaderFinder<'_> {
             return Ok(self.columns(1, FirstRow::Header, Choice::Results));
         }
         let mut candidates = positions(self.first, |name| ID_NAMES.contains(&column_key(name).as_str()));
-        // A row with an ID in it is data, and its `ID` may be Indonesia.
+        // A row with an ID in it is data; a cell `ID` in it may mean Indonesia.
         if candidates.is_empty() && !self.first.iter().any(|cell| is_id(cell)) {
             candidates = self.called_id();
         }
@@ -263,7 +270,8 @@ impl HeaderFinder<'_> {
         }
     }
 
-    /// The columns called `id`, and where there are any, those that may be meant instead.
+    /// The columns called `id`; if there are any, also those whose names contain [`INVITATION_STEM`], which may be
+    /// meant instead.
     fn called_id(&self) -> Vec<usize> {
         let keys: Vec<String> = self.first.iter().map(|name| column_key(name)).collect();
         if keys.iter().any(|key| key == SHORT_ID_NAME) {
@@ -282,7 +290,7 @@ impl HeaderFinder<'_> {
         Columns { names, first_row, id: IdColumn { number: index + 1, name, choice } }
     }
 
-    /// Refuses a name that no column has.
+    /// The refusal for a name that no column has.
     pub(super) fn unknown_column(&self, name: &str, names: &[String], hint: &str) -> Refusal {
         let message = format!("there is no column {}; the columns are {}", quoted(name), listed(names));
         Refusal::new(Cause::Input, self.here(&message)).hint(hint)
@@ -325,7 +333,7 @@ fn listed(names: &[String]) -> String {
     shortened(names.iter().map(|name| quoted(name)))
 }
 
-/// Lists the first of many, and counts the rest.
+/// Lists the first [`LISTED_NAMES`], and counts the rest.
 fn shortened(all: impl ExactSizeIterator<Item = String>) -> String {
     let count = all.len();
     let mut shown: Vec<String> = all.take(LISTED_NAMES).collect();

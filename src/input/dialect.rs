@@ -1,4 +1,5 @@
-//! The delimiter: what the operator says, else what Excel's `sep=` line says, else what makes sense of the first rows.
+//! Finds the delimiter: the operator's, else that of Excel's `sep=` line, else the one under which the first rows make
+//! most sense.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -12,17 +13,18 @@ use super::{ReadingOptions, columns};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted;
 
-/// The delimiters that are looked for, the likelier first.
+/// The delimiters that are tried, the likelier ones first.
 const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How many rows are looked at (chosen by us): the cells of a wrong delimiter rarely agree for that long.
+/// How many rows are examined (chosen by us): under a wrong delimiter, this many rows rarely have the same number of
+/// cells.
 pub(super) const LOOKED_AT_ROWS: usize = 100;
 
 /// Reads the value of `--delimiter`: one character of ASCII, `tab` or `\t`.
 ///
 /// # Errors
 ///
-/// More than one character, one that is not ASCII, or one that stands in numbers, words or quotes.
+/// If the text is more than one character, or a character that is not ASCII or that occurs in numbers, words or quotes.
 pub fn parse_delimiter(text: &str) -> Result<u8, String> {
     let byte = match (text, text.as_bytes()) {
         ("tab" | "TAB" | "\\t", _) => Some(b'\t'),
@@ -45,7 +47,7 @@ pub(super) struct Dialect {
     pub(super) separator_line: SeparatorLine,
 }
 
-/// Whether the first line is Excel's `sep=;`, and so no row.
+/// Whether the first line is Excel's `sep=;`, which is not a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SeparatorLine {
     Present,
@@ -59,7 +61,7 @@ pub(super) struct Sample {
     pub(super) extent: Extent,
 }
 
-/// How much of the input a sample is.
+/// Whether a sample is the whole input or only its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
@@ -67,7 +69,7 @@ pub(super) enum Extent {
 }
 
 impl Sample {
-    /// The first records that stand in the sample from beginning to end, as long as they can be cut.
+    /// The first records that are whole in the sample, up to the first that cannot be cut out.
     pub(super) fn records(&self, delimiter: u8) -> Vec<(u64, ByteRecord)> {
         let mut records = self.reader(delimiter);
         let mut found = Vec::new();
@@ -80,7 +82,7 @@ impl Sample {
         found
     }
 
-    /// Reads the records that stand in the sample from beginning to end.
+    /// Reads the records that are whole in the sample.
     pub(super) fn reader(&self, delimiter: u8) -> Records {
         let whole_lines = match self.extent {
             Extent::Whole => self.text.len(),
@@ -93,7 +95,7 @@ impl Sample {
 }
 
 impl Dialect {
-    /// Settles the dialect.
+    /// Decides the dialect.
     pub(super) fn settle(input: &str, sample: &Sample, options: &ReadingOptions) -> Result<Self, Refusal> {
         let Some(named) = separator_line(&sample.text) else {
             let delimiter = options.delimiter.unwrap_or_else(|| likeliest(sample, options));
@@ -105,7 +107,7 @@ impl Dialect {
     }
 }
 
-/// What Excel's first line names as the delimiter.
+/// The delimiter that Excel's first line names.
 fn separator_line(text: &[u8]) -> Option<&str> {
     let end = memchr::memchr2(b'\r', b'\n', text).unwrap_or(text.len());
     let line = std::str::from_utf8(text.get(..end)?).ok()?;
@@ -121,14 +123,14 @@ fn refuse_separator_line(input: &str, named: &str) -> Refusal {
     Refusal::new(Cause::Input, message).hint("take the line out, or name the delimiter with --delimiter")
 }
 
-/// The candidate under which the first rows make most sense: first one that shows a column for the ID, then one that
-/// gives the most rows the same number of cells, then one that gives the most cells.
+/// The candidate under which the first rows make most sense. What counts first is whether a column for the ID appears,
+/// then how many rows have the same number of cells, then how many cells there are.
 fn likeliest(sample: &Sample, options: &ReadingOptions) -> u8 {
     let sense = |delimiter: u8| {
         let records = sample.records(delimiter);
         let (_, first) = records.first()?;
         if first.len() == 1 {
-            // A title, perhaps: what stands below shows what separates the cells.
+            // This may be a title: the rows below show which delimiter separates the cells.
             let wide = records.iter().filter(|(_, record)| record.len() > 1).count();
             return (wide * 2 > records.len()).then_some((false, 0, wide));
         }

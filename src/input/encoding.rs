@@ -1,9 +1,9 @@
-//! From bytes to text: which encoding the input is in, and its decoding to UTF-8.
+//! Decides which encoding the input is in, and decodes it to UTF-8.
 //!
-//! A byte-order mark is believed before all else, `--encoding` included, as browsers do: no text begins with one by
-//! chance. Without both, a file is UTF-8 if every byte of it is, and windows-1252 (which every byte sequence fits) if
-//! one is not; a stream, which nobody can know to its end, is UTF-8, and each of its rows that is not is read as
-//! windows-1252. Bytes that mean nothing in a given encoding end the reading: a wrong name helps nobody.
+//! A byte-order mark decides, even against `--encoding`, as in browsers: no text begins with one by chance. Without
+//! either, a file is UTF-8 if all its bytes are, and else windows-1252 (which every byte sequence fits). A stream is
+//! not known to its end, so it is read as UTF-8, and each row that is not UTF-8 as windows-1252. If bytes are invalid
+//! in the given encoding, the reading ends, because the encoding must be a wrong one.
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
@@ -17,7 +17,7 @@ use crate::text::quoted;
 ///
 /// # Errors
 ///
-/// The label is none of those in the WHATWG Encoding Standard, or names an encoding that cannot be decoded.
+/// If the label is not one of the WHATWG Encoding Standard, or names an encoding that cannot be decoded.
 pub fn parse_encoding(label: &str) -> Result<&'static Encoding, String> {
     Encoding::for_label_no_replacement(label.trim().as_bytes()).ok_or_else(|| {
         format!("unknown encoding {}: use a WHATWG label such as utf-8, windows-1252 or utf-16le", quoted(label))
@@ -28,7 +28,7 @@ pub fn parse_encoding(label: &str) -> Result<&'static Encoding, String> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Decoding {
     pub(super) encoding: &'static Encoding,
-    /// The length of the byte-order mark, which is no text.
+    /// The length in bytes of the byte-order mark, which is not text.
     pub(super) mark_bytes: usize,
     pub(super) way: Way,
 }
@@ -36,19 +36,20 @@ pub(super) struct Decoding {
 /// How bytes become UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// The bytes are known to be UTF-8.
+    /// Not at all: the bytes are known to be UTF-8.
     AsTheyAre,
-    /// The bytes are decoded as they come.
+    /// A decoder converts them as they come.
     Decoded,
-    /// The bytes are taken for UTF-8, and each row that is not is decoded as windows-1252.
+    /// They are assumed to be UTF-8, and each row that is not is decoded as windows-1252.
     RowByRow,
 }
 
 impl Decoding {
-    /// For text that was decoded before, or is looked at before it is known whole.
+    /// For text that is decoded already, or that is examined before all of it is known.
     pub(super) const PREVIEWED: Self = Self { encoding: UTF_8, mark_bytes: 0, way: Way::RowByRow };
 
-    /// Settles the encoding from the first bytes, the operator's word, and what is known of all the other bytes.
+    /// Decides the encoding from the first bytes, the operator's `--encoding`, and whether all other bytes are known to
+    /// be UTF-8.
     pub(super) fn settle(
         input: &str,
         sample: &[u8],
@@ -79,13 +80,14 @@ impl Decoding {
         Ok(Self { encoding, mark_bytes, way })
     }
 
-    /// What bytes mean that are none of this encoding: another name for it helps only where no mark overrules it.
+    /// The fault for bytes that are invalid in this encoding. To name another encoding helps only if there is no
+    /// byte-order mark, which would overrule it.
     fn undecodable(self) -> Fault {
         let encoding = self.encoding.name();
         if self.mark_bytes > 0 { Fault::BeliedMark { encoding } } else { Fault::Undecodable { encoding } }
     }
 
-    /// Decodes the beginning of an input, to look at it; what is cut off at its end does not matter.
+    /// Decodes the beginning of an input to examine it. A character that is cut off at its end does not matter.
     pub(super) fn preview(self, sample: &[u8]) -> Vec<u8> {
         let sample = sample.get(self.mark_bytes..).unwrap_or_default();
         match self.way {
@@ -95,9 +97,9 @@ impl Decoding {
     }
 }
 
-/// Recognises UTF-16 by the zero in every other byte that Latin letters and digits have there.
+/// Recognises UTF-16 without a mark: in Latin letters and digits every other byte is zero.
 fn unmarked_utf_16(sample: &[u8]) -> Option<&'static str> {
-    /// A header begins with at least this many characters of ASCII (chosen by us).
+    /// How many pairs of bytes are examined: a header begins with at least this many ASCII characters (chosen by us).
     const PAIRS: usize = 32;
     let pairs: Vec<_> = sample.as_chunks::<2>().0.iter().take(PAIRS).collect();
     let little = pairs.iter().filter(|[first, second]| *first != 0 && *second == 0).count();
@@ -119,14 +121,14 @@ pub(super) struct Text {
     decoder: Option<Box<Pending>>,
 }
 
-/// Bytes that were read and are to be decoded.
+/// Bytes that were read and have to be decoded.
 struct Pending {
     decoder: Decoder,
     buffer: Vec<u8>,
     from: usize,
     to: usize,
     end: End,
-    /// What it means if the bytes are none of this encoding.
+    /// The fault if the bytes are invalid in this encoding.
     undecodable: Fault,
 }
 
@@ -136,7 +138,7 @@ impl std::fmt::Debug for Pending {
     }
 }
 
-/// How far a decoder has come with its source.
+/// How far the decoder has read its source.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     NotYet,
@@ -146,7 +148,7 @@ enum End {
 }
 
 impl Text {
-    /// Takes bytes that begin behind the byte-order mark.
+    /// `bytes` must begin after the byte-order mark.
     pub(super) fn new(bytes: Bytes, decoding: Decoding) -> Self {
         let decoder = (decoding.way == Way::Decoded).then(|| {
             let decoder = decoding.encoding.new_decoder_without_bom_handling();
@@ -156,12 +158,12 @@ impl Text {
         Self { bytes, decoder }
     }
 
-    /// The bytes beneath, when the text was read to its end.
+    /// Returns the underlying bytes, after the text was read to its end.
     pub(super) fn into_bytes(self) -> Bytes {
         self.bytes
     }
 
-    /// Reads what there is now, waiting for the first character of it; 0 at the end. The buffer has room for at least
+    /// Reads what is available now, but waits for the first character; returns 0 at the end. The buffer needs room for
     /// a few characters.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
         match &mut self.decoder {
@@ -193,7 +195,7 @@ impl Pending {
                 DecoderResult::InputEmpty if last => self.end = End::OfText,
                 DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
             }
-            // The good text before bad bytes is handed out first, so that the error can name their line.
+            // Valid text before the invalid bytes is returned first, so that the error can name their line.
             if written > 0 {
                 return Ok(written);
             }

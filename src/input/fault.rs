@@ -1,7 +1,7 @@
-//! What can end the reading of an input: errors that name the file, the line and, as a hint, the remedy.
+//! The errors that can end the reading of an input. They name the file, the line and, as a hint, the remedy.
 //!
-//! A row whose ID is wrong is not here: it is a result. These are faults after which it is no longer certain where a
-//! row begins or ends, or which of its cells is the ID, so that nothing behind them may be sent.
+//! A row with a wrong ID is not such an error but a result. After these errors it is uncertain where rows begin or end,
+//! or which of their cells is the ID, so nothing after them may be sent.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use thiserror::Error;
 
 use crate::error::{Cause, Refusal};
 
-/// The reading of the input ended early. Nothing that stands behind this place is sent.
+/// The reading of the input ended early. Nothing after this place is sent.
 #[derive(Debug, Error)]
 pub enum ReadError {
-    /// The operating system could not read on.
+    /// The operating system could not read further.
     #[error("could not read {input}")]
     Io {
         /// The input, as messages name it.
@@ -22,31 +22,31 @@ pub enum ReadError {
         #[source]
         source: io::Error,
     },
-    /// The file is no longer what was surveyed.
+    /// The file has changed since it was surveyed.
     #[error("{input} was changed after the reading had begun")]
     Changed {
         /// The input, as messages name it.
         input: Arc<str>,
     },
-    /// What the text asks for is not certain.
+    /// It is uncertain what the text asks for.
     #[error("{input}, line {line}: {fault}")]
     Malformed {
         /// The input, as messages name it.
         input: Arc<str>,
-        /// The line of the input, from 1.
+        /// The line of the input, counted from 1.
         line: u64,
-        /// What stands there.
+        /// What is wrong there.
         fault: Fault,
     },
 }
 
-/// A place behind which it is no longer certain what is asked for.
+/// A place after which it is uncertain what the input asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Fault {
-    /// A cell begins with a quote, and the input ends within it.
+    /// A cell begins with a quote, and the input ends before the quote is closed.
     #[error("the quote that opens a cell on this line is never closed")]
     UnclosedQuote,
-    /// `"John" Smith`: a quoted cell goes on behind its closing quote.
+    /// `"John" Smith`: text follows the closing quote of a cell.
     #[error("text stands behind the closing quote of the cell that begins on line {opened}")]
     TextBehindQuote {
         /// The line with the opening quote.
@@ -61,16 +61,16 @@ pub enum Fault {
         /// The line with the opening quote.
         opened: u64,
     },
-    /// Most rows below a first line of one cell have several.
+    /// The first line has one cell, and most rows below it have several.
     #[error("this row has several cells, as most have, and the first line of the file has one")]
     SeveralColumns,
-    /// A table stands below a list of one column.
+    /// A table follows a list of one column.
     #[error("a table with several columns begins on line {header_line}, below a list of one column")]
     TableBelow {
         /// The line with the names of its columns.
         header_line: u64,
     },
-    /// More cells than any program writes.
+    /// A row has more cells than any program writes.
     #[error("the row that begins here has more than {limit} cells")]
     TooManyCells {
         /// The most cells that a row may have.
@@ -79,41 +79,41 @@ pub enum Fault {
     /// `1, "Smith, John"`: for some programs the quote opens a cell, for others it is text.
     #[error("a quote stands behind blanks at the start of a cell, and the cell ends before the quote is closed")]
     QuoteBehindBlanks,
-    /// The lines of one row look like rows: the quote that holds them together is probably a slip.
+    /// The lines within one row look like rows of their own, so the quote that joins them is probably a mistake.
     #[error("quotes join this row with one below, which looks like a row of its own with the ID {id}")]
     JoinedRows {
         /// The ID in the line below.
         id: u64,
     },
-    /// Most cells of the ID column, which was found rather than named, are no IDs.
+    /// Most cells of the ID column are not IDs; the operator did not name that column.
     #[error("column {column} does not hold invitation IDs: {wrong} of its first {looked_at} cells are none")]
     WrongColumn {
-        /// The number of the column, from 1.
+        /// The number of the column, counted from 1.
         column: usize,
-        /// How many cells are no IDs.
+        /// How many cells are not IDs.
         wrong: usize,
-        /// How many cells were looked at.
+        /// How many cells were checked.
         looked_at: usize,
     },
-    /// A row without end.
+    /// A row is so long that it seems endless.
     #[error("the row that begins here is longer than {} MiB", limit / (1024 * 1024))]
     TooLong {
         /// The most bytes that a row may have.
         limit: usize,
     },
-    /// Bytes that mean nothing in the encoding.
+    /// Some bytes are invalid in the encoding.
     #[error("bytes that mean nothing in {encoding}")]
     Undecodable {
         /// The name of the encoding.
         encoding: &'static str,
     },
-    /// Bytes that mean nothing in the encoding that the byte-order mark names.
+    /// Some bytes are invalid in the encoding that the byte-order mark names.
     #[error("bytes that mean nothing in {encoding}, which the byte-order mark at the beginning names")]
     BeliedMark {
         /// The name of the encoding.
         encoding: &'static str,
     },
-    /// The parser of the cells found another end of the row than the count of the lines.
+    /// The parser of the cells and the scanner disagree about where the row ends.
     #[error("the end of this row is not certain")]
     UncertainEnd,
 }
@@ -152,7 +152,7 @@ impl Fault {
 }
 
 impl ReadError {
-    /// What the operator can do about it, where that is known.
+    /// What the operator can do about it, if that is known.
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Io { .. } => None,
@@ -163,7 +163,7 @@ impl ReadError {
 }
 
 impl From<ReadError> for Refusal {
-    /// The same error, before anything was sent.
+    /// The refusal for this error, if it comes before anything was sent.
     fn from(error: ReadError) -> Self {
         let cause = if matches!(error, ReadError::Changed { .. }) { Cause::InputChanged } else { Cause::Input };
         let refusal = Self { hint: error.hint().map(str::to_owned), ..Self::new(cause, error.to_string()) };

@@ -1,4 +1,4 @@
-//! `--where`: which rows are meant at all.
+//! Applies `--where`: selects the rows that the operator means.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,11 +14,11 @@ use crate::text::quoted;
 /// One condition of `--where`: `COLUMN=VALUE` or `COLUMN!=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// The name of the column, or its number where no column has such a name.
+    /// The name of the column, or its number if no column has such a name.
     pub column: String,
-    /// Whether the cell has to be the value, or anything else.
+    /// Whether the cell has to be equal to the value, or different from it.
     pub comparison: Comparison,
-    /// The value, without blanks around it. It is compared without regard to case.
+    /// The value, without blanks around it. Upper and lower case are the same.
     pub value: String,
 }
 
@@ -57,13 +57,13 @@ impl FromStr for Filter {
     }
 }
 
-/// A filter of which the column is known.
+/// A filter and the column to which it refers.
 #[derive(Debug, Clone)]
 pub(super) struct ResolvedFilter {
     index: usize,
     filter: Filter,
     lowercase: String,
-    /// Why rows are not meant.
+    /// Why rows are not selected.
     summary: String,
 }
 
@@ -97,7 +97,7 @@ impl Filter {
 }
 
 impl fmt::Display for Filter {
-    /// As it is given to `--where`.
+    /// Writes the filter as it is given to `--where`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}{}", self.column, self.sign(), self.value)
     }
@@ -106,23 +106,23 @@ impl fmt::Display for Filter {
 /// What a filter says about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The row is meant.
+    /// The row is selected.
     Passes,
-    /// The row is not meant.
+    /// The row is not selected.
     Fails,
-    /// It cannot be said which of the row's cells is the one to compare.
+    /// It is uncertain which cell of the row has to be compared.
     Uncertain,
 }
 
 impl ResolvedFilter {
-    /// The place of the column, from 0.
+    /// The index of the column, counted from 0.
     pub(super) fn index(&self) -> usize {
         self.index
     }
 
-    /// Whether a row is meant of which the cell in question may have moved by up to `extra` columns to the right, because
-    /// of a delimiter without quotes or a cell that was put in front. Whichever cell it is, the answer has to be the
-    /// same. Of a row that ends before the column nobody knows, so it is not meant.
+    /// Whether a row is selected. Its cell for this column may have moved by up to `extra` columns to the right,
+    /// because of an unquoted delimiter or a cell inserted before it. The answer is certain only if it is the same for
+    /// each cell that it may be. A row that ends before the column is not selected, because its cell is unknown.
     pub(super) fn answer(&self, record: &ByteRecord, extra: usize) -> Answer {
         if record.len() <= self.index {
             return Answer::Fails;
@@ -142,7 +142,7 @@ impl ResolvedFilter {
         equal == (self.filter.comparison == Comparison::Equal)
     }
 
-    /// Why a row is not meant, in one line.
+    /// Why this row is not selected, in one line.
     pub(super) fn reason(&self, record: &ByteRecord) -> String {
         if record.len() <= self.index {
             return format!("{}: the row ends before the column", self.summary);
@@ -150,7 +150,7 @@ impl ResolvedFilter {
         format!("{}: the cell is {}", self.summary, quoted(cell(record, self.index)))
     }
 
-    /// Why rows are not meant.
+    /// Why rows are not selected.
     pub(super) fn summary(&self) -> String {
         self.summary.clone()
     }

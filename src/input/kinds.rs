@@ -1,4 +1,4 @@
-//! Files that are no CSV at all, recognised by their first bytes, each with its own sentence.
+//! Recognises files that are not CSV by their first bytes, and has a message for each kind.
 
 use crate::error::{Cause, Refusal};
 
@@ -24,7 +24,7 @@ const KINDS: [(&[u8], &str, &str); 13] = [
     (b"\xFF\xFE\0\0", "in UTF-32", "export it as UTF-8"),
 ];
 
-/// Refuses an input that begins as no CSV does.
+/// Refuses an input that begins as CSV never does.
 pub(super) fn refuse_other_kinds(input: &str, sample: &[u8]) -> Result<(), Refusal> {
     let known = KINDS.iter().find(|(signature, _, _)| sample.starts_with(signature));
     let found = known.map(|(_, kind, remedy)| (*kind, *remedy)).or_else(|| archive(sample)).or_else(|| markup(sample));
@@ -37,7 +37,7 @@ pub(super) fn refuse_other_kinds(input: &str, sample: &[u8]) -> Result<(), Refus
     }
 }
 
-/// Zip archives, of which the newer Excel workbooks are a kind.
+/// Zip archives. Newer Excel workbooks are such archives.
 fn archive(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     let holds = |text: &[u8]| memchr::memmem::find(sample, text).is_some();
     if !sample.starts_with(b"PK\x03\x04") {
@@ -51,7 +51,7 @@ fn archive(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Formats that are text as CSV is.
+/// Other text formats.
 fn markup(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     let text = sample.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(sample).trim_ascii_start();
     let begins = |tag: &str| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));
@@ -67,7 +67,8 @@ fn markup(sample: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// A brace or bracket, and behind it what JSON has there. `[id],[name]`, a header as SQL Server writes it, is none.
+/// Whether the text begins like JSON: with a brace or bracket, and a character that JSON allows after it.
+/// `[id],[name]`, a header as SQL Server writes it, does not.
 fn is_json(text: &[u8]) -> bool {
     let Some((first, rest)) = text.split_first() else { return false };
     let next = rest.trim_ascii_start().first().copied();

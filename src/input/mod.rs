@@ -1,33 +1,33 @@
-//! The input: from a file as operators have it to rows that say which invitation they mean.
+//! Reads the input: turns a file, as operators have it, into rows that say which invitation they mean.
 //!
-//! Two promises are kept here: no row is sent for an invitation that it does not name with certainty, and no row is
-//! joined with its neighbour or lost. What cannot be read with certainty is refused before anything is sent, in one
-//! sentence that names file, line, column and remedy. Called by the engine and the shell; knows nothing of either.
+//! This room keeps two promises: no row is sent for an invitation that it does not name with certainty, and no row is
+//! lost or joined with its neighbour. What cannot be read with certainty is refused before anything is sent, in one
+//! sentence that names file, line, column and remedy. The engine and the shell call this room; it knows neither.
 //!
-//! A row's way, and the file of each step:
+//! The steps of reading a row, and the file of each:
 //!
 //! | step | file |
 //! | --- | --- |
-//! | bytes, of a file that must not change or of a stream | `source` |
-//! | SHA-256 of each block, held against it when the block is read again; whether all bytes are UTF-8 | `blocks` |
-//! | what is no CSV at all | `kinds` |
-//! | text as UTF-8 | `encoding` |
-//! | rows, with their lines and strict quotes | `scanner` |
-//! | their cells | `records` |
-//! | delimiter and `sep=` line | `dialect` |
-//! | header and ID column | `columns` |
-//! | what the cells of a first row say | `names` |
-//! | whether a single column is the only one | `shape` |
-//! | whether the ID column holds IDs | `column_check` |
-//! | `--where` | `filter` |
-//! | all of this settled for one input | `reading` |
-//! | what a row asks for | `screen`, with `totals`, and with `earlier` where the input is results |
-//! | whether a row before it asked for the same | `seen` |
-//! | where the table of the header ends | `tables` |
-//! | whether rows are whole | `widths` |
-//! | first pass: counts and duplicates | `survey` |
-//! | second pass: the rows | `reader` |
-//! | errors | `fault` |
+//! | reads bytes from a file that must not change, or from a stream | `source` |
+//! | compares the SHA-256 of each block when it is read again; checks whether all bytes are UTF-8 | `blocks` |
+//! | refuses what is not CSV | `kinds` |
+//! | decodes text to UTF-8 | `encoding` |
+//! | cuts the text into rows, with their lines and strict quotes | `scanner` |
+//! | parses their cells | `records` |
+//! | finds the delimiter and the `sep=` line | `dialect` |
+//! | finds the header and the ID column | `columns` |
+//! | tells IDs from names in the first row | `names` |
+//! | checks that an input of one column has no others | `shape` |
+//! | checks that the ID column holds IDs | `column_check` |
+//! | applies `--where` | `filter` |
+//! | keeps all these decisions for one input | `reading` |
+//! | decides what a row asks for | `screen`, with `totals`, and with `past_runs` if the input is results |
+//! | checks whether an earlier row asks for the same | `seen` |
+//! | finds the end of the table below the header | `tables` |
+//! | compares the number of cells of all rows | `widths` |
+//! | does the first pass: counts and duplicates | `survey` |
+//! | does the second pass: the rows | `reader` |
+//! | holds the errors | `fault` |
 
 mod blocks;
 mod column_check;
@@ -65,30 +65,30 @@ pub use reading::Reading;
 pub use source::{Fingerprint, InputFile};
 pub use survey::{SkippedRows, Survey, survey_file, survey_stream};
 
-/// What the operator says about the input. What is not said is found.
+/// What the operator says about the input. The rest is found.
 #[derive(Debug, Clone, Default)]
 pub struct ReadingOptions {
-    /// The column that holds the ID: a header name, or a number from 1.
+    /// The column that holds the ID: a header name, or a number counted from 1.
     pub id_column: Option<String>,
     /// Whether to look for a header.
     pub header: HeaderOption,
     /// The byte between two cells.
     pub delimiter: Option<u8>,
-    /// The encoding, where no byte-order mark tells.
+    /// The encoding, if there is no byte-order mark.
     pub encoding: Option<&'static Encoding>,
     /// The conditions of `--where`. All of them must hold.
     pub filters: Vec<Filter>,
-    /// What a row means that ends early.
+    /// How to treat a row that has fewer cells than the header.
     pub short_rows: ShortRows,
 }
 
-/// What a row means that has fewer cells than the header.
+/// How to treat a row that has fewer cells than the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ShortRows {
-    /// A line break may have torn it, unless all rows of the file are so.
+    /// It may have been torn by a line break, unless all rows of the file are like that.
     #[default]
     Doubted,
-    /// Empty cells at its end were left out.
+    /// It is whole: empty cells at its end were left out.
     Meant,
 }
 

@@ -1,4 +1,4 @@
-//! What a cell of the first row says: an ID, a damaged ID, or the name of a column.
+//! Tells what a cell of the first row is: an ID, a damaged ID, or the name of a column.
 
 use crate::invitation::{InvitationId, NotAnId};
 use crate::row::column_key;
@@ -6,21 +6,21 @@ use crate::row::column_key;
 /// The usual names of the ID column, as [`column_key`] writes them.
 pub(super) const ID_NAMES: [&str; 2] = ["testinvitationid", "invitationid"];
 
-/// A name that many things have, and that counts only where no other column speaks of invitations: beside one that
-/// does, it is the key of somebody's database.
+/// A name that many kinds of columns have. It counts only if no other column name speaks of invitations; beside such a
+/// column, it is usually the key of another database.
 pub(super) const SHORT_ID_NAME: &str = "id";
 
-/// What a name holds that speaks of invitations, as [`column_key`] writes it: `Invite ID`, `imocha_invitation_id`.
+/// The part of a name that speaks of invitations, as [`column_key`] writes it: `Invite ID`, `imocha_invitation_id`.
 pub(super) const INVITATION_STEM: &str = "invit";
 
-/// Words with that stem that speak of people, dates and deeds: `Invitee phone`, `Invited at`.
+/// Words with that stem that mean people, dates or actions instead: `Invitee phone`, `Invited at`.
 const NO_INVITATIONS: [&str; 4] = ["invitee", "inviter", "invited", "inviting"];
 
-/// What an invitation has besides its ID, and what may be a number.
+/// Other properties of an invitation, which may also be numbers.
 const OTHER_THINGS: [&str; 6] = ["phone", "mobile", "mail", "count", "time", "numberof"];
 
-/// Words that name columns (chosen by us: what exports call theirs, in the languages that they come in). A row that has
-/// none of them is no header for certain.
+/// Words that name columns (chosen by us: those that exports use, in the languages in which they come). A row with none
+/// of them is not certain to be a header.
 const COLUMN_WORDS: [&str; 56] = [
     "id",
     "ids",
@@ -80,7 +80,7 @@ const COLUMN_WORDS: [&str; 56] = [
     "url",
 ];
 
-/// Words before a column's name that make a remark of it: `no ID`, `wrong number`.
+/// Words that turn a column's name after them into a remark: `no ID`, `wrong number`.
 const REMARKS: [&str; 14] = [
     "no", "not", "none", "n", "missing", "without", "unknown", "wrong", "invalid", "bad", "old", "lost", "see",
     "changed",
@@ -91,17 +91,17 @@ pub(super) fn is_id(cell: &str) -> bool {
     InvitationId::from_cell(cell).is_ok()
 }
 
-/// Whether a cell is text: no ID, and no ID that a spreadsheet has damaged, which is data as well.
+/// Whether a cell is text: not an ID, and not one that a spreadsheet has damaged, which is data too.
 pub(super) fn is_text(cell: &str) -> bool {
     InvitationId::from_cell(cell) == Err(NotAnId::Text)
 }
 
-/// A cell that has letters and no digits.
+/// Whether a cell has letters and no digits.
 pub(super) fn is_name(cell: &str) -> bool {
     cell.chars().any(char::is_alphabetic) && !cell.chars().any(char::is_numeric)
 }
 
-/// Whether the header of a single column says that invitations stand below it.
+/// Whether the header of a single column says that the column holds invitations.
 pub(super) fn names_invitations(name: &str) -> bool {
     let key = column_key(name);
     if key == SHORT_ID_NAME || key == "ids" {
@@ -111,14 +111,14 @@ pub(super) fn names_invitations(name: &str) -> bool {
     without_others.contains(INVITATION_STEM) && !OTHER_THINGS.iter().any(|thing| key.contains(thing))
 }
 
-/// Whether a cell reads like the name of a column: one of its words is one that columns have.
+/// Whether a cell looks like the name of a column: one of its words is in [`COLUMN_WORDS`].
 pub(super) fn is_column_name(cell: &str) -> bool {
     let words = words(cell);
     let is_remark = words.len() > 1 && words.first().is_some_and(|word| REMARKS.contains(&word.as_str()));
     is_text(cell) && !is_remark && words.iter().any(|word| COLUMN_WORDS.contains(&word.as_str()))
 }
 
-/// The words of a name, in lower case: `Test ID`, `test_id` and `testId` have the same.
+/// The words of a name in lower case; they are the same for `Test ID`, `test_id` and `testId`.
 fn words(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();

@@ -1,6 +1,6 @@
-//! What results of an earlier run know of a row, where they are the input of this one: that its ID was none, or that a
-//! call for it may have taken effect. The cells alone do not say so any more: of `2,932,950` without quotes, results have
-//! the ID cell `2`.
+//! Reads, if the input is the results of an earlier run, what they say about a row: that it had no valid ID, or that a
+//! call for it may have taken effect. The other cells do not show that any more: for an unquoted `2,932,950`, results
+//! have the ID cell `2`.
 
 use csv::ByteRecord;
 
@@ -13,13 +13,15 @@ const STATUS: &str = "status";
 const ERROR: &str = "error";
 const INVITATION_ID: &str = "invitation_id";
 
-/// Where the input says what came of its rows before. Results whose columns were moved, cut or spelt anew count as well
-/// (`STATUS`, as a database writes names), and so do results of results, in which the older columns have a prefix.
+/// The columns in which the input says how its rows ended in earlier runs. Results whose columns were moved, removed or
+/// spelt differently count as well (`STATUS`, as a database writes names). So do results of results, in which the older
+/// columns have a prefix.
 #[derive(Debug, Clone)]
 pub(super) struct PastRuns {
     /// The columns of the last run first, then those of the run before it, and so on.
     runs: Vec<RunColumns>,
-    /// How many columns are ours: all of them or, where some were moved or cut, nobody knows.
+    /// How many columns at the beginning are ours: all of ours, or 0 if some were moved or removed and the number is
+    /// unknown.
     own: usize,
 }
 
@@ -30,7 +32,7 @@ struct RunColumns {
 }
 
 impl PastRuns {
-    /// Looks whether the columns are those of results.
+    /// Finds the columns, if the input is results.
     pub(super) fn among(names: &[String], first_row: FirstRow) -> Option<Self> {
         let keys: Vec<String> = names.iter().map(|column| column_key(column)).collect();
         let place = |name: &str| {
@@ -54,7 +56,7 @@ impl PastRuns {
         (!runs.is_empty()).then_some(Self { runs, own })
     }
 
-    /// How many columns at the beginning are ours and not those of the list.
+    /// How many columns at the beginning are ours, not those of the list.
     pub(super) fn own_columns(&self) -> usize {
         self.own
     }
@@ -70,8 +72,8 @@ impl PastRuns {
         Some(cell(record, run.error?)).filter(|reason| !reason.is_empty()).map(str::to_owned)
     }
 
-    /// Whether a call for the row may have taken effect without saying so. Runs that made no call do not change what
-    /// those before them knew; and of a duplicate only the row knows that was there before it.
+    /// Whether a call for the row may have taken effect without a confirmation. A run that made no call changes nothing
+    /// in what earlier runs knew. For a duplicate this is unknown, because only the row before it had the call.
     pub(super) fn effect(&self, record: &ByteRecord) -> Effect {
         for run in &self.runs {
             match run.status(record) {

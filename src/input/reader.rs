@@ -1,4 +1,5 @@
-//! The rows of the input, one by one, each ready to be sent or with the reason why not. Made to run in its own thread.
+//! Reads the rows of the input one by one, each ready to be sent or with the reason why not. It is made to run in its
+//! own thread.
 
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use crate::row::{Layout, Row, Screened, Skip};
 
 /// Reads the rows of the input in their order.
 ///
-/// Every row of the input comes out once, or the reading ends with an error: what stands behind that place is not
-/// known, and is not to be sent. After an error there is nothing more.
+/// It returns every row of the input once, or ends with an error. What follows that place is uncertain and must not be
+/// sent, so nothing comes after an error.
 #[derive(Debug)]
 pub struct RowReader {
     rows: Rows,
@@ -32,11 +33,11 @@ pub struct RowReader {
 }
 
 impl RowReader {
-    /// Reads a surveyed file once more from its beginning, by the handle that the survey opened.
+    /// Reads a surveyed file again from its beginning, through the handle that the survey opened.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or has changed.
+    /// If the file cannot be read, or has changed.
     #[expect(clippy::needless_pass_by_value, reason = "a second reader of the same handle would take bytes from it")]
     pub fn from_file(file: InputFile, reading: Reading) -> Result<Self, ReadError> {
         Self::again(&file, reading)
@@ -49,15 +50,15 @@ impl RowReader {
         Ok(Self { rows, reading, seen, suspicion: None, has_ended: false })
     }
 
-    /// Reads a stream, which nobody has surveyed. It waits for two lines with text or for 64 KiB, never for the end.
+    /// Reads a stream, which has no survey. It waits for two lines with text or for 64 KiB, never for the end.
     ///
-    /// What only a survey can know is done without: the encoding is decided row by row where nothing tells it, a
-    /// duplicate does not name the first line, and the layout always has room for cells beyond the header's width. That
-    /// most cells of the ID column are no IDs can show itself when the first rows are gone; then the reading ends there.
+    /// It does without what only a survey can know. The encoding is decided row by row if nothing names it. A duplicate
+    /// does not name the first line. The layout always has room for cells beyond the header's width. If most cells of
+    /// the ID column are not IDs, this may appear only after the first rows were sent; then the reading ends.
     ///
     /// # Errors
     ///
-    /// The beginning cannot be read, is no CSV, or does not have the columns that are asked for.
+    /// If the beginning cannot be read, is not CSV, or does not have the columns that are asked for.
     pub fn from_stream(mut stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Self, Refusal> {
         let input: Arc<str> = STANDARD_INPUT.into();
         let unreadable = |source| Refusal::from(ReadError::Io { input: Arc::clone(&input), source });
@@ -75,7 +76,7 @@ impl RowReader {
         Ok(Self { rows, reading, seen: Seen::in_stream(), suspicion, has_ended: false })
     }
 
-    /// The form that the results repeat.
+    /// The layout of the input, which the results repeat.
     pub fn layout(&self) -> &Layout {
         &self.reading.layout
     }
@@ -85,12 +86,12 @@ impl RowReader {
         &self.reading
     }
 
-    /// Whether the rows come from a stream, so that the next one may be long in coming.
+    /// Whether the rows come from a stream, so that the next one may come much later.
     pub fn is_stream(&self) -> bool {
         matches!(self.seen, Seen::Ids(_))
     }
 
-    /// Goes to the next row and decides about it.
+    /// Goes to the next row and decides what it asks for.
     pub(super) fn advance(&mut self) -> Result<Option<(u64, Intent)>, ReadError> {
         let Some((line, intent)) = self.rows.next()? else { return Ok(None) };
         if let Some(suspicion) = &mut self.suspicion {
@@ -110,7 +111,7 @@ impl RowReader {
         &self.rows
     }
 
-    /// Reads on until so many duplicates were met.
+    /// Reads on until `wanted` duplicates were found.
     pub(super) fn first_duplicates(mut self, wanted: usize) -> Result<Vec<(u64, Skip)>, ReadError> {
         let mut found = Vec::new();
         while found.len() < wanted
@@ -156,7 +157,7 @@ impl Iterator for RowReader {
     }
 }
 
-/// Reads the beginning of a stream: as much as comes until there are a header and a row, or nothing more.
+/// Reads the beginning of a stream: until there are a header and a row, or the stream ends.
 fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut filled = 0;
@@ -179,8 +180,7 @@ fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
     Ok((buffer, extent))
 }
 
-/// Counts the lines that have come to their end and on which something stands; a byte-order mark and the zeros of UTF-16
-/// are nothing.
+/// Counts the complete lines that contain text; a byte-order mark and the zeros of UTF-16 are not text.
 fn whole_lines(bytes: &[u8]) -> usize {
     let is_text = |byte: &u8| !matches!(byte, 0 | 0xEF | 0xBB | 0xBF | 0xFE | 0xFF);
     let end = memchr::memrchr2(b'\n', b'\r', bytes).unwrap_or(0);
@@ -188,8 +188,8 @@ fn whole_lines(bytes: &[u8]) -> usize {
     lines.filter(|line| line.iter().any(is_text)).count()
 }
 
-/// Looks at what has come of a stream, for there is no survey to find out a wrong column, or columns that do not stand
-/// below their names.
+/// Checks the beginning of a stream. There is no survey that would find a wrong column, or columns that are not below
+/// their names.
 fn look_at_beginning(input: &Arc<str>, sample: &Sample, reading: &Reading) -> Result<Suspicion, Refusal> {
     let mut suspicion = Suspicion::of(reading);
     let Ok(mut rows) = Rows::of(sample.reader(reading.layout.delimiter), reading) else { return Ok(suspicion) };

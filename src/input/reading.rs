@@ -1,4 +1,4 @@
-//! How one input is read: settled once from its beginning, and kept for the second pass.
+//! Decides how one input is read, once, from its beginning, and keeps that for the second pass.
 
 use std::sync::Arc;
 
@@ -21,35 +21,36 @@ use crate::error::{Cause, Refusal};
 use crate::invitation::NotAnId;
 use crate::row::Layout;
 
-/// How one input is read: what was found, and what the operator said.
+/// How one input is read: what was found and what the operator said.
 #[derive(Debug, Clone)]
 pub struct Reading {
     /// The encoding of the input.
     pub encoding: &'static Encoding,
-    /// The line with the header; none where there is no header.
+    /// The line of the header; `None` if there is none.
     pub header_line: Option<u64>,
-    /// The column that holds the ID; none where the input has no row at all.
+    /// The column that holds the ID; `None` if the input has no row.
     pub id_column: Option<IdColumn>,
-    /// The form that the results repeat.
+    /// The layout of the input, which the results repeat.
     pub layout: Layout,
     pub(super) decoding: Decoding,
-    /// How many records stand before the first row: a `sep=` line, a header.
+    /// How many records come before the first row: a `sep=` line, a header.
     pub(super) preamble: usize,
     pub(super) screen: Arc<Screen>,
-    /// The IDs that more than one row asks for, in order; empty where the input was not surveyed.
+    /// The IDs that more than one row asks for, sorted; empty if the input was not surveyed.
     pub(super) duplicated: Arc<Vec<u64>>,
 }
 
-/// The rows of an input, each with what it asks for.
+/// The rows of an input, and what each asks for.
 #[derive(Debug)]
 pub(super) struct Rows {
     records: Records,
     screen: Arc<Screen>,
     tables: Tables,
     widths: Widths,
-    /// Watches that an input of one column stays one.
+    /// Checks that an input of one column has only one.
     one_column: Option<OneColumn>,
-    /// A first row that is no header, read to settle that.
+    /// The line of a first row that turned out not to be a header; it was read to decide that, and is still to be
+    /// returned.
     waiting: Option<u64>,
     record: ByteRecord,
 }
@@ -64,7 +65,7 @@ pub(super) struct InputStart<'a> {
 }
 
 impl InputStart<'_> {
-    /// Settles how the input is read, and stops before its first row.
+    /// Decides how the input is read, and stops before its first row.
     pub(super) fn settle(self) -> Result<(Reading, Rows), Refusal> {
         let Self { input, bytes, decoding, sample, options } = self;
         let dialect = Dialect::settle(input, sample, options)?;
@@ -122,8 +123,8 @@ fn resolve(
 }
 
 impl Reading {
-    /// What watches an input of one column, unless the operator has said that its first line is data and which column
-    /// holds the ID.
+    /// The check of an input of one column. There is none if the operator has said that the first line is data and
+    /// which column holds the ID.
     fn one_column(&self) -> Option<OneColumn> {
         let is_insisted_on =
             self.header_line.is_none() && self.id_column.as_ref().is_some_and(|id| id.choice == Choice::Given);
@@ -132,12 +133,12 @@ impl Reading {
 }
 
 impl Rows {
-    /// Reads an input again from its beginning, as it was settled.
+    /// Reads an input again from its beginning, as was decided the first time.
     pub(super) fn again(bytes: Bytes, input: &Arc<str>, reading: &Reading) -> Result<Self, ReadError> {
         Self::of(Records::new(bytes, reading.decoding, input, reading.layout.delimiter), reading)
     }
 
-    /// Reads these records as an input was settled.
+    /// Reads these records as was decided for the input.
     pub(super) fn of(mut records: Records, reading: &Reading) -> Result<Self, ReadError> {
         let mut record = ByteRecord::new();
         for _ in 0..reading.preamble {
@@ -148,7 +149,7 @@ impl Rows {
         Ok(Self { records, screen, tables, widths, one_column, waiting: None, record })
     }
 
-    /// Goes to the next row and says on which line it begins and what it asks for.
+    /// Goes to the next row. Returns the line on which it begins and what it asks for.
     pub(super) fn next(&mut self) -> Result<Option<(u64, Intent)>, ReadError> {
         let line = match self.waiting.take() {
             Some(line) => line,
@@ -166,12 +167,12 @@ impl Rows {
         Ok(Some((line, self.intent(line))))
     }
 
-    /// Decides about the current row.
+    /// Decides what the current row asks for.
     fn intent(&mut self, line: u64) -> Intent {
         let id = self.screen.id(&self.record);
         let has_id = match id {
             Err(Why::Short | Why::NotAnId(NotAnId::Empty | NotAnId::Text)) => HasId::No,
-            // A damaged number is no name of a column.
+            // A damaged number is not the name of a column.
             Ok(_) | Err(_) => HasId::Yes,
         };
         let looked = Looked { record: &self.record, has_id, header: &self.screen.header };
@@ -190,12 +191,12 @@ impl Rows {
         }
     }
 
-    /// How wide the rows were that were read so far, those of the table of the header.
+    /// The widths of the rows read so far that belong to the table below the header.
     pub(super) fn widths(&self) -> &Widths {
         &self.widths
     }
 
-    /// The bytes beneath, when all rows were read.
+    /// Returns the underlying bytes, after all rows were read.
     pub(super) fn into_bytes(self) -> Bytes {
         self.records.into_bytes()
     }

@@ -1,9 +1,9 @@
-//! From text to cells, in two steps. `scanner` is the one place that knows where each row begins and ends, and on
-//! which line; the csv crate parses one of its rows at a time.
+//! Turns text into cells, in two steps. `scanner` alone decides where each row begins and ends, and on which line. Then
+//! the csv crate parses one of its rows at a time.
 //!
-//! A CSV parser forgives wrong quotes, and by that joins rows. Here the text is cut into rows first, strictly: a
-//! newline ends a row unless it stands between an opening quote (the first character of a cell) and its closing one.
-//! Where the quotes do not add up, the reading ends. The parser then gets one row at a time and cannot join any.
+//! A CSV parser accepts wrong quotes, and joins rows in doing so. Here the text is first cut into rows, strictly: a
+//! newline ends a row unless it is between an opening quote (the first character of a cell) and its closing quote. If
+//! the quotes do not match, the reading ends. The parser then gets one row at a time and cannot join any.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -17,28 +17,28 @@ use super::scanner::Scanner;
 use super::source::Bytes;
 use super::tables::Gap;
 
-/// The most cells of a row: as many as Excel has columns. Each takes memory however short it is, so that a row of
-/// nothing but delimiters would take nine times its length.
+/// The most cells of a row: as many as Excel has columns. Each cell takes memory even if it is empty: a row of nothing
+/// but delimiters would take nine times its length.
 const MOST_CELLS: usize = 16 * 1024;
 
-/// What the parser is handed at once. The standard library's buffer clears all its room for each row, so it is no larger
-/// than rows usually are; a longer one is handed over in parts.
+/// How many bytes the parser gets at once. The standard library's buffer clears all its room for each row, so it is no
+/// larger than most rows; a longer row comes in parts.
 const PARSER_BYTES: usize = 1024;
 
-/// The records of an input, the header and a `sep=` line among them.
+/// The records of an input, including the header and a `sep=` line.
 #[derive(Debug)]
 pub(super) struct Records {
     parser: Reader<OneRow>,
     way: Way,
 }
 
-/// Hands the parser the current row and a newline, and not a byte of the next.
+/// Gives the parser the current row and a newline, and not a byte of the next row.
 #[derive(Debug)]
 struct OneRow {
     scanner: Scanner,
-    /// How many bytes of the current row were handed over.
+    /// How many bytes of the current row the parser got.
     given: usize,
-    /// How many bytes were handed over since the beginning.
+    /// How many bytes the parser got since the beginning.
     total: u64,
 }
 
@@ -56,7 +56,7 @@ impl Read for OneRow {
 }
 
 impl Records {
-    /// Takes bytes that begin behind the byte-order mark.
+    /// `bytes` must begin after the byte-order mark.
     pub(super) fn new(bytes: Bytes, decoding: Decoding, input: &Arc<str>, delimiter: u8) -> Self {
         let scanner = Scanner::new(Text::new(bytes, decoding), Arc::clone(input), delimiter);
         let parser = ReaderBuilder::new()
@@ -88,17 +88,17 @@ impl Records {
         Ok(Some(line))
     }
 
-    /// The text of the record that was read last, quotes and all.
+    /// The text of the record that was read last, including its quotes.
     pub(super) fn text(&self) -> &[u8] {
         self.parser.get_ref().scanner.row()
     }
 
-    /// The bytes beneath, when all records were read.
+    /// Returns the underlying bytes, after all records were read.
     pub(super) fn into_bytes(self) -> Bytes {
         self.parser.into_inner().scanner.text.into_bytes()
     }
 
-    /// What stands between the record that was read last and the one before it.
+    /// What separates the record that was read last from the one before it.
     pub(super) fn gap(&self) -> Gap {
         self.parser.get_ref().scanner.gap
     }

@@ -1,4 +1,4 @@
-//! Cuts text into rows: the one place that knows where each row begins and ends, and on which line.
+//! Cuts text into rows. This is the only place that decides where each row begins and ends, and on which line.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::fault::{Fault, ReadError};
 use super::source::CHUNK_BYTES;
 use super::tables::Gap;
 
-/// The longest row, in bytes. Excel's largest cell has 32,767 characters; a row without end is a quote that was never
-/// closed, and must not fill the memory (chosen by us).
+/// The longest row, in bytes (chosen by us). Excel's largest cell has 32,767 characters. A longer row means a quote
+/// that was never closed, and must not fill the memory.
 const LONGEST_ROW_BYTES: usize = 1024 * 1024;
 
 /// Cuts text into rows.
@@ -19,31 +19,31 @@ pub(super) struct Scanner {
     pub(super) text: Text,
     input: Arc<str>,
     delimiter: u8,
-    /// Text that was read and is not yet used up: `filled` bytes of it, the current row from `begin` to `end`.
+    /// Text that was read and is still needed: the first `filled` bytes. The current row goes from `begin` to `end`.
     buffer: Vec<u8>,
     filled: usize,
     begin: usize,
     end: usize,
-    /// The next byte to look at, and the line that it is on.
+    /// The next byte to examine, and its line.
     position: usize,
     line: u64,
     is_first_row: bool,
-    /// What stands before the current row. Nothing does before the first.
+    /// What separates the current row from the one before. Nothing before the first row.
     pub(super) gap: Gap,
     quotes: QuoteState,
     line_feed: LineFeed,
 }
 
-/// Where in a row `position` is.
+/// Where `position` is within a row.
 #[derive(Debug, Clone, Copy)]
 enum QuoteState {
     /// Outside quotes.
     Plain,
-    /// Behind an opening quote.
+    /// After an opening quote.
     Quoted { opened: u64 },
-    /// Behind a closing quote, or a quote that is doubled.
+    /// After a closing quote, or after the first half of a doubled quote.
     Closed { opened: u64 },
-    /// In a cell that began with blanks and a quote, within that quote or behind it.
+    /// In a cell that began with blanks and a quote: within that quote or after it.
     Doubtful(Quote),
 }
 
@@ -53,7 +53,7 @@ enum Quote {
     Shut,
 }
 
-/// What a line feed means where the next row begins.
+/// What a line feed means before the next row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineFeed {
     EndsALine,
@@ -86,7 +86,7 @@ impl Scanner {
         }
     }
 
-    /// Finds the next row and says on which line it begins. Lines without a character are no rows.
+    /// Finds the next row and returns the line on which it begins. Empty lines are not rows.
     pub(super) fn advance(&mut self) -> Result<Option<u64>, ReadError> {
         loop {
             let expected = self.line;
@@ -96,7 +96,7 @@ impl Scanner {
             let first = self.line;
             self.gap = if first > expected && !self.is_first_row { Gap::BlankLine } else { Gap::None };
             self.find_end()?;
-            // The parser takes a byte-order mark off its first row; one that stands there is no text here, either.
+            // The parser removes a byte-order mark from its first row, so it is not text here either.
             while self.is_first_row && self.row().starts_with(b"\xEF\xBB\xBF") {
                 self.begin += 3;
             }
@@ -107,7 +107,7 @@ impl Scanner {
         }
     }
 
-    /// The text of the row, without what ends it.
+    /// The text of the row, without its line end.
     pub(super) fn row(&self) -> &[u8] {
         self.buffer.get(self.begin..self.end).unwrap_or_default()
     }
@@ -116,7 +116,7 @@ impl Scanner {
         ReadError::Malformed { input: Arc::clone(&self.input), line, fault }
     }
 
-    /// Goes past the end of the row before and past blank lines.
+    /// Skips the end of the row before and blank lines.
     fn find_begin(&mut self) -> Result<bool, ReadError> {
         self.quotes = QuoteState::Plain;
         loop {
@@ -190,7 +190,7 @@ impl Scanner {
         ScanStep::GoOn
     }
 
-    /// Behind a closing quote may stand blanks, for they change nothing about where the cell ends.
+    /// Blanks may follow a closing quote, because they do not change where the cell ends.
     fn step_closed(&mut self, opened: u64) -> Result<ScanStep, ReadError> {
         let Some(byte) = self.next_byte() else { return Ok(ScanStep::NeedsMore) };
         let at = self.position;
@@ -207,7 +207,8 @@ impl Scanner {
         Ok(ScanStep::GoOn)
     }
 
-    /// Whoever escapes quotes with a backslash leaves one before the quote that seems to close the cell.
+    /// The fault for text after a closing quote. If the quote has a backslash before it, the program that wrote the
+    /// file escapes quotes in that way.
     fn text_behind_quote(&self, at: usize, opened: u64) -> Fault {
         let before = self.buffer.get(self.begin..at).unwrap_or_default();
         if before.trim_ascii_end().ends_with(b"\\\"") {
@@ -217,8 +218,8 @@ impl Scanner {
         }
     }
 
-    /// A quote behind blanks opens a cell for some programs and is text for others. As long as both find the same end
-    /// of the cell, either may be right.
+    /// For some programs, a quote after blanks opens a cell; for others it is text. As long as both would end the cell
+    /// at the same place, either may be right.
     fn step_doubtful(&mut self, quote: Quote) -> Result<ScanStep, ReadError> {
         let Some(byte) = self.next_byte() else { return Ok(ScanStep::NeedsMore) };
         let at = self.position;
@@ -237,7 +238,7 @@ impl Scanner {
         Ok(ScanStep::GoOn)
     }
 
-    /// What a quote means that stands outside quotes: the first character of a cell opens it, any other is text.
+    /// What a quote means outside quotes: as the first character of a cell it opens the cell; otherwise it is text.
     fn state_behind_quote(&self, at: usize) -> QuoteState {
         let before = self.buffer.get(self.begin..at).unwrap_or_default();
         let begins_cell = |last: Option<&u8>| last.is_none_or(|byte| *byte == self.delimiter);
@@ -277,7 +278,7 @@ impl Scanner {
         self.buffer.get(self.position..self.filled).unwrap_or_default()
     }
 
-    /// Goes behind the next quote or line end and returns where it stands.
+    /// Moves past the next quote or line end, and returns its position.
     fn find_quote_or_line_end(&mut self) -> Option<(usize, u8)> {
         let unseen = self.unseen();
         let found = memchr3(b'"', b'\n', b'\r', unseen).and_then(|offset| Some((offset, *unseen.get(offset)?)));
@@ -294,7 +295,7 @@ impl Scanner {
         }
     }
 
-    /// Reads on, behind what there is of the current row; false at the end of the text.
+    /// Reads more text after the part of the current row that is here. Returns false at the end of the text.
     fn refill(&mut self) -> Result<bool, ReadError> {
         self.buffer.copy_within(self.begin..self.filled, 0);
         self.filled -= self.begin;

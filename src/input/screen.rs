@@ -1,9 +1,9 @@
-//! What one row asks for: [`Screen`] asks the filters first and the ID then.
+//! Decides what a row asks for: [`Screen`] checks the filters first, then the ID.
 //!
-//! A row with too few cells may be the half of one that a line break without quotes has torn, and is not used. One with
-//! too many may have a text that held the delimiter without quotes, or a number that was put in front: then its cells
-//! have moved to the right. It is used as long as only one of its cells can be the ID that was meant, and no filter
-//! depends on which.
+//! A row with too few cells may be half of a row that an unquoted line break has torn, so it is not used. A row with
+//! too many cells may contain text with an unquoted delimiter, or a number inserted at its beginning; then its cells
+//! have moved to the right. Such a row is used only if just one of its cells can be the intended ID, and no filter
+//! depends on which cell is meant.
 
 use csv::ByteRecord;
 
@@ -18,13 +18,13 @@ use crate::outcome::{Effect, Status};
 use crate::row::{Skip, column_key};
 use crate::text::quoted;
 
-/// The delimiters that people also write between the thousands of a number.
+/// The delimiters that are also used between the thousands of a number.
 const GROUPING_DELIMITERS: &[u8] = b",. _";
 
-/// The first group of a number with thousands separators is smaller than this.
+/// The first group of a number with thousands separators is smaller than this number.
 const GROUPS_END: u64 = 1000;
 
-/// What is known about every row of one input.
+/// What holds for every row of one input.
 #[derive(Debug, Clone)]
 pub(super) struct Screen {
     pub(super) id_index: usize,
@@ -33,13 +33,13 @@ pub(super) struct Screen {
     pub(super) width: usize,
     /// The number of columns up to the last that has a name.
     pub(super) named: usize,
-    /// A row with fewer cells may have been torn.
+    /// The number of cells of a whole row. A row with fewer may have been torn.
     pub(super) whole: usize,
     pub(super) delimiter: u8,
     pub(super) first_row: FirstRow,
     pub(super) filters: Vec<ResolvedFilter>,
     pub(super) header: Header,
-    /// What the input knows of its rows, where it is the results of an earlier run.
+    /// What the input says about its rows, if it is the results of an earlier run.
     pub(super) past_runs: Option<PastRuns>,
 }
 
@@ -53,13 +53,13 @@ pub(super) enum Intent {
 /// Why a row is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    /// The cell is no ID.
+    /// The cell is not an ID.
     NotAnId(NotAnId),
     /// The row ends before the ID column.
     Short,
     /// The row ends before the last column: a line break may have torn it.
     Torn,
-    /// The row is the header once more.
+    /// The row repeats the header.
     HeaderAgain,
     /// The row belongs to another table, which begins on this line.
     OtherTable(u64),
@@ -67,15 +67,15 @@ pub(super) enum Why {
     Total,
     /// An earlier run found that the row has no valid ID.
     Known,
-    /// `2,932,950` in a column that was not made for it: three cells.
+    /// An unquoted `2,932,950` in a file with commas: three cells.
     Grouped,
     /// `2932950,2932951` in an input of one column.
     Several,
-    /// The row is too long, and the ID, or the cell that a filter asks for, may have moved to the right.
+    /// The row has too many cells, and its ID, or the cell that a filter compares, may have moved to the right.
     Moved,
-    /// The filter with this index does not let it through.
+    /// The filter with this index does not select the row.
     Filtered(usize),
-    /// The invitation was asked for before, on this line where it is known.
+    /// An earlier row asks for the same invitation: the one on this line, if it is known.
     Duplicate(Option<u64>),
 }
 
@@ -97,7 +97,7 @@ impl Why {
         }
     }
 
-    /// Whether two rows are left out for the same reason, whatever stands in them.
+    /// Whether two rows are skipped for the same reason, whatever their cells.
     pub(super) fn is_like(self, other: Self) -> bool {
         self == other || matches!((self, other), (Self::Duplicate(_), Self::Duplicate(_)))
     }
@@ -112,7 +112,7 @@ pub(super) struct Form<'a> {
 }
 
 impl Screen {
-    /// Settles what is known about every row of an input.
+    /// Works out what holds for every row of an input.
     pub(super) fn new(
         id: Option<&IdColumn>,
         form: Form<'_>,
@@ -128,7 +128,7 @@ impl Screen {
         let past_runs = PastRuns::among(names, first_row);
         let whole = match short_rows {
             ShortRows::Doubted => named,
-            // The columns of results are never left out, so a row that lacks some is torn.
+            // Results never leave out our columns, so a row that lacks some of them is torn.
             ShortRows::Meant => past_runs.as_ref().map_or(0, PastRuns::own_columns),
         };
         let header = Header::new(names, id_index, first_row);
@@ -137,12 +137,12 @@ impl Screen {
         Self { id_index, id_name, width, named, whole, delimiter, first_row, filters, header, past_runs }
     }
 
-    /// The ID of a row, by the cell in its column alone.
+    /// The ID of a row, judged only by the cell in the ID column.
     pub(super) fn id(&self, record: &ByteRecord) -> Result<InvitationId, Why> {
         record.get(self.id_index).map_or(Err(Why::Short), |cell| id_in(cell).map_err(Why::NotAnId))
     }
 
-    /// Says what a row asks for that has this ID, or none.
+    /// Decides what a row asks for, given its ID or why it has none.
     pub(super) fn intent(&self, record: &ByteRecord, id: Result<InvitationId, Why>) -> Intent {
         if record.len() < self.whole {
             return Intent::Skip(match id {
@@ -175,14 +175,16 @@ impl Screen {
         self.past_runs.as_ref().map_or(Effect::None, |earlier| earlier.effect(record))
     }
 
-    /// The same, but with another number of cells that make a row whole. How many are too many does not change: where the
-    /// column of the ID was counted in a first row that is shorter, either that row is torn or the others have moved.
+    /// A copy with another number of cells that make a row whole. The number above which cells are too many stays: if
+    /// the operator counted the ID column in a first row that is shorter, either that row is torn or the cells of the
+    /// others have moved.
     pub(super) fn with_whole(&self, whole: usize) -> Self {
         Self { whole, ..self.clone() }
     }
 
-    /// What the filters say against a row that has so many cells too many, and of which the ID may have moved by so many.
-    /// One that certainly fails needs no other. Where the ID has not moved, no cell before it has.
+    /// Why the filters do not select a row, if so. The row has `extra` cells too many, and its ID may have moved by
+    /// `moved` cells. If one filter certainly fails, the others do not matter. If the ID has not moved, no cell before
+    /// it has.
     fn filtered(&self, record: &ByteRecord, extra: usize, moved: usize) -> Option<Why> {
         let mut why = None;
         for (index, filter) in self.filters.iter().enumerate() {
@@ -195,8 +197,8 @@ impl Screen {
         why
     }
 
-    /// How many cells a row has too many. Cells below columns without a name, at the end of the header, are none of a row
-    /// that fits in unless something stands in them.
+    /// How many cells a row has too many. At the end of the header, there may be columns without a name: empty cells
+    /// below them do not count, unless the row is longer than the header.
     fn extra_cells(&self, record: &ByteRecord) -> usize {
         let cells = record.len();
         if cells <= self.named {
@@ -207,13 +209,13 @@ impl Screen {
         cells.saturating_sub(self.width.max(self.named)).max(filled - self.named)
     }
 
-    /// Whether one of the cells of the list, besides the ID, says that the row is a total.
+    /// Whether a cell of the list, other than the ID, says that the row is a total.
     fn is_total(&self, record: &ByteRecord) -> bool {
         let own = self.past_runs.as_ref().map_or(0, PastRuns::own_columns);
         record.iter().enumerate().skip(own).any(|(index, cell)| index != self.id_index && says_total(cell))
     }
 
-    /// Words why a row is not sent.
+    /// Writes why a row is not sent.
     pub(super) fn skip(&self, why: Why, record: &ByteRecord) -> Skip {
         let cell = record.get(self.id_index).unwrap_or_default();
         let as_it_was = || String::from_utf8_lossy(cell).into_owned();
@@ -233,7 +235,7 @@ impl Screen {
         Skip { status: why.status(), invitation_id, reason }
     }
 
-    /// Why rows are not sent, without what differs from row to row.
+    /// Why rows are not sent, without details that differ from row to row.
     pub(super) fn summary(&self, why: Why) -> String {
         match why {
             Why::NotAnId(fault) => fault.to_string(),
@@ -265,7 +267,7 @@ impl Screen {
         }
     }
 
-    /// What says how many cells a row has: the header, or without one these rows.
+    /// What a row's number of cells is compared with, in words: the header, or else `rows`.
     fn measure(&self, rows: &'static str) -> &'static str {
         match self.first_row {
             FirstRow::Header => "the header",
@@ -273,13 +275,19 @@ impl Screen {
         }
     }
 
-    /// Finds out whether a row of several lines looks like several rows: the sign of a quote too many. Returns the ID
-    /// that would be swallowed.
+    /// Checks whether a row of several lines looks like several rows, joined by a quote too many. Returns the ID of a
+    /// row that would be lost.
     ///
-    /// A line within a row looks like a row itself if it has, quotes taken for text, as many cells as the header and an
-    /// ID in its place. In a header no line does by chance. In a row it is certain if the ID has as many digits as the
-    /// row's own, which keeps street numbers and postal codes apart from IDs; or else if the last line is such a line.
-    /// Of two columns the latter may happen by chance, so there every line of at least three has to be one.
+    /// A line within a row looks like a row if it has as many cells as the header (quotes count as text) and an ID in
+    /// the right place. In a header, one such line is proof. In a row, it is proof if the ID has as many digits as the
+    /// row's own ID, which tells IDs from street numbers and postal codes. With other IDs it is proof if the last line
+    /// is such a line; with only two columns this may be chance, so there the row needs at least three lines, and all
+    /// lines below the first have to be such lines.
+    ///
+    /// For example, with three columns, the text `2932950,"Ann,x` and on the next line `2932951,Bob",y` is one row for
+    /// a parser. The second line has three cells and an ID of seven digits, as the first: these are two rows, joined by
+    /// a quote too many. But `2932950,"12 Main St` and on the next line `75001 Paris",y` is one row with an address:
+    /// its second line has only two cells.
     pub(super) fn joined_rows(&self, text: &[u8], kind: FirstRow) -> Option<InvitationId> {
         if self.width < 2 || memchr::memchr2(b'\n', b'\r', text).is_none() {
             return None;
@@ -303,8 +311,8 @@ impl Screen {
         cells.nth(self.id_index).filter(|_| width == self.width).and_then(|cell| id_in(cell).ok())
     }
 
-    /// Where the delimiter is a comma, `2,932,950` without quotes is three cells, and `2` must not be sent for it. Only
-    /// a header that counts as many columns as the row has cells shows that they were meant to be cells.
+    /// If the delimiter is a comma, an unquoted `2,932,950` is three cells, and `2` must not be sent for it. These were
+    /// meant to be cells only if there is a header with as many columns as the row has cells.
     fn may_be_grouped(&self, id: InvitationId, record: &ByteRecord, extra: usize) -> bool {
         let is_attested = self.first_row == FirstRow::Header && extra == 0;
         !is_attested
@@ -313,15 +321,16 @@ impl Screen {
             && record.get(self.id_index + 1).is_some_and(begins_with_a_group)
     }
 
-    /// In an input of one column, the ID in a second cell would go unnoticed.
+    /// In an input of one column, an ID in a second cell would go unnoticed.
     fn holds_several(&self, record: &ByteRecord) -> bool {
         self.named == 1 && record.iter().skip(1).any(|cell| id_in(cell).is_ok())
     }
 
-    /// By how many cells the ID may have moved: each cell too many may have pushed it one column to the right. It has not
-    /// moved where none of the cells to which it can have moved may be an ID, or a missing or damaged one.
+    /// By how many cells the ID may have moved: each extra cell may have pushed it one column to the right. It has not
+    /// moved if none of the cells to which it can have moved looks like an ID, or like a missing or damaged one.
     ///
-    /// A row that has nothing behind its ID but delimiters has not moved: nobody puts a number in front of no data.
+    /// If only delimiters follow the ID, it has not moved: nobody inserts a number before an ID and leaves no other
+    /// data.
     fn cells_that_may_move_the_id(&self, record: &ByteRecord, extra: usize) -> usize {
         if extra == 0 || record.iter().skip(self.id_index + 1).all(is_blank_cell) {
             return 0;
@@ -331,10 +340,11 @@ impl Screen {
     }
 }
 
-/// What stands in place of a value that is not known.
+/// Words that stand for a missing value.
 const MISSING: [&str; 8] = ["na", "n/a", "nan", "null", "none", "nil", "missing", "unknown"];
 
-/// Whether a cell is an ID, or is one damaged or missing. Text is none, and a date only looks like several numbers.
+/// Whether a cell may be the ID: it is one, or a damaged or missing one. Text is not, and a date only looks like
+/// several numbers.
 fn may_be_the_id(cell: &[u8]) -> bool {
     match id_in(cell) {
         Err(NotAnId::Several) => false,
@@ -362,8 +372,8 @@ fn is_missing(text: &str) -> bool {
     word.is_empty() || without_blanks(text) == "\\N" || MISSING.iter().any(|missing| word.eq_ignore_ascii_case(missing))
 }
 
-/// Whether a cell begins with two or three digits and no more, whatever blanks and quotes stand before them and
-/// whatever comes behind: `932`, `'932`, `932.0`.
+/// Whether a cell begins with exactly two or three digits, after any blanks and quotes and whatever follows: `932`,
+/// `'932`, `932.0`.
 fn begins_with_a_group(cell: &[u8]) -> bool {
     let text = String::from_utf8_lossy(cell);
     let text = text.trim_start_matches(|character| is_blank(character) || is_quote(character));

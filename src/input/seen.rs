@@ -1,4 +1,4 @@
-//! Which invitations were asked for so far, so that none is asked for twice.
+//! Remembers which invitations were asked for, so that none is sent twice.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,24 +9,25 @@ use crate::invitation::InvitationId;
 /// The invitations asked for so far.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// Of a surveyed file: the line of the first row for each ID that has several, 0 until it is reached.
+    /// For a surveyed file: for each ID that several rows have, the line of the first of them, or 0 until it is
+    /// reached.
     FirstLines { duplicated: Arc<Vec<u64>>, lines: Vec<u64> },
-    /// Of a stream: all IDs.
+    /// For a stream: all IDs so far.
     Ids(HashSet<u64>),
 }
 
 impl Seen {
-    /// Begins for an input of which the IDs that several rows ask for are known, in order.
+    /// Begins a surveyed input; `duplicated` holds the IDs that several rows ask for, sorted.
     pub(super) fn in_file(duplicated: &Arc<Vec<u64>>) -> Self {
         Self::FirstLines { duplicated: Arc::clone(duplicated), lines: vec![0; duplicated.len()] }
     }
 
-    /// Begins for an input of which nothing is known.
+    /// Begins an input that was not surveyed.
     pub(super) fn in_stream() -> Self {
         Self::Ids(HashSet::new())
     }
 
-    /// Decides about a row that asks for a cancellation, and remembers it.
+    /// Decides whether a row that asks for a cancellation is a duplicate, and remembers it.
     pub(super) fn intent(&mut self, line: u64, id: InvitationId) -> Intent {
         let earlier = match self {
             Self::Ids(ids) => (!ids.insert(id.get())).then_some(None),

@@ -1,22 +1,22 @@
-//! Whether an input whose first row has one cell really has one column.
+//! Checks whether an input whose first row has one cell really has one column.
 //!
-//! A title above a table, or a table below a list, would make IDs of the numbers in the table's first column. So the rows
-//! are watched to the last: as soon as more of them have several cells than one, or a row of names in several cells is
-//! followed by one with an ID, the reading ends.
+//! If there were a title above a table, or a table below a list, the numbers in the table's first column would count as
+//! IDs. So all rows are checked. The reading ends as soon as there are more rows with several cells than with one, or a
+//! row with several cells that begins with an ID follows one that does not.
 
 use csv::ByteRecord;
 
 use super::fault::Fault;
 use super::names::is_id;
 
-/// How many cells of a row have something in them.
+/// How many cells of a row are not empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
     /// One, or none.
     Narrow,
     /// Several.
     Wide { begins_with_id: bool },
-    /// Several, all of them IDs or parts of one: such a row is never sent, and says nothing of the columns.
+    /// Several, all of them IDs or parts of one. Such a row is never sent, and says nothing about the columns.
     AllIds,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn width_of(record: &ByteRecord) -> Width {
     }
 }
 
-/// Watches the rows of an input of one column.
+/// Checks the rows of an input of one column.
 #[derive(Debug, Default)]
 pub(super) struct OneColumn {
     wide: u64,
@@ -42,7 +42,7 @@ pub(super) struct OneColumn {
 }
 
 impl OneColumn {
-    /// Looks at the next row.
+    /// Checks the next row.
     pub(super) fn look(&mut self, line: u64, record: &ByteRecord) -> Result<(), Fault> {
         match width_of(record) {
             Width::AllIds => {}

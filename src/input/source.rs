@@ -1,9 +1,9 @@
-//! Where the bytes come from: a file that must stay as it is, or a stream that is read once.
+//! Reads the bytes of the input: a file that must not change, or a stream that is read once.
 //!
-//! A file is opened once and every pass reads that same handle, so that a file put in its place cannot slip in between
-//! the survey and the run. The survey takes its blocks down, and every later reading holds each block against them
-//! before a byte of it is handed out; size and time are looked at as well, so that one that is written to is noticed
-//! early. By its [`Fingerprint`] it is known again in a later run.
+//! A file is opened once, and every pass reads the same handle, so that no other file can take its place between the
+//! survey and the run. The survey records the hashes of its blocks, and every later reading compares each block with
+//! them before it returns a byte of it. Size and time are checked as well, so that a change is noticed early. A later
+//! run recognises the file by its [`Fingerprint`].
 
 use std::fmt;
 use std::fs::{self, File};
@@ -23,17 +23,17 @@ pub(super) const CHUNK_BYTES: usize = BLOCK_BYTES;
 /// What messages call standard input.
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
-/// An input file, open, and as it was when it was opened.
+/// An open input file, with its size and time when it was opened.
 #[derive(Debug)]
 pub struct InputFile {
     file: File,
     name: Arc<str>,
     stamp: Stamp,
-    /// What the survey took down of the bytes.
+    /// What the survey recorded about the bytes.
     blocks: Option<Blocks>,
 }
 
-/// By what a change of the file is recognised.
+/// What shows that a file was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     pub(super) bytes: u64,
@@ -62,7 +62,7 @@ impl InputFile {
             };
             refusal.caused_by(error)
         };
-        // Looked at before it is opened, because opening a pipe waits for somebody to write to it.
+        // Check it before opening it, because opening a pipe waits until a process writes to it.
         let metadata = fs::metadata(path).map_err(unreadable)?;
         if metadata.is_dir() {
             let refusal = Refusal::new(Cause::Input, format!("the input {shown} is a directory, not a file"));
@@ -77,11 +77,11 @@ impl InputFile {
         Ok(Self { file, name: shown.into(), stamp, blocks: None })
     }
 
-    /// Makes sure that the file is still as it was when it was opened; for use when some time has passed since.
+    /// Makes sure that the file has not changed since it was opened; for use after some time.
     ///
     /// # Errors
     ///
-    /// The file was written to, or can no longer be looked at.
+    /// If the file was changed, or can no longer be examined.
     pub fn check_unchanged(&self) -> Result<(), Refusal> {
         let checked = check(&self.file, self.stamp).map_err(|trouble| trouble.at(&self.name, 1));
         checked.map_err(Refusal::from)
@@ -95,7 +95,7 @@ impl InputFile {
         self.stamp
     }
 
-    /// The first block of the file, or as much of it as there is.
+    /// The first block of the file, or all of a shorter file.
     pub(super) fn beginning(&self) -> Result<Vec<u8>, ReadError> {
         let read = || {
             let mut block = vec![0; BLOCK_BYTES];
@@ -124,8 +124,8 @@ impl InputFile {
         read().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
     }
 
-    /// The bytes of the file behind a byte-order mark of this length. Only one of these can be read at a time: they
-    /// share the handle.
+    /// The bytes of the file after a byte-order mark of this length. Only one such reader can be used at a time,
+    /// because they share the handle.
     pub(super) fn bytes_behind(&self, mark_bytes: usize) -> Result<Bytes, ReadError> {
         let open = || {
             let (file, stamp) = (self.rewound()?, self.stamp);
@@ -138,7 +138,7 @@ impl InputFile {
         open().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
     }
 
-    /// Keeps what a reading from beginning to end has taken down, provided that it saw what was seen before.
+    /// Keeps what a complete reading has recorded, provided that it saw the same bytes as the earlier checks.
     pub(super) fn keep(&mut self, read: Bytes, beginning: &[u8], utf8: Utf8) -> Result<Fingerprint, ReadError> {
         let changed = || Trouble::Changed.at(&self.name, 1);
         let Bytes::File(read) = read else { return Err(changed()) };
@@ -163,7 +163,7 @@ fn check(file: &File, stamp: Stamp) -> Result<(), Trouble> {
     if Stamp::of(file)? == stamp { Ok(()) } else { Err(Trouble::Changed) }
 }
 
-/// Reads until the buffer is full or there is nothing more.
+/// Reads until the buffer is full or the source ends.
 fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
@@ -175,7 +175,7 @@ fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-/// Reads what there is now, whatever signals come in between.
+/// Reads what is available now, and repeats if a signal interrupts.
 fn read_some(source: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
     loop {
         match source.read(buffer) {
@@ -196,14 +196,14 @@ pub(super) struct FileBytes {
     file: File,
     stamp: Stamp,
     ledger: Ledger,
-    /// The current block, of which `from` to `to` is still to be handed out.
+    /// The current block; its bytes from `from` to `to` are still to be returned.
     block: Vec<u8>,
     from: usize,
     to: usize,
 }
 
 impl FileBytes {
-    /// Hands out bytes of blocks that are as they were.
+    /// Returns bytes of blocks that have not changed.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
         if self.from == self.to {
             self.refill()?;
@@ -241,7 +241,7 @@ pub(super) enum Trouble {
 }
 
 impl Bytes {
-    /// Reads what there is now, waiting for the first byte of it; 0 at the end.
+    /// Reads what is available now, but waits for the first byte; returns 0 at the end.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
         match self {
             Self::File(file) => file.read(buffer),
@@ -257,7 +257,7 @@ impl From<io::Error> for Trouble {
 }
 
 impl Trouble {
-    /// Adds the place.
+    /// Adds the name of the input and the line.
     pub(super) fn at(self, input: &Arc<str>, line: u64) -> ReadError {
         let input = Arc::clone(input);
         match self {
@@ -277,14 +277,14 @@ impl fmt::Debug for Bytes {
     }
 }
 
-/// By what an input file is known again.
+/// What identifies an input file in a later run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
     /// The SHA-256 of all its bytes.
     pub sha256: [u8; 32],
     /// Its length in bytes.
     pub bytes: u64,
-    /// When it was last written to, where the system knows.
+    /// When it was last changed, if the system knows.
     pub modified: Option<SystemTime>,
 }
 

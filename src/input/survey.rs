@@ -1,9 +1,9 @@
-//! The survey: one look at the whole input before anything is sent, so that the prompt, the guards, `--dry-run` and the
-//! progress bar know the truth.
+//! Surveys the whole input before anything is sent, so that the prompt, the guards, `--dry-run` and the progress bar
+//! have the true numbers.
 //!
-//! Of a file, [`Census`] also finds the invitations that more than one row asks for. Their IDs are collected in one
-//! list, sorted, and only those are kept that stand in it twice: 8 bytes a row while it lasts, no bad case, and five
-//! times as fast as a hash set.
+//! For a file, [`Census`] also finds the invitations that more than one row asks for. It collects all IDs in one list,
+//! sorts it, and keeps only those that occur more than once. That takes 8 bytes a row until it is done, has no bad
+//! case, and is five times as fast as a hash set.
 
 use std::io::Read;
 use std::path::Path;
@@ -27,11 +27,11 @@ use crate::outcome::Status;
 use crate::row::Skip;
 use crate::text::quoted;
 
-/// How many rows are shown of each kind (chosen by us: one screen).
+/// How many rows of each kind are shown (chosen by us: one screen).
 const SHOWN_ROWS: usize = 3;
 
-/// The most IDs for which room is made before they are there (128 MiB, of which only what is used becomes memory).
-/// Chosen by us.
+/// The most IDs for which room is reserved in advance (128 MiB, of which only the used part becomes memory). Chosen by
+/// us.
 const MOST_RESERVED_IDS: usize = 16 * 1024 * 1024;
 
 /// What the whole input asks for.
@@ -39,51 +39,51 @@ const MOST_RESERVED_IDS: usize = 16 * 1024 * 1024;
 pub struct Survey {
     /// How the input is read.
     pub reading: Reading,
-    /// All rows: the sum of the four counts that follow.
+    /// All rows: the sum of the four following counts.
     pub rows: u64,
     /// Invitations to be cancelled.
     pub eligible: u64,
-    /// Rows whose ID is none.
+    /// Rows without a valid ID.
     pub invalid: u64,
-    /// Rows that ask for an invitation which an earlier row asks for.
+    /// Rows that ask for the same invitation as an earlier row.
     pub duplicates: u64,
     /// Rows that `--where` leaves out.
     pub filtered: u64,
-    /// The ID on the first row that asks for a cancellation.
+    /// The ID of the first row that asks for a cancellation.
     pub first: Option<InvitationId>,
-    /// The ID on the last row that asks for a cancellation; that row may be a duplicate of an earlier one.
+    /// The ID of the last row that asks for a cancellation; that row may be a duplicate of an earlier one.
     pub last: Option<InvitationId>,
     /// The first few invitations to be cancelled, each with its line.
     pub samples: Vec<(u64, InvitationId)>,
     /// The rows that will not be sent, by reason.
     pub skipped: Vec<SkippedRows>,
-    /// The line on which another table begins, of which no row is sent.
+    /// The line on which another table begins; none of its rows is sent.
     pub other_table: Option<u64>,
-    /// By what the file is known again; none for a stream.
+    /// What identifies the file in a later run; `None` for a stream.
     pub fingerprint: Option<Fingerprint>,
 }
 
 /// The rows that will not be sent for one reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SkippedRows {
-    /// What their results will say.
+    /// The status in their results.
     pub status: Status,
-    /// The reason, for a person.
+    /// The reason, for the user.
     pub reason: String,
-    /// How many they are.
+    /// How many rows there are.
     pub rows: u64,
-    /// The first few of them, each with its line. For the duplicates of a file they are there once
-    /// [`Survey::find_duplicates`] has looked for them.
+    /// The first few of them, each with its line. For the duplicates of a file, they are there only after
+    /// [`Survey::find_duplicates`].
     pub examples: Vec<(u64, Skip)>,
 }
 
 impl Survey {
-    /// Finds the first few duplicates of a surveyed file, for a person to look at. It takes another look at the file, up
-    /// to the last of them; a run that shows none is spared it.
+    /// Finds the first few duplicates of a surveyed file, to show them to the user. It reads the file again up to the
+    /// last of them, so a run that shows none does not call it.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or has changed.
+    /// If the file cannot be read, or has changed.
     pub fn find_duplicates(&mut self, file: &InputFile) -> Result<(), ReadError> {
         if let Some(group) = self.skipped.iter_mut().find(|group| group.status == Status::Duplicate) {
             group.examples = RowReader::again(file, self.reading.clone())?.first_duplicates(SHOWN_ROWS)?;
@@ -96,8 +96,8 @@ impl Survey {
 ///
 /// # Errors
 ///
-/// The file cannot be read, is no CSV, cannot be cut into rows with certainty, changes meanwhile, or does not have the
-/// columns that are asked for.
+/// If the file cannot be read, is not CSV, cannot be cut into rows with certainty, changes meanwhile, or does not have
+/// the columns that are asked for.
 pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, Survey), Refusal> {
     let mut file = InputFile::open(path)?;
     let beginning = file.beginning()?;
@@ -123,8 +123,8 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     Ok((file, survey))
 }
 
-/// Counts once more where the first count has shown that whole rows have another number of cells than it was thought. Rows
-/// that all end early are taken at their word, unless they may all be torn.
+/// Counts again if the first count has shown that whole rows have another number of cells than was assumed. If all rows
+/// have too few cells, that number counts as whole, unless the rows may all be torn.
 fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> Result<Counted, Refusal> {
     let Finding::Whole(whole) = counted.finding else { return Ok(counted) };
     let screen = counted.reading.screen.with_whole(whole);
@@ -140,8 +140,8 @@ fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> 
 ///
 /// # Errors
 ///
-/// The stream cannot be read, is no CSV, cannot be cut into rows with certainty, or does not have the columns that are
-/// asked for.
+/// If the stream cannot be read, is not CSV, cannot be cut into rows with certainty, or does not have the columns that
+/// are asked for.
 pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Survey, Refusal> {
     let mut reader = RowReader::from_stream(stream, options)?;
     let mut tally = RowCounts::default();
@@ -151,29 +151,29 @@ pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOption
     Ok(tally.survey(reader.reading().clone(), None))
 }
 
-/// A count under way.
+/// A count in progress.
 #[derive(Debug)]
 pub(super) struct Census {
     reading: Reading,
     ids: Vec<u64>,
 }
 
-/// A count that is finished.
+/// A finished count.
 #[derive(Debug)]
 pub(super) struct Counted {
     pub(super) reading: Reading,
     pub(super) tally: RowCounts,
-    /// Rows that ask for an invitation which an earlier row asks for. The tally has them as asking for it.
+    /// Rows that ask for the same invitation as an earlier row. The tally still counts them as rows to cancel.
     pub(super) duplicates: u64,
-    /// What the widths of its rows say.
+    /// What follows from the widths of its rows.
     finding: Finding,
-    /// The smallest ID and the largest.
+    /// The smallest and the largest ID.
     span: Option<(u64, u64)>,
 }
 
 impl Counted {
-    /// Whether every row has an ID, and all of them as many digits. The second halves of torn rows begin with a piece of
-    /// text, or with a number of another length.
+    /// Whether every row has an ID, all with the same number of digits. The second halves of torn rows begin with text,
+    /// or with a number of another length.
     fn is_alike(&self) -> bool {
         let digits = |id: u64| id.checked_ilog10();
         self.tally.has_no_invalid() && self.span.is_none_or(|(least, most)| digits(least) == digits(most))
@@ -181,7 +181,7 @@ impl Counted {
 }
 
 impl Census {
-    /// Begins to count a file of `bytes` bytes, of which `beginning` are the first.
+    /// Begins to count a file of `bytes` bytes that begins with `beginning`.
     pub(super) fn new(reading: Reading, beginning: &[u8], bytes: u64) -> Self {
         let lines = memchr::memchr2_iter(b'\n', b'\r', beginning).count() + 1;
         let parts = usize::try_from(bytes).unwrap_or(usize::MAX) / beginning.len().max(1) + 1;
@@ -218,7 +218,7 @@ impl Census {
         Ok(Counted { reading: self.reading, tally, duplicates, finding, span })
     }
 
-    /// Grows by an eighth rather than to the double, for the list is most of the memory.
+    /// Grows by an eighth, not to double the size, because the list takes most of the memory.
     fn collect(&mut self, id: u64) {
         if self.ids.len() == self.ids.capacity() {
             self.ids.reserve_exact(self.ids.len() / 8 + 1024);
@@ -227,7 +227,7 @@ impl Census {
     }
 }
 
-/// The IDs that stand more than once in a list in order, and how many entries of it are too many.
+/// The IDs that occur more than once in a sorted list, and how many of its entries are repetitions.
 fn duplicated(ids: &[u64]) -> (Vec<u64>, u64) {
     let mut found = Vec::new();
     let mut too_many = 0;
@@ -291,7 +291,7 @@ impl RowCounts {
         self.skipped.iter().all(|(why, _)| why.status() != Status::InvalidId)
     }
 
-    /// Refuses an input of which every row is without an ID: a failed export, or the wrong column.
+    /// Refuses an input in which no row has an ID: a failed export, or the wrong column.
     fn refuse_all_invalid(&self, input: &str) -> Result<(), Refusal> {
         let mut groups = self.skipped.iter().map(|(_, group)| group);
         let all_invalid = self.asked == 0 && groups.clone().all(|group| group.status == Status::InvalidId);
@@ -304,14 +304,14 @@ impl RowCounts {
         Err(Refusal::new(Cause::Input, message).hint(hint))
     }
 
-    /// Takes rows that were counted as asking for a cancellation for the duplicates that they turned out to be.
+    /// Counts rows as duplicates that were counted as rows to cancel before.
     pub(super) fn count_duplicates(&mut self, rows: u64, reason: String) {
         self.asked -= rows;
         let group = SkippedRows { status: Status::Duplicate, reason, rows, examples: Vec::new() };
         self.skipped.push((Why::Duplicate(None), group));
     }
 
-    /// Sums up.
+    /// Makes the survey from the counts.
     pub(super) fn survey(self, reading: Reading, fingerprint: Option<Fingerprint>) -> Survey {
         let rows_that_are = |status: Status| {
             let groups = self.skipped.iter().filter(|(_, group)| group.status == status);

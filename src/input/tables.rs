@@ -1,5 +1,5 @@
-//! Where the table of the header ends. One file may hold several, as a sheet of a spreadsheet does: what stands below
-//! another header are other people's numbers, or no people's.
+//! Finds where the table below the header ends. One file may hold several tables, as a sheet of a spreadsheet does. The
+//! numbers below another header belong to other people, or are not about people at all.
 
 use std::collections::HashSet;
 
@@ -10,18 +10,21 @@ use super::names::{self, is_column_name};
 use crate::invitation::without_blanks;
 use crate::row::column_key;
 
-/// The longest cell that is looked up among the names, in bytes (chosen by us): names are short, and cells may be books.
+/// The longest cell that is compared with the names, in bytes (chosen by us): names are short, and other cells can be
+/// very long.
 const LONGEST_NAME_BYTES: usize = 256;
 
-/// How many names a row must have in common with the header to name columns itself. The number is part of the contract.
+/// A row counts as another header if it has at least this many names in common with the header. The number is part of
+/// the contract.
 const TELLING_NAMES: usize = 2;
 
 /// The header, for comparison with what may be another one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Header {
-    /// The names in their order, as [`column_key`] writes them, up to the last that is not empty. None without a header.
+    /// The names in their order, as [`column_key`] writes them, up to the last that is not empty. Empty without a
+    /// header.
     keys: Vec<String>,
-    /// Those with a letter in them: a number is no name.
+    /// The names with a letter in them: a number is not a name.
     names: HashSet<String>,
     id_index: usize,
 }
@@ -45,8 +48,8 @@ impl Header {
         Self { keys, names, id_index }
     }
 
-    /// Compares a row without an ID. It is another header if it has names of this one and is not the same; the name of the
-    /// ID column at its place is enough, for no row of data has that.
+    /// Compares a row without an ID with the header. The row is another header if it has names of this one and is not
+    /// the same. The name of the ID column in its own place is enough, because no data row has that.
     fn likeness(&self, record: &ByteRecord) -> Likeness {
         if self.keys.is_empty() {
             return Likeness::None;
@@ -71,8 +74,8 @@ impl Header {
         }
     }
 
-    /// Whether a row that shares no names with the header reads like one all the same: in the place of the ID stands the
-    /// name of a column, which numbers may follow, and as many cells name columns as do not.
+    /// Whether a row without any names of the header still looks like a header: in the place of the ID it has the name
+    /// of a column (which numbers may follow), and at least half of its cells name columns.
     fn reads_like_names(&self, record: &ByteRecord) -> bool {
         let is_column = |cell: &[u8]| {
             let name = std::str::from_utf8(cell).ok().filter(|name| name.len() <= LONGEST_NAME_BYTES);
@@ -87,7 +90,7 @@ impl Header {
     }
 }
 
-/// The key of a cell, or something that is the key of no column.
+/// The key of a cell, or a text that is the key of no column.
 fn key_of(cell: &[u8]) -> String {
     let text = std::str::from_utf8(cell).ok().filter(|text| text.len() <= LONGEST_NAME_BYTES);
     text.map_or_else(|| "\n".to_owned(), column_key)
@@ -97,20 +100,20 @@ fn is_name(key: &str) -> bool {
     key.chars().any(char::is_alphabetic)
 }
 
-/// Where a row stands.
+/// Where a row is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// In the table of the header.
     Inside,
-    /// There, but nothing stands in any of its cells.
+    /// In the table of the header, but all its cells are empty.
     Blank,
-    /// There, but it is the header once more.
+    /// In the table of the header, but it repeats the header.
     HeaderAgain,
-    /// In another table, which begins on this line, or behind it.
+    /// In or after another table, which begins on this line.
     Beyond(u64),
 }
 
-/// What stands between a row and the one before it.
+/// What separates a row from the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Gap {
     None,
@@ -126,9 +129,9 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Says where the next row stands.
+    /// Tells where the next row is.
     ///
-    /// Another table begins with a row that names other columns, or with a row without an ID behind a blank line.
+    /// Another table begins with a row that names other columns, or with a row without an ID that follows a blank line.
     pub(super) fn place(&mut self, line: u64, gap: Gap, row: &Looked<'_>) -> Place {
         if let Some(line) = self.other {
             return Place::Beyond(line);
@@ -166,12 +169,12 @@ pub(super) enum HasId {
     No,
 }
 
-/// Whether nothing stands in any cell of a row, as in what a spreadsheet makes of a blank line.
+/// Whether all cells of a row are empty, as when a spreadsheet writes a blank line.
 pub(super) fn is_blank_row(record: &ByteRecord) -> bool {
     record.iter().all(is_blank_cell)
 }
 
-/// Whether nothing stands in a cell.
+/// Whether a cell is empty.
 pub(super) fn is_blank_cell(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty())
 }

@@ -1,25 +1,26 @@
-//! Rows that are no rows of the list but its totals. A spreadsheet or a report puts a number into them that may look like
-//! an ID, and says so in a cell beside it: `Total`, `Java Count`, `Grand total:`.
+//! Recognises rows that are totals of the list, not rows of it. A spreadsheet or a report puts a number into them that
+//! may look like an ID, and a word into a cell beside it: `Total`, `Java Count`, `Grand total:`.
 
 use crate::invitation::{is_blank, is_quote};
 
-/// What a total is called. `grand` and `sub` may stand before it, as words of their own or not.
+/// The words for totals. `grand` and `sub` may come before them, as separate words or not.
 const WORDS: [&str; 7] = ["total", "totals", "sum", "count", "average", "subtotal", "grandtotal"];
 
-/// Whether a cell says that its row is a total: one of the words stands in it alone, or last behind a name.
+/// Whether a cell says that its row is a total: it consists of one of the words, or ends with one after a name.
 ///
-/// Most cells are dismissed by their last two letters. A sign or a number may follow the word, as in `Total:` and `Total (8)`.
+/// For most cells, the last two letters already say no. A sign or a number may follow the word, as in `Total:` and
+/// `Total (8)`.
 pub(super) fn says_total(cell: &[u8]) -> bool {
     let Some((&last, &first)) = cell.last().zip(cell.first()) else { return false };
     if last.is_ascii_alphabetic() {
         return may_end_a_word(cell) && ends_with_word(cell);
     }
-    // Numbers, dates and times begin with a digit or a sign, and a total with its name.
+    // Numbers, dates and times begin with a digit or a sign; a total begins with its name.
     let may_begin_with_a_name = !first.is_ascii_digit() && !matches!(first, b'+' | b'-' | b'.');
     may_begin_with_a_name && ends_with_word(without_figures(cell))
 }
 
-/// Takes signs and numbers off the end, but no number that belongs to a word, as in `Total24`.
+/// Removes signs and numbers from the end. Returns nothing if the number belongs to a word, as in `Total24`.
 fn without_figures(cell: &[u8]) -> &[u8] {
     let end = cell.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |last| last + 1);
     match cell.split_at_checked(end) {
@@ -32,13 +33,13 @@ fn begins_with_digit(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(u8::is_ascii_digit)
 }
 
-/// Whether the last two letters are those of one of the words: what spares most cells a closer look.
+/// Whether the last two letters are the end of one of the words: a quick check that excludes most cells.
 fn may_end_a_word(text: &[u8]) -> bool {
     text.last_chunk()
         .is_some_and(|end: &[u8; 2]| matches!(&end.map(|byte| byte | 0x20), b"al" | b"ls" | b"um" | b"nt" | b"ge"))
 }
 
-/// Whether there are no letters of another script.
+/// Whether the text has no letters, of any script.
 fn is_no_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_alphabetic))
 }
@@ -51,7 +52,7 @@ fn ends_with_word(text: &[u8]) -> bool {
     })
 }
 
-/// Whether a word may begin behind this text. It does not within another word, an address or a path.
+/// Whether a word may begin after this text. It may not within another word, an address or a path.
 fn is_word_boundary(before: &[u8]) -> bool {
     let Some(&last) = before.last() else { return true };
     if last.is_ascii() {

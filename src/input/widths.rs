@@ -1,4 +1,4 @@
-//! How wide the rows of a whole input are, and what follows from that for each of them.
+//! Counts how many cells the rows of a whole input have, and what follows from that for each row.
 
 use super::columns::FirstRow;
 use super::screen::Screen;
@@ -8,22 +8,22 @@ use crate::error::{Cause, Refusal};
 #[derive(Debug, Default)]
 pub(super) struct Widths {
     rows: u64,
-    /// At each number of cells, how many rows have it. A row has a MiB at the most, so this stays small.
+    /// For each number of cells, how many rows have it. A row has one MiB at most, so this list stays small.
     counts: Vec<u64>,
     /// The line of the first row.
     first_line: u64,
-    /// Whether there are rows beyond, in another table, which have no common width with these.
+    /// Whether there are more rows, in another table, whose widths say nothing about these.
     has_more: bool,
 }
 
-/// What the widths of all rows say.
+/// What follows from the widths of all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Finding {
-    /// The rows are to be read by the header.
+    /// The header says how many cells a row has.
     ByHeader,
-    /// The rows are to be read as if a whole one had this number of cells.
+    /// A whole row has this number of cells.
     Whole(usize),
-    /// Every row is longer than the header: its names do not stand above their columns.
+    /// Every row is longer than the header, so its names are not above their columns.
     AllLong {
         /// The line of the first row.
         line: u64,
@@ -33,7 +33,7 @@ pub(super) enum Finding {
 }
 
 impl Widths {
-    /// Counts a row with so many cells.
+    /// Counts a row with this number of cells.
     pub(super) fn count(&mut self, line: u64, cells: usize) {
         if self.rows == 0 {
             self.first_line = line;
@@ -47,15 +47,14 @@ impl Widths {
         }
     }
 
-    /// Notes that a row stands in another table.
+    /// Records that a row is in another table.
     pub(super) fn pass_by(&mut self) {
         self.has_more = true;
     }
 
-    /// Says what follows from the widths of all rows.
+    /// Works out what follows from the widths of all rows.
     ///
-    /// A single row has nothing in common with others. It is taken at its word only where no cell can be missing before
-    /// its ID.
+    /// A single row has no other rows to compare with. Its width counts only if no cell can be missing before its ID.
     pub(super) fn finding(&self, screen: &Screen) -> Finding {
         let Some(fewest) = self.counts.iter().position(|rows| *rows > 0) else { return Finding::ByHeader };
         let is_uniform = self.counts.get(fewest) == Some(&self.rows) && !self.has_more;
@@ -69,15 +68,15 @@ impl Widths {
         }
     }
 
-    /// Without a header, the first row is the measure of the others. It is none where more of them are wider: then the
-    /// first may be the half of a row that a line break has torn.
+    /// Without a header, the first row says how many cells a whole row has. It does not if more rows have a greater
+    /// width: then the first row may be half of a row that a line break has torn.
     fn usual(&self, width: usize) -> Finding {
         let rows = |width: usize| self.counts.get(width).copied().unwrap_or_default();
         let usual = (width..self.counts.len()).max_by_key(|width| rows(*width)).unwrap_or(width);
         if usual > width { Finding::Whole(usual) } else { Finding::ByHeader }
     }
 
-    /// Refuses an input of which all rows are longer than the header.
+    /// Refuses an input whose rows are all longer than the header.
     pub(super) fn check(&self, input: &str, screen: &Screen) -> Result<(), Refusal> {
         let Finding::AllLong { line, cells } = self.finding(screen) else { return Ok(()) };
         let message = format!(
@@ -92,8 +91,8 @@ impl Widths {
         ))
     }
 
-    /// Whether rows of this one width could each be a part of a wider row that a line break has torn, as
-    /// `2932950,hello` and `9876543210,x` are of a row with three cells.
+    /// Whether rows of this width could each be part of a wider row that a line break has torn, as `2932950,hello` and
+    /// `9876543210,x` can be of a row with three cells.
     pub(super) fn may_be_torn(cells: usize, screen: &Screen) -> bool {
         screen.first_row == FirstRow::Header && cells > 1 && 2 * cells - 1 <= screen.width
     }

@@ -1,5 +1,6 @@
-//! Who may read what a run writes: nobody who may not read its input, for both hold the same people's data. A file that
-//! is replaced keeps the owner, the group and the mode that the operator gave it, as far as that goes.
+//! Decides who may read the files that a run writes. A user who may not read the input may not read them either, since
+//! both hold data about the same people. A file that replaces another keeps the owner, group and mode that the operator
+//! gave the old one, as far as that rule and the system allow.
 
 use std::fs::File;
 use std::io;
@@ -7,8 +8,9 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-/// Gives an empty file, which is the owner's alone so far, to those who may read both `input` and the file that is
-/// `present`. Without an input it stays as it is. `plain` makes a file as any program would.
+/// Lets users read `file` who may read both `input` and the file it replaces (`present`). So far it is empty, and only
+/// its owner may read it. Without an input, it stays so. `plain` makes a file with the rights that any program's new
+/// file would have.
 #[cfg(unix)]
 pub(super) fn grant(
     file: &File,
@@ -18,7 +20,7 @@ pub(super) fn grant(
 ) -> io::Result<()> {
     use std::os::unix::fs::{PermissionsExt, fchown};
 
-    // The input may be gone by now; then nobody can say who might have read it.
+    // If the input is gone by now, it is unknown who was allowed to read it.
     let Some(input) = input.and_then(|path| path.metadata().ok()).map(|found| Rights::of(&found)) else {
         return Ok(());
     };
@@ -31,7 +33,7 @@ pub(super) fn grant(
     };
     let owner = if input.admits_owner(wished.owner) { wished.owner } else { own.owner };
     if (owner, wished.group) != (own.owner, own.group) {
-        // Only root may give a file to somebody else, and others only to a group that they are in.
+        // Only root may give a file to another user; other users may give it only to a group that they are in.
         let both = fchown(file, Some(owner), Some(wished.group));
         drop(both.or_else(|_refused| fchown(file, None, Some(wished.group))));
     }
@@ -40,7 +42,7 @@ pub(super) fn grant(
     file.set_permissions(std::fs::Permissions::from_mode(0o600 | (wished.mode & bound)))
 }
 
-/// Elsewhere a file has the rights of its directory.
+/// On other systems, a file gets the rights of its directory.
 #[cfg(not(unix))]
 pub(super) fn grant(
     _file: &File,
@@ -51,7 +53,7 @@ pub(super) fn grant(
     Ok(())
 }
 
-/// The rights to a file.
+/// The owner, group and mode of a file.
 #[cfg(unix)]
 #[derive(Debug, Clone, Copy)]
 struct Rights {
@@ -67,14 +69,14 @@ impl Rights {
         Self { owner: metadata.uid(), group: metadata.gid(), mode: metadata.mode() }
     }
 
-    /// Whether this user may read the file for certain: as its owner, or because everybody may.
+    /// Whether this user is certain to be allowed to read the file: as its owner, or because everybody may.
     fn admits_owner(self, user: u32) -> bool {
         user == self.owner || self.mode & 0o044 == 0o044
     }
 
-    /// The most that a file of `group` can allow without letting anybody read it who may not read this one. With
-    /// another group, it is not known who is in both and who in neither: each may do what all but the owner may do
-    /// here.
+    /// The most that the mode of a file of `group` can allow so that nobody reads it who may not read this one. If the
+    /// group is another one, it is unknown which users are in one of the groups, in both or in neither. Then group and
+    /// others get only what both group and others may do here.
     fn bound_for(self, group: u32) -> u32 {
         if group == self.group {
             return 0o600 | self.mode & 0o066;
@@ -92,8 +94,8 @@ mod tests {
 
     use crate::results::part;
 
-    /// Owner, group and mode of a file that takes the place of `present` and holds people of `input`; each of them is
-    /// an owner, a group and a mode.
+    /// The owner, group and mode of a new results file for `input` that replaces `present`. The arguments are an owner,
+    /// a group and a mode each.
     fn granted(input: Option<[u32; 3]>, present: Option<[u32; 3]>) -> [u32; 3] {
         let directory = tempfile::tempdir().unwrap();
         let make = |name: &str, [owner, group, mode]: [u32; 3]| {
@@ -110,7 +112,7 @@ mod tests {
         [found.uid(), found.gid(), found.mode() & 0o777]
     }
 
-    /// The user and the group of this process.
+    /// The user and the group of new files of this process.
     fn own() -> [u32; 2] {
         let file = tempfile::tempfile().unwrap().metadata().unwrap();
         [file.uid(), file.gid()]
@@ -154,12 +156,13 @@ mod tests {
         // New results go to the group of the input, and never to its owner.
         assert_eq!(granted(Some([user, other, 0o640]), None), [user, other, 0o640]);
         assert_eq!(granted(Some([other, other, 0o600]), None), [user, other, 0o600]);
-        // Results that the operator gave to a group and an owner stay with them as far as these may read the input.
+        // If the operator gave the old results to an owner and a group, the new ones go to them too, as far as these
+        // may read the input.
         let given = |input, present| granted(Some(input), Some(present));
         assert_eq!(given([user, group, 0o644], [other, third, 0o640]), [other, third, 0o640]);
         assert_eq!(given([user, group, 0o640], [other, third, 0o640]), [user, third, 0o600]);
         assert_eq!(given([other, group, 0o600], [other, group, 0o600]), [other, group, 0o600]);
-        // Others may read the input, its group may not: so nobody but the owner is sure to be allowed.
+        // Others may read the input, but its group may not: so only the owner is certain to be allowed.
         assert_eq!(given([user, other, 0o604], [user, third, 0o644]), [user, third, 0o600]);
     }
 }

@@ -1,11 +1,13 @@
-//! What the journal knows of the rows that the results say nothing of: whether they may have been sent, and what runs
-//! before had found out about them.
+//! What the journal says about rows without a results row: whether they may have been sent, and what earlier runs had
+//! found out about them.
 //!
-//! An example: a run marks the rows up to line 40 as ready to be sent, records an end for most of them, and is killed.
-//! Those up to line 40 without a results row may have been sent; those behind it were certainly not. The next run
-//! begins: its results hold only the rows that are done, so what is known of the others goes into its journal, here.
-//! There, too, the rows up to line 40 are in doubt unless they are named: as `clear` where the killed run had not come
-//! to them, with their result where it had tried them.
+//! For example, run 1 reserves the rows up to line 40, writes some results, and is killed. Its results say: lines 2 to
+//! 30 `cancelled`, line 31 `forbidden`, line 32 `not_attempted`; lines 33 to 40 have no row. The new results of run 2
+//! keep only the rows that are done, lines 2 to 30. The rest goes into the journal of run 2 (see `carried_on`): `up_to`
+//! 40, line 31 in `tried` with its result, and line 32 in `clear`. So lines 33 to 40 may have been sent, line 32
+//! certainly has no effect yet, and lines beyond 40 were certainly not sent. If run 2 then reserves up to line 60 and
+//! is killed, `sent_up_to` is 60: lines 31 to 60 may all have been sent by run 2, except those with a new results row.
+//! Line 31 keeps its calls and its result, now in doubt.
 
 mod tried;
 
@@ -16,37 +18,36 @@ use serde::{Deserialize, Serialize};
 use super::standing::{Earlier, Known, Tried};
 use crate::outcome::Effect;
 
-/// What is known of rows that have no result.
+/// What is known about rows that have no results row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Doubt {
-    /// Rows up to this line may have been sent, but for those that are named.
+    /// Rows up to this line may have been sent, except those in `clear` and `tried`.
     up_to: u64,
-    /// Further rows that may have been sent, by line.
+    /// Rows beyond `up_to` that may have been sent, by line. Only journals of format 1 name any.
     further: BTreeSet<u64>,
-    /// Rows that certainly have not taken effect, by line.
+    /// Rows up to `up_to` whose invitations were certainly not cancelled, by line.
     clear: BTreeSet<u64>,
     /// Rows that were tried and are to be tried again, by line.
     #[serde(with = "tried")]
     tried: BTreeMap<u64, Tried>,
-    /// The line up to which the run may have sent rows since this was written down.
+    /// The line up to which the run that wrote this journal may have sent rows itself.
     #[serde(skip)]
     sent_up_to: u64,
 }
 
 impl Doubt {
-    /// As journals of format 1 have it: they do not tell how rows that were tried ended, but only which of them are in
-    /// doubt.
+    /// Converts a journal of format 1, which does not say how a tried row ended, but only which rows are in doubt.
     pub(super) fn of_format_1(up_to: u64, further: BTreeSet<u64>, clear: BTreeSet<u64>) -> Self {
         Self { up_to, further, clear, ..Self::default() }
     }
 
-    /// Takes down that rows up to this line may have been sent since.
+    /// Records that the run may have sent rows up to this line.
     pub fn sent_up_to(&mut self, line: u64) {
         self.sent_up_to = self.sent_up_to.max(line);
     }
 
-    /// What earlier runs did for the row on this line, of which the results say nothing.
+    /// What earlier runs left about the row on this line, which has no results row.
     pub fn of(&self, line: u64) -> Earlier {
         self.known(line).into()
     }
@@ -63,14 +64,14 @@ impl Doubt {
         }
     }
 
-    /// What the next run is to carry on, when its results will hold only the rows that are done. `open` are the lines
-    /// of the rows that the results have and that are not done, and `known` says what is known of a row: `None` where
-    /// it is done.
+    /// What the journal of the next run has to carry on, because its results will hold only the rows that are done.
+    /// `open` yields the lines of the results rows that are not done. `known` says what is known about any row, or
+    /// `None` if it is done.
     pub(super) fn carried_on(&self, open: impl Iterator<Item = u64>, known: impl Fn(u64) -> Option<Known>) -> Self {
         let mut next = Self { up_to: self.up_to.max(self.sent_up_to), ..Self::default() };
         let named = self.further.iter().chain(&self.clear).chain(self.tried.keys()).copied();
         for line in named.chain(open) {
-            // Where a row is not named, `up_to` speaks for it.
+            // A row that is named nowhere has what `up_to` says.
             match known(line) {
                 Some(Known::Tried(tried)) => drop(next.tried.insert(line, tried)),
                 Some(Known::Effect(Effect::Possible)) if line > next.up_to => drop(next.further.insert(line)),

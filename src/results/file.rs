@@ -1,5 +1,5 @@
-//! Makes the results file. It appears whole, with its header, or not at all; it never replaces a file that the operator
-//! did not give up, and never writes through a symbolic link to somewhere else.
+//! Creates the results file. The file appears complete with its header, or not at all. It never replaces a file unless
+//! the operator said so, and it never writes through a symbolic link to another place.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -12,32 +12,33 @@ use super::place::{directory_of, sync_directory};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
 
-/// What to do with a results file that is there already.
+/// What to do if the results file exists already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
-    /// Leave it, and refuse the run.
+    /// Leave the file, and refuse the run.
     Keep,
-    /// Put the new one in its place.
+    /// Replace the file by the new one.
     Replace,
-    /// Go on with it.
+    /// Go on with the run that wrote the file.
     Resume,
 }
 
-/// Where results go: a path that has been found fit for a new file.
+/// The path of the results, checked to be fit for a new file.
 #[derive(Debug, Clone)]
 pub struct ResultsFile {
     path: PathBuf,
     existing: Existing,
-    /// The file whose readers may read the results, which hold the same people's data. Without one, only the owner may.
+    /// The input file: users who may read it may read the results, which hold data about the same people. Without it,
+    /// only the owner may read them.
     input: Option<PathBuf>,
 }
 
 impl ResultsFile {
-    /// Finds out whether results can go to `path`, without touching it.
+    /// Checks whether results can go to `path`, without touching it.
     ///
     /// # Errors
     ///
-    /// When a file is there that is to be kept, when something is there that is no file, and when the directory is
+    /// If a file exists that has to be kept, if the path leads to something other than a file, or if the directory is
     /// missing.
     pub fn plan(path: PathBuf, existing: Existing) -> Result<Self, Refusal> {
         match fs::symlink_metadata(&path) {
@@ -68,13 +69,13 @@ impl ResultsFile {
         Ok(planned)
     }
 
-    /// The same, with the results for those who may read `input`, and not for the owner alone.
+    /// Lets users read the results who may read `input`, not only the owner.
     #[must_use]
     pub fn for_readers_of(self, input: &Path) -> Self {
         Self { input: Some(input.to_owned()), ..self }
     }
 
-    /// What is to be done with a file that is there.
+    /// What to do with a file that exists already.
     pub fn existing(&self) -> Existing {
         self.existing
     }
@@ -84,12 +85,12 @@ impl ResultsFile {
         &self.path
     }
 
-    /// Makes the file with `header` in it and whatever `fill` writes behind it, durably: written beside, synced, and
-    /// then put in its place in one step.
+    /// Creates the file with `header` and then whatever `fill` writes, durably: it is written under another name,
+    /// synced, and renamed in one step.
     ///
     /// # Errors
     ///
-    /// When another file took the place since the plan was made, and when the disk refuses; and those of `fill`.
+    /// If a file has appeared there since the plan was made, or the disk fails; and the errors of `fill`.
     pub fn create(&self, header: &[u8], fill: impl FnOnce(&mut File) -> Result<(), Refusal>) -> Result<File, Refusal> {
         let fail = |error: io::Error| uncreatable(&self.path, error);
         part::remove_leftovers(directory_of(&self.path));
@@ -104,17 +105,17 @@ impl ResultsFile {
                 _ => fail(persist.error),
             })?,
         };
-        // The lock was that of the part; what becomes of the results is for the journal's lock.
+        // This lock belonged to the file while it was a part. From now on the journal's lock protects the results.
         drop(file.unlock());
         sync_directory(directory_of(&self.path)).map_err(fail)?;
         Ok(file)
     }
 
-    /// Finds out whether the file could be made now, by making one beside it and taking it away again.
+    /// Checks whether the file could be created now, by creating one beside it and removing it again.
     ///
     /// # Errors
     ///
-    /// When it could not.
+    /// If it could not.
     pub fn try_out(&self, header: &[u8]) -> Result<(), Refusal> {
         let tried = self.part().and_then(|mut file| {
             file.write_all(header)?;
@@ -126,7 +127,7 @@ impl ResultsFile {
 
     fn part(&self) -> io::Result<NamedTempFile> {
         let present = match self.existing {
-            // What is there is left alone, should it have come since the plan was made.
+            // If a file has appeared there since the plan was made, it is not touched.
             Existing::Keep => None,
             Existing::Replace | Existing::Resume => Some(self.path.as_path()),
         };

@@ -1,4 +1,4 @@
-//! How an outcome becomes a row of the results, and what the columns are called.
+//! Turns outcomes into rows of the results, and names the columns.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::row::{COLLISION_PREFIX, Layout, column_key};
 use crate::text::{quoted_path, timestamp};
 
-/// The column for cells beyond the header's width.
+/// The column for the cells of rows that are longer than the header.
 const EXTRA_COLUMN: &str = "input_extra";
 /// What stands before the header where the input had one.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -79,7 +79,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// None on memory, which is where it writes; the signature is the CSV writer's.
+    /// It writes to memory, so none occur; the signature comes from the CSV writer.
     pub fn header(&self) -> csv::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if self.layout.byte_order_mark {
@@ -96,7 +96,7 @@ impl Format {
     ///
     /// # Errors
     ///
-    /// None on memory, as above.
+    /// It writes to memory, so none occur.
     pub fn append(&mut self, outcomes: &[Outcome], bytes: &mut Vec<u8>) -> csv::Result<()> {
         let mut record = std::mem::take(&mut self.record);
         let mut writer = self.csv_writer(bytes);
@@ -123,11 +123,11 @@ impl Format {
         self.layout.delimiter
     }
 
-    /// Appends one record to `bytes` as the rows are written.
+    /// Appends one record to `bytes` in the form of a results row.
     ///
     /// # Errors
     ///
-    /// None on memory, as above.
+    /// It writes to memory, so none occur.
     pub fn encode(&self, record: &ByteRecord, bytes: &mut Vec<u8>) -> csv::Result<()> {
         let mut writer = self.csv_writer(bytes);
         writer.write_byte_record(record)?;
@@ -139,8 +139,9 @@ impl Format {
         Outcome::COLUMNS.len() + self.layout.columns.len() + usize::from(self.layout.extra_cells)
     }
 
-    /// All column names: ours, the input's with a prefix where they collide, and the one for extra cells. Columns of
-    /// the input that share one name share it here too: what tells them apart is their place.
+    /// All column names: ours, those of the input (with a prefix if they are taken), and the one for extra cells. If
+    /// several columns of the input have the same name, they have the same name here too; their position tells them
+    /// apart.
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Outcome::COLUMNS.iter().map(ToString::to_string).collect();
         let reserved = self.layout.extra_cells.then(|| EXTRA_COLUMN.to_owned());
@@ -171,7 +172,7 @@ impl Format {
         self.push_cells(record, &outcome.row.cells);
     }
 
-    /// The input's own cells, filled up or gathered to the width of the header.
+    /// Adds the input's own cells: missing ones as empty cells, extra ones together in one cell.
     fn push_cells(&self, record: &mut ByteRecord, cells: &ByteRecord) {
         let width = self.layout.columns.len();
         for index in 0..width {
@@ -202,8 +203,8 @@ fn free_prefix(key: &str, taken: &mut HashSet<String>) -> String {
     prefix
 }
 
-/// A spreadsheet takes a cell that begins like this for a formula and runs it; an apostrophe makes it text. Only for
-/// our own columns: the input's cells stay as they were.
+/// Prevents that a spreadsheet runs a cell as a formula because of how it begins: an apostrophe makes the cell text.
+/// Only for our own columns; the input's cells stay as they were.
 fn without_formula(text: &str) -> Cow<'_, str> {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}").into() } else { text.into() }
 }

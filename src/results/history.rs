@@ -1,4 +1,4 @@
-//! What earlier runs did, read from their results and their journal: which rows are done, and what is known of the
+//! Reads from the results and the journal what earlier runs did: which rows are done, and what is known about the
 //! others.
 
 use std::collections::BTreeMap;
@@ -17,35 +17,35 @@ use crate::error::{Cause, Refusal};
 use crate::outcome::{Effect, Status, Summary};
 use crate::text::quoted_path;
 
-/// What earlier runs did.
+/// What earlier runs did, row by row.
 #[derive(Debug, Default)]
 pub struct History {
-    /// The lines of rows that are done. A bit for each line.
+    /// The lines of the rows that are done, one bit for each line.
     done: FixedBitSet,
-    /// The lines of rows that no run came to, as the results say.
+    /// The lines of the rows that no run reached, according to the results.
     not_attempted: FixedBitSet,
-    /// The rows that were tried and are to be tried again, by line, as the results say.
+    /// The rows that were tried and have to be tried again, by line, according to the results.
     tried: BTreeMap<u64, Tried>,
-    /// What is known of the rows that the results do not have.
+    /// What is known about rows without a results row.
     doubt: Doubt,
     /// The counts of the rows that are done.
     summary: Summary,
-    /// How much of the results file is whole.
+    /// How many bytes of the results file are whole.
     whole_bytes: u64,
 }
 
 impl History {
-    /// Reads what earlier runs left: their results, if there are any, and what their journal says.
+    /// Reads what earlier runs left: their results, if they exist, and what their journal says.
     ///
     /// # Errors
     ///
-    /// When the results cannot be read, are others than `format` writes, or were changed since they were written.
+    /// If the results cannot be read, do not have this `format`, or were changed since they were written.
     pub fn read(results: &Path, format: &Format, last_run: &LastRun, zeros: Zeros) -> Result<Self, Refusal> {
         let mut history = Self { doubt: last_run.doubt.clone(), ..Self::default() };
         if !results.exists() {
             return Ok(history);
         }
-        // A line has at least one byte, but for the last.
+        // Each line except the last has at least one byte, so this is the highest possible line number.
         let last_line = last_run.identity.bytes.saturating_add(1);
         let mut reader = ResultsReader::open(results, format, zeros)?;
         while let Some(row) = reader.next_row()? {
@@ -66,12 +66,12 @@ impl History {
         Ok(history)
     }
 
-    /// How the row on this line stands.
+    /// What earlier runs left about the row on this line.
     pub fn of(&self, line: u64) -> Standing {
         self.known(line).map_or(Standing::Done, |known| Standing::Open(known.into()))
     }
 
-    /// What is known of the row on this line; `None` where it is done.
+    /// What is known about the row on this line; `None` if it is done.
     fn known(&self, line: u64) -> Option<Known> {
         if has(&self.done, line) {
             return None;
@@ -86,22 +86,22 @@ impl History {
         &self.summary
     }
 
-    /// How many invitations are done, of those that were to be cancelled.
+    /// How many of the invitations that had to be cancelled are done.
     pub fn settled_invitations(&self) -> u64 {
         self.summary.settled()
     }
 
-    /// What the journal of the next run is to carry on.
+    /// What the journal of the next run has to carry on.
     pub fn doubt(&self) -> Doubt {
         let not_attempted = self.not_attempted.ones().filter_map(|line| u64::try_from(line).ok());
         self.doubt.carried_on(self.tried.keys().copied().chain(not_attempted), |line| self.known(line))
     }
 
-    /// Writes the rows of the results that are done to `target`, in their order, behind the header.
+    /// Copies the results rows that are done to `target`, after the header and in their order.
     ///
     /// # Errors
     ///
-    /// When they cannot be read any more, or cannot be written.
+    /// If they can no longer be read, or cannot be written.
     pub fn copy_done(&self, results: &Path, format: &Format, target: &mut File) -> Result<(), Refusal> {
         let fail = |error: io::Error| {
             Refusal::new(Cause::ResultsUnwritable, format!("could not copy the results {}", quoted_path(results)))
@@ -111,7 +111,8 @@ impl History {
             return Ok(());
         }
         let mut target = BufWriter::new(target);
-        // What is whole was found out when the history was read, and the journal's lock keeps others from the results.
+        // The first reading found how much is whole, and the journal's lock keeps other runs from the results since
+        // then.
         let mut reader = ResultsReader::open(results, format, Zeros::InCells)?;
         while reader.whole_bytes() < self.whole_bytes {
             let Some(row) = reader.next_row()? else { break };
@@ -122,7 +123,7 @@ impl History {
         target.flush().map_err(fail)
     }
 
-    /// Takes down what a row of the results says; `false` when there was a row for this line before.
+    /// Records what a results row says. Returns `false` if this line has a results row already.
     fn take(&mut self, row: &ResultsRow<'_>) -> bool {
         let is_known = has(&self.done, row.line) || has(&self.not_attempted, row.line);
         if is_known || self.tried.contains_key(&row.line) {
@@ -151,7 +152,7 @@ fn has(lines: &FixedBitSet, line: u64) -> bool {
     usize::try_from(line).is_ok_and(|line| lines.contains(line))
 }
 
-/// Adds a line, if it is one that memory has room for.
+/// Adds a line, unless its number is too large for memory.
 fn put(lines: &mut FixedBitSet, line: u64) -> bool {
     let Ok(line) = usize::try_from(line) else { return false };
     lines.grow(line.saturating_add(1));

@@ -1,10 +1,11 @@
-//! The journal beside the results: what a later run must know to go on. Small, and safe to delete once nobody will.
+//! The journal, a file beside the results: what a later run needs to resume this one. It is small, and safe to delete
+//! when no run will resume.
 //!
-//! JSON Lines, each line one of
+//! It has JSON Lines; each line is one of
 //!
 //! ```json
-//! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…","base_url":"https://…",
-//!   "encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],"short_rows":false},
+//! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…",
+//!   "base_url":"https://…","encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],"short_rows":false},
 //!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
 //!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}
@@ -12,16 +13,16 @@
 //! {"held":{"process":4712,"host":"cron-1","since":"2026-01-21T02:00:00Z"}}
 //! ```
 //!
-//! A `run` opens each run; the last one counts, and the lines behind it. `sent_up_to` is on disk *before* any row up to
-//! that line of the input is sent for the first time in the run: after a crash, what lies beyond it was certainly not
-//! sent. What a `run` carries on of earlier runs is told in [`doubt`](super::doubt).
+//! Each run starts with a `run` line. Only the last `run` and the lines after it count. `sent_up_to` is on disk
+//! *before* the run sends any row up to that line of the input for the first time. So after a crash, rows beyond that
+//! line were certainly not sent. [`doubt`](super::doubt) explains what a `run` carries on from earlier runs.
 //!
-//! The journal is also the lock between two runs over the same results: it dies with its process. Whoever takes it says
-//! so in a last line `held`, which goes when the run begins or is refused; one that a kill left behind is no part of
-//! it.
+//! The journal is also the lock between two runs over the same results; the lock ends with its process. A process that
+//! takes the lock says so in a last line `held`. That line goes when its run begins or is refused. If the process is
+//! killed before, the line stays, and later runs ignore it.
 //!
-//! A last line that was torn by a crash is expected, and counts as not written. A file that does not begin as a journal
-//! does is left as it is, and the run is refused.
+//! The last line may be torn by a crash; it then counts as not written. If a file does not begin as a journal does, it
+//! is not touched, and the run is refused.
 
 mod entries;
 
@@ -47,30 +48,30 @@ pub struct Journal {
     hold: Hold,
 }
 
-/// Whether the run has begun that holds a journal.
+/// Whether the run that holds the journal has begun.
 #[derive(Debug)]
 enum Hold {
-    /// Not yet. Behind so many bytes, which were found, stands who holds the journal.
+    /// Not yet. The file had `found` bytes; after them stands the line that says who holds the journal.
     Held { found: u64 },
-    /// Not yet, and nothing was found that anybody would miss.
+    /// Not yet, and the file had nothing in it worth keeping.
     Blank,
-    /// It has.
+    /// The run has begun.
     Begun,
 }
 
 impl Journal {
-    /// Where the journal of these results lies.
+    /// The path of the journal of these results.
     pub fn path_of(results: &Path) -> PathBuf {
         let mut name = results.as_os_str().to_owned();
         name.push(".journal");
         name.into()
     }
 
-    /// Opens the journal of these results, makes it if need be, and locks it.
+    /// Opens the journal of these results and locks it. Creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// When another run holds it; when it is damaged, of a newer version, or no journal; when it cannot be opened.
+    /// If another run holds it; if it is damaged, of a newer version, or not a journal; or if it cannot be opened.
     pub fn open(results: &Path) -> Result<Self, Refusal> {
         let path = Self::path_of(results);
         let unusable = |error: io::Error| unusable_journal(&path, error);
@@ -81,7 +82,8 @@ impl Journal {
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
         if !is_at(&file, &path).map_err(unusable)? {
-            // Whoever held it took it away as we opened it: what we hold is not what the next run will find.
+            // Another run held this file and removed it while we opened it. The next run would not find it, so our lock
+            // would not stop that run.
             return Err(Refusal::new(Cause::Locked, "another run over these results has just ended").hint("try again"));
         }
         let found = file.metadata().map_err(unusable)?.len();
@@ -121,7 +123,7 @@ impl Journal {
         self.last_run.as_ref()
     }
 
-    /// Opens a run that starts anew, durably: what earlier ones left is gone.
+    /// Begins a run that starts anew, durably; what earlier runs left is deleted.
     ///
     /// # Errors
     ///
@@ -133,7 +135,7 @@ impl Journal {
         self.go_on(identity, Doubt::default())
     }
 
-    /// Opens a run that goes on with what earlier ones left, durably; `doubt` is what is carried on of it.
+    /// Begins a run that goes on with what earlier runs left, durably; `doubt` is what it carries on from them.
     ///
     /// # Errors
     ///
@@ -155,15 +157,15 @@ impl Journal {
     fn begin(&mut self, identity: Identity, doubt: Doubt) -> io::Result<()> {
         self.keep_private();
         self.file.seek(SeekFrom::Start(self.length))?;
-        // Not cut before, but behind: so at no time do the lines of the run before stand last.
+        // Write first, and cut off the rest afterwards: then the lines of the run before are at no time the last ones,
+        // and a run that is refused meanwhile does not name the wrong holder.
         self.write(&Entry::Run(Box::new(Run::now(identity, doubt))))?;
         self.file.set_len(self.length)?;
         self.file.sync_all()?;
         sync_directory(directory_of(&self.path))
     }
 
-    /// Lets those read the journal who may read everything else that the run writes: the operator. One that was there
-    /// before can have been made otherwise.
+    /// Lets only the operator read the journal. A journal that existed before can have had other rights.
     fn keep_private(&self) {
         #[cfg(unix)]
         {
@@ -177,8 +179,8 @@ impl Journal {
         }
     }
 
-    /// Writes down behind all that was found which process holds the journal, for the one that is refused because of
-    /// it. It is a courtesy: a disk that does not take it says so again when the run begins.
+    /// Appends a line that names this process as the holder, for the message of another run that is refused because of
+    /// it. If that fails, the run goes on: a disk that takes no bytes fails again, with a message, when the run begins.
     fn say_who_holds_it(&mut self, found: u64) {
         let said = entries::note_behind(&mut self.file, found).and_then(|note| self.file.write_all(&note));
         if let Err(error) = said {
@@ -187,7 +189,7 @@ impl Journal {
         }
     }
 
-    /// The text up to `found` bytes, of which `beginning` has been read.
+    /// The first `found` bytes of the file; `beginning` holds the part that was read already.
     fn rest(&mut self, mut beginning: Vec<u8>, found: u64) -> io::Result<Vec<u8>> {
         let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
         self.file.seek(SeekFrom::Start(read))?;
@@ -200,17 +202,17 @@ impl Journal {
         self.file.seek(SeekFrom::Start(length)).map(drop)
     }
 
-    /// Says durably that rows up to this line of the input may be sent from now on.
+    /// Records durably that rows up to this line of the input may be sent from now on.
     ///
     /// # Errors
     ///
-    /// When the disk refuses; then none of them may be sent.
+    /// If the disk fails; then none of these rows may be sent.
     pub fn reserve(&mut self, line: u64) -> io::Result<()> {
         self.write(&Entry::SentUpTo(line))?;
         self.file.sync_data()
     }
 
-    /// Says how the run ended.
+    /// Records how the run ended.
     ///
     /// # Errors
     ///
@@ -224,7 +226,7 @@ impl Journal {
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
-            // A part of a line must not stand before the next one.
+            // A torn line must not remain before the next one.
             drop(self.cut_to(self.length));
             return Err(error);
         }
@@ -234,8 +236,8 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// A journal whose run did not begin becomes what it was: one that was made for it goes again, while the lock still
-    /// holds.
+    /// If the run did not begin, restores the journal as it was: a journal created for this run is removed, while the
+    /// lock still holds.
     fn drop(&mut self) {
         match self.hold {
             Hold::Begun => {}
@@ -263,7 +265,7 @@ fn open_file(path: &Path, unusable: impl Fn(io::Error) -> Refusal) -> Result<Fil
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
-        // It can hold the values of `--where`, which may be people's names, and what iMocha said of them.
+        // The journal can hold the values of `--where`, which may be people's names, and iMocha's messages about them.
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }

@@ -1,8 +1,8 @@
 //! The results: one CSV row for each row of the input, in the order in which they ended.
 //!
-//! - [`mod@format`] knows the columns and how an outcome becomes a record.
-//! - [`mod@file`] makes the file: whole or not at all, and never over another by accident; `part` is the file until it
-//!   is whole, `place` where it lies, and `access` who may read it.
+//! - [`mod@format`] turns an outcome into a record, and knows the columns.
+//! - [`mod@file`] creates the file: complete or not at all, and never over another file by accident. `part` is the file
+//!   until it is complete, `place` finds its directory, and `access` decides who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
 //! - [`reader`] reads the rows again, up to the last that is whole.
 //! - [`settle`] changes rows that a run has ended.

@@ -1,5 +1,5 @@
-//! A part of a file: what becomes the results once it is whole, under a name of its own until then. It is locked while
-//! it is written, so that what a crash left can be told from what another run writes at this moment.
+//! Creates the part file: the results under a temporary name until they are complete. A run locks its part file while
+//! it writes it, so that other runs can tell it from one that a crash left.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,12 +12,12 @@ use super::place::is_at;
 
 const PREFIX: &str = ".imocha-cancel-";
 const SUFFIX: &str = ".part";
-/// How often a part is made anew when another run takes it for one that a crash left, in the moment before it is
-/// locked. Chosen by us: once is rare.
+/// How often a part file is created again if another run removes it just before it is locked, because it looks like one
+/// that a crash left. Chosen by us: even once is rare.
 const MOST_TRIES: usize = 16;
 
-/// Makes a part in `directory` that nobody may read who may not read `input` and the file that is `present`. Without an
-/// input only the owner may.
+/// Creates a part file in `directory`. Users may read it only if they may read both `input` and the existing file
+/// `present`. Without an input, only the owner may.
 pub(super) fn create(directory: &Path, input: Option<&Path>, present: Option<&Path>) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
@@ -29,7 +29,7 @@ pub(super) fn create(directory: &Path, input: Option<&Path>, present: Option<&Pa
                 return Ok(part);
             }
             Ok(()) | Err(TryLockError::WouldBlock) => {}
-            // Where there are no locks, nobody else can take it for a leftover either.
+            // If the file system has no locks, no other run can lock it as a leftover either.
             Err(TryLockError::Error(_none)) => {
                 access::grant(part.as_file(), input, present, || plain(directory))?;
                 return Ok(part);
@@ -39,7 +39,7 @@ pub(super) fn create(directory: &Path, input: Option<&Path>, present: Option<&Pa
     Err(io::Error::other("other runs took each new file away"))
 }
 
-/// A file as any program would make it here, to see what the directory and the umask give it. Nothing is ever in it.
+/// A file with the rights that any program's new file gets from the directory and the umask. It stays empty.
 fn plain(directory: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
@@ -51,8 +51,8 @@ fn plain(directory: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(directory)
 }
 
-/// Takes away the parts that crashes left in `directory`: people's data is in them. A part that another run writes is
-/// locked, and stays. What cannot be taken away is left to the next run.
+/// Removes the part files that crashes left in `directory`, because they hold people's data. A part that another run
+/// writes is locked, and stays. If one cannot be removed, the next run tries again.
 pub(super) fn remove_leftovers(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
@@ -68,7 +68,7 @@ pub(super) fn remove_leftovers(directory: &Path) {
 }
 
 fn remove(part: &Path) -> io::Result<()> {
-    // Some network file systems lock only what may be written.
+    // Opened for writing, too: some network file systems lock only such files.
     let file = File::options().read(true).write(true).open(part)?;
     match file.try_lock() {
         Ok(()) if is_at(&file, part)? => fs::remove_file(part),

@@ -1,4 +1,4 @@
-//! Where a file lies: which one a path leads to, and its directory.
+//! Tells which file a path leads to, and in which directory it lies.
 
 use std::fs::File;
 use std::io;
@@ -22,7 +22,7 @@ pub(super) fn directory_of(path: &Path) -> &Path {
     }
 }
 
-/// Makes a rename in `directory` survive a power cut. Only Unix lets a directory be synced.
+/// Makes a rename in `directory` survive a power cut. Only Unix can sync a directory.
 pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

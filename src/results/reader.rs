@@ -1,9 +1,8 @@
-//! Reads the rows of a results file, each with its bytes, up to the last that is whole.
+//! Reads the rows of a results file, and the bytes of each, up to the last whole row.
 //!
-//! A crash tears the last row; a power cut can besides leave zeros where a block of the disk was never written, and
-//! behind them rows that were. From the first row on that is not whole, nothing is taken: what was there is for the
-//! journal to say. A row that is neither whole nor torn was changed by somebody, and then nothing in the file can be
-//! believed.
+//! A crash tears the last row. A power cut can also leave zeros where a block never reached the disk, followed by rows
+//! that did. Reading ends before the first row that is not whole; the journal tells what may have happened after it. If
+//! a row is neither whole nor torn, somebody has changed the file, and nothing in it can be trusted.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -21,9 +20,9 @@ use crate::text::quoted_path;
 /// What zero bytes mean in a row of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zeros {
-    /// Cells of the input hold some, so those of the results do.
+    /// They are part of cells: the input has zero bytes too.
     InCells,
-    /// There are none in the input: a part of the row was lost.
+    /// The input has none, so a part of the row was lost.
     Lost,
 }
 
@@ -32,13 +31,13 @@ pub enum Zeros {
 pub struct ResultsRow<'a> {
     /// The line of the input on which the row begins.
     pub line: u64,
-    /// The ID as it was sent, or the cell as it was where it is none.
+    /// The ID as it was sent, or the cell as it was if it is not an ID.
     pub invitation_id: &'a str,
     /// How the row ended.
     pub status: Status,
     /// The HTTP status of the last answer, if there was one.
     pub http_status: Option<u16>,
-    /// The line for a person.
+    /// The message for the user.
     pub error: &'a str,
     /// Calls made for the row.
     pub attempts: u64,
@@ -65,7 +64,7 @@ impl<'a> ResultsRow<'a> {
             status: Status::from_word(cell("status")?)?,
             http_status: if http_status.is_empty() { None } else { Some(http_status.parse().ok()?) },
             error: cell("error")?,
-            // More than four billion calls were made for no row.
+            // No row has more than four billion calls.
             attempts: cell("attempts")?.parse::<u32>().ok()?.into(),
             duration: Duration::from_millis(cell("duration_ms")?.parse().ok()?),
             finished_at: cell("finished_at")?.parse().ok()?,
@@ -75,7 +74,7 @@ impl<'a> ResultsRow<'a> {
     }
 }
 
-/// Reads a results file from its first row to the last that is whole.
+/// Reads a results file from its first to its last whole row.
 #[derive(Debug)]
 pub struct ResultsReader<'a> {
     path: &'a Path,
@@ -84,11 +83,11 @@ pub struct ResultsReader<'a> {
     rows: csv::Reader<BufReader<File>>,
     record: ByteRecord,
     bytes: Vec<u8>,
-    /// How long the file is.
+    /// The length of the file in bytes.
     length: u64,
-    /// How long its header is: where the rows begin.
+    /// The length of its header in bytes: the rows begin there.
     header_bytes: u64,
-    /// Where the row that was read last begins, and where it ends.
+    /// The offsets at which the last row read begins and ends.
     row_start: u64,
     whole_bytes: u64,
     tail: Tail,
@@ -97,16 +96,16 @@ pub struct ResultsReader<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tail {
     Whole,
-    /// What follows is torn.
+    /// What follows the rows that were read is torn.
     Torn,
 }
 
 impl<'a> ResultsReader<'a> {
-    /// Opens results that this format would have written.
+    /// Opens results that have this format.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, and when its header is another.
+    /// If the file cannot be read, or has another header.
     pub fn open(path: &'a Path, format: &'a Format, zeros: Zeros) -> Result<Self, Refusal> {
         let fail = |error: io::Error| unreadable(path, error);
         let mut file = File::open(path).map_err(fail)?;
@@ -133,11 +132,11 @@ impl<'a> ResultsReader<'a> {
         Ok(Self { path, format, zeros, rows, record, bytes, length, header_bytes, row_start, whole_bytes, tail })
     }
 
-    /// The next row that is whole; `None` when there are no more.
+    /// Reads the next whole row; `None` means that there are no more.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, and when it was changed since it was written.
+    /// If the file cannot be read, or was changed since it was written.
     pub fn next_row(&mut self) -> Result<Option<ResultsRow<'_>>, Refusal> {
         let path = self.path;
         let fail = |error: csv::Error| unreadable(path, error.into());
@@ -162,9 +161,9 @@ impl<'a> ResultsReader<'a> {
         Ok(None)
     }
 
-    /// Whether the file holds the row just as the writer would have written it. That its cells make the same number of
-    /// bytes again is enough, since line ends and quotes are counted in it; but a tear can leave as many bytes as a
-    /// whole row has, so the last row of the file is compared byte by byte.
+    /// Whether the file holds the row exactly as the writer writes it. The row is written again in memory and the
+    /// lengths are compared; that is enough, since the length includes line ends and quotes. The last row of the file
+    /// is compared byte by byte, because a torn row can have the same length as a whole one.
     fn is_whole(&self, end: u64) -> io::Result<bool> {
         let has_lost_bytes = self.zeros == Zeros::Lost && memchr::memchr(0, &self.bytes).is_some();
         Ok(self.record.len() == self.format.width()
@@ -173,7 +172,7 @@ impl<'a> ResultsReader<'a> {
             && (end < self.length || self.rest()? == self.bytes))
     }
 
-    /// What the file holds from the current row on.
+    /// The bytes of the file from the current row to the end.
     fn rest(&self) -> io::Result<Vec<u8>> {
         let mut rest = Vec::with_capacity(self.bytes.len());
         self.file_at_row()?.read_to_end(&mut rest)?;
@@ -190,12 +189,12 @@ impl<'a> ResultsReader<'a> {
         Ok(file)
     }
 
-    /// How many bytes of the file are whole: its header, and the rows that were read.
+    /// How many bytes of the file are whole: the header and the rows read so far.
     pub fn whole_bytes(&self) -> u64 {
         self.whole_bytes
     }
 
-    /// How many bytes behind them are torn, once there are no more rows.
+    /// How many bytes after the last whole row are torn. Known when there are no more rows.
     pub fn torn_bytes(&self) -> u64 {
         match self.tail {
             Tail::Whole => 0,
@@ -203,7 +202,7 @@ impl<'a> ResultsReader<'a> {
         }
     }
 
-    /// The refusal for a row, the one that was read last, that cannot be one of this run.
+    /// The refusal for the row that was read last: this run cannot have written it.
     pub fn damaged(&self) -> Refusal {
         let (path, byte) = (quoted_path(self.path), self.row_start);
         Refusal::new(Cause::ResultsExist, format!("the results {path} are damaged at byte {byte}"))
@@ -211,20 +210,20 @@ impl<'a> ResultsReader<'a> {
     }
 }
 
-/// How many bytes are read at once in search of zeros.
+/// How many bytes are read at once when searching for zeros.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Whether a text with characters of `width` bytes holds a zero.
+/// Whether a text contains a zero character; its characters have `width` bytes.
 ///
 /// # Errors
 ///
-/// When it cannot be read.
+/// If the text cannot be read.
 pub fn has_zeros(mut text: impl Read, width: usize) -> io::Result<bool> {
     let zero = vec![0; width];
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     loop {
         chunk.clear();
-        // A chunk is full unless the text has ended, so characters are not cut apart.
+        // Only the last chunk can be shorter, so no character is split between two.
         if text.by_ref().take(CHUNK_BYTES.try_into().unwrap_or(u64::MAX)).read_to_end(&mut chunk)? == 0 {
             return Ok(false);
         }
@@ -239,7 +238,7 @@ pub fn has_zeros(mut text: impl Read, width: usize) -> io::Result<bool> {
     }
 }
 
-/// Whether these are the bytes of the header as far as they arrived.
+/// Whether these bytes are the header as far as it reached the disk.
 fn is_torn(found: &[u8], header: &[u8]) -> bool {
     found.iter().zip(header).all(|(found, byte)| found == byte || *found == 0)
 }

@@ -1,4 +1,4 @@
-//! How a row of the input stands before a run: what earlier runs did for it.
+//! What is known about a row of the input before a run: what earlier runs left about it.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use jiff::Timestamp;
 
 use crate::outcome::{Effect, Status};
 
-/// How a row stands before the run.
+/// Whether a row still has to be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// The results hold its end.
+    /// No: the results hold its final outcome.
     Done,
-    /// It is to be tried, with what earlier runs did.
+    /// Yes, and this is what earlier runs left about it.
     Open(Earlier),
 }
 
-/// What earlier runs did for a row.
+/// What earlier runs left about a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Earlier {
-    /// The calls that they made.
+    /// The number of calls that they made.
     pub attempts: u64,
-    /// Whether one of them may have taken effect without saying so.
+    /// Whether one of these calls may have cancelled the invitation without a confirmation.
     pub effect: Effect,
-    /// What is to be said of the row if this run does not try it; `None` where no run tried it, or none could tell. Its
-    /// status leaves no less doubt than `effect`.
+    /// The result that the row keeps if this run does not try it; `None` if no run tried it or its result is unknown.
+    /// Its status leaves at least as much doubt as `effect`.
     pub result: Option<Box<EarlierResult>>,
 }
 
-/// What is known of a row that earlier runs tried, and that is to be tried again.
+/// The result of a row that earlier runs tried and that has to be tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EarlierResult {
-    /// How it ended then.
+    /// Its status.
     pub status: Status,
     /// The HTTP status of the last answer, if there was one.
     pub http_status: Option<u16>,
-    /// The line for a person.
+    /// The message for the user.
     pub error: String,
     /// From the first call to the last answer.
     pub duration: Duration,
@@ -42,10 +42,10 @@ pub struct EarlierResult {
     pub finished_at: Timestamp,
 }
 
-/// What is said of a row that a run may have sent before it was cut off.
+/// The message for a row that a run may have sent before it was cut off.
 const CUT_OFF: &str = "an earlier run was cut off and may have cancelled it, so look it up in iMocha";
 
-/// A row that was tried: its calls, and how the last run that could tell left it.
+/// A row that was tried: the number of its calls, and the last result that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tried {
     pub(super) attempts: u64,
@@ -53,8 +53,8 @@ pub(super) struct Tried {
 }
 
 impl Tried {
-    /// The same after a run that may have sent the row once more, and did not live to say what came of it. A status
-    /// that leaves doubt stays: it says more than that nothing is known.
+    /// The row after a run that may have sent it once more, but ended without a result for it. A status that leaves
+    /// doubt stays, because it says more than "unconfirmed".
     pub(super) fn sent_again(self) -> Self {
         let EarlierResult { status, error, .. } = &self.result;
         if status.effect() == Effect::Possible {
@@ -65,12 +65,12 @@ impl Tried {
     }
 }
 
-/// What is known of a row that is not done.
+/// What is known about a row that is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Known {
-    /// How it ended when it was tried last.
+    /// The row was tried, and this is its last known result.
     Tried(Tried),
-    /// Nothing but whether it may have been sent.
+    /// Only whether it may have been sent.
     Effect(Effect),
 }
 

@@ -1,6 +1,6 @@
-//! Appends rows to the results. Each batch is in the hands of the kernel before it counts as recorded, and on disk soon
-//! after; a batch that cannot be written leaves no half row behind. When the disk fails to keep what it was given, the
-//! file ends where it last did keep it: what is behind may be there or not.
+//! Appends rows to the results. A batch counts as recorded once the kernel has it, and is on disk soon after. If a
+//! batch cannot be written, no half row remains. If a sync fails, the file is cut at the end of the last successful
+//! sync, since what follows may or may not be on disk.
 
 use std::fmt;
 use std::fs::File;
@@ -14,8 +14,8 @@ use crate::results::format::Format;
 use crate::results::history::History;
 use crate::row::Layout;
 
-/// How long a recorded row may wait for the disk: the most that a power cut can take. Chosen by us: four syncs a second
-/// cost nothing that can be measured, and a run at five calls a second loses one row at the most.
+/// How long a recorded row may wait for a sync: a power cut can lose the rows of this time. Chosen by us: four syncs a
+/// second have no measurable cost, and a run at five calls a second loses one row at most.
 pub const SYNC_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The open results of one run.
@@ -24,7 +24,7 @@ pub struct ResultsWriter {
     destination: Destination,
     format: Format,
     bytes: Vec<u8>,
-    /// When the disk was last told to keep what it was given, and whether it was given anything since.
+    /// When the file was last synced, and whether nothing was written since.
     synced_at: Instant,
     is_synced: bool,
 }
@@ -33,19 +33,19 @@ pub struct ResultsWriter {
 enum Destination {
     File {
         file: Box<dyn Disk>,
-        /// Its length up to the last row that was written whole.
+        /// The length of the file up to the last whole row.
         length: u64,
-        /// Its length up to the last row that the disk has said it keeps.
+        /// The length of the file at the last successful sync.
         synced_length: u64,
     },
     StandardOutput,
 }
 
-/// What results are written to: a file. Unit tests put one in its place that fails.
+/// The file that results are written to. Unit tests replace it by one that fails.
 pub(crate) trait Disk: Write + fmt::Debug + Send {
-    /// Has everything that was written kept.
+    /// Makes everything written so far durable.
     fn sync(&mut self) -> io::Result<()>;
-    /// Takes away what lies behind `length`.
+    /// Removes everything after `length` bytes.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
@@ -61,12 +61,12 @@ impl Disk for File {
 }
 
 impl ResultsWriter {
-    /// Creates the results file, header included. Results of an earlier run that this one goes on with are put in
-    /// order: the rows that are done, as `history` knows, stay, in a file that takes the place of the old one.
+    /// Creates the results file with its header. If this run resumes an earlier one, the new file also gets the old
+    /// results rows that are done according to `history`, and replaces the old file.
     ///
     /// # Errors
     ///
-    /// As [`ResultsFile::create`] and [`History::copy_done`].
+    /// Those of [`ResultsFile::create`] and [`History::copy_done`].
     pub fn create(file: &ResultsFile, layout: Layout, history: &History) -> Result<Self, Refusal> {
         let format = Format::new(layout);
         let header = format.header().map_err(|error| unwritable(error.into()))?;
@@ -78,16 +78,16 @@ impl ResultsWriter {
         Ok(Self::on(Box::new(file), length, format))
     }
 
-    /// Goes on with a file that is kept up to `length`.
+    /// Appends to a file whose first `length` bytes are durable.
     pub(crate) fn on(file: Box<dyn Disk>, length: u64, format: Format) -> Self {
         Self::new(Destination::File { file, length, synced_length: length }, format)
     }
 
-    /// Begins results on standard output with their header.
+    /// Begins results on standard output by writing the header.
     ///
     /// # Errors
     ///
-    /// When standard output takes nothing.
+    /// If standard output cannot be written.
     pub fn to_standard_output(layout: Layout) -> Result<Self, Refusal> {
         let format = Format::new(layout);
         let mut output = io::stdout().lock();
@@ -100,11 +100,11 @@ impl ResultsWriter {
         Self { destination, format, bytes: Vec::new(), synced_at: Instant::now(), is_synced: true }
     }
 
-    /// Writes the rows for `outcomes` through to the kernel: a crash of this process does not lose them any more.
+    /// Writes the rows of `outcomes` to the kernel: from then on, a crash of this process does not lose them.
     ///
     /// # Errors
     ///
-    /// When they could not be written: then none of them stands in a results file.
+    /// If they could not be written. Then none of them is in the results file.
     pub fn append(&mut self, outcomes: &[Outcome]) -> io::Result<()> {
         self.bytes.clear();
         self.format.append(outcomes, &mut self.bytes)?;
@@ -126,17 +126,17 @@ impl ResultsWriter {
         Ok(())
     }
 
-    /// When the rows that were appended have to be on disk; `None` when they are.
+    /// When the appended rows have to be synced; `None` if they are.
     pub fn sync_due(&self) -> Option<Instant> {
         if self.is_synced { None } else { Some(self.synced_at + SYNC_INTERVAL) }
     }
 
-    /// Has the disk keep what was appended: a power cut does not lose it any more.
+    /// Syncs the appended rows: from then on, a power cut does not lose them.
     ///
     /// # Errors
     ///
-    /// When the disk cannot. Then nothing that was appended since the last time stands in the file, and nothing more is
-    /// to be appended: the kernel may have dropped any of it.
+    /// If the sync fails. Then the file is cut at the last successful sync, and nothing more may be appended, because
+    /// the kernel may have dropped any of the bytes since then.
     pub fn sync(&mut self) -> io::Result<()> {
         if let Destination::File { file, length, synced_length } = &mut self.destination {
             if let Err(error) = file.sync() {
@@ -152,11 +152,11 @@ impl ResultsWriter {
         Ok(())
     }
 
-    /// The rows as they would have been written, with the header: for whoever else can keep them.
+    /// The rows as they would be in the file, for a caller that saves them elsewhere.
     ///
     /// # Errors
     ///
-    /// None on memory; the signature is the CSV writer's.
+    /// It writes to memory, so none occur; the signature comes from the CSV writer.
     pub fn rescue(&mut self, outcomes: &[Outcome], with: WithHeader) -> io::Result<Vec<u8>> {
         let mut bytes = match with {
             WithHeader::Yes => self.format.header()?,
@@ -167,7 +167,7 @@ impl ResultsWriter {
     }
 }
 
-/// Takes back what is not to stand behind `length`.
+/// Removes what must not stay after `length` bytes.
 fn cut(file: &mut dyn Disk, length: u64) {
     if let Err(error) = file.cut(length) {
         tracing::warn!(
@@ -179,12 +179,12 @@ fn cut(file: &mut dyn Disk, length: u64) {
     }
 }
 
-/// Whether a header goes before the rows.
+/// Whether the rows need a header before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WithHeader {
-    /// It does.
+    /// They need one.
     Yes,
-    /// It does not.
+    /// They do not.
     No,
 }
 

@@ -1,11 +1,11 @@
-//! When the next call may leave. One throttle serves the whole process, and every call, tries again included, takes a
-//! permit from it.
+//! Decides when the next call may start. One throttle serves the whole process, and every call, repeated ones included,
+//! needs a permit from it.
 //!
 //! - `pace` keeps the calls to the rate.
-//! - `weather` knows from the answers whether to pause, and whether the API is down.
-//! - `troubles` knows of each row whether the API or the row itself is to blame.
+//! - `weather` learns from the answers whether to pause, and whether the API is down.
+//! - `troubles` keeps the failures of each row, and tells whether the API or the row itself is to blame.
 //!
-//! A 429 also halves the rate, and what is answered after it raises it again, step by step.
+//! A 429 also halves the rate. Answers after it raise the rate again, step by step.
 
 mod pace;
 mod signs;
@@ -25,63 +25,64 @@ pub use self::troubles::{Streak, Troubles};
 use self::weather::Weather;
 use crate::config::{MaxAttempts, Rate};
 
-/// How far a rate is halved at the most: to a 32nd.
+/// How often a rate can be halved: down to a 32nd.
 const MOST_HALVINGS: u32 = 5;
-/// How many answers without a 429 raise a halved rate by one step. Chosen by us: at five calls a second, two seconds.
+/// A halved rate rises by one step after this many answers without a 429. Chosen by us: at five calls a second, two
+/// seconds.
 const ANSWERS_A_STEP: u32 = 10;
-/// Steps from nothing to the whole rate.
+/// The whole rate, in steps.
 const STEPS: u32 = 1 << MOST_HALVINGS;
 
-/// A row that was told 429 lets so many turns of the rate pass before it comes back, so that others show whether they are
-/// told the same. Chosen by us: more than the default of calls in flight.
+/// A row that got a 429 waits for this many turns of the rate before it comes back. In that time, other rows show
+/// whether they get a 429, too. Chosen by us: more than the default number of calls in flight.
 const TURNS_FOR_OTHERS: u32 = 6;
-/// The longest time for these.
+/// The longest that these turns may take together.
 const LONGEST_STEP_ASIDE: Duration = Duration::from_secs(10);
 
 /// Hands out permits for calls, in the order in which they were asked for.
 #[derive(Debug)]
 pub struct Throttle {
-    /// One caller at a time waits for the turn, the pause and the end of an outage, and the others wait for it. With a
-    /// timer for each of them, all would wake for each turn.
+    /// Only the caller that holds this lock waits for its turn, for a pause or for the end of an outage; all others
+    /// wait for the lock. If each had its own timer, all of them would wake up for every turn.
     gate: tokio::sync::Mutex<()>,
-    /// A lock, because calls that end change it while the caller at the gate waits.
+    /// A lock, because calls that end change the speed while the caller at the gate waits.
     speed: Mutex<Speed>,
-    /// Likewise.
+    /// A lock for the same reason.
     weather: Mutex<Weather>,
-    /// Wakes those who wait for the weather to change.
+    /// Wakes the callers that wait for the weather to change.
     changed: watch::Sender<()>,
-    /// What is shown of all that.
+    /// The state that is shown to the user.
     outlook: watch::Sender<Outlook>,
 }
 
-/// What the calls do.
+/// Whether calls start, or why they do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outlook {
-    /// They leave.
+    /// Calls start.
     Fair,
-    /// They wait until then, because the API asked for it.
+    /// No call starts before `until`, because the API asked for a pause.
     Paused {
         /// The end of the pause.
         until: Instant,
     },
-    /// They wait until the API answers again.
+    /// No call starts until the API answers again, except the one that checks for it.
     Down,
 }
 
-/// The present rate.
+/// The current rate.
 #[derive(Debug)]
 struct Speed {
-    /// `None` is no limit.
+    /// The time between two calls at the whole rate; `None` means no limit.
     interval: Option<Duration>,
     pace: Option<Arc<Pace>>,
-    /// The present share of the rate, in [`STEPS`].
+    /// The current share of the rate, in [`STEPS`].
     steps: u32,
     answers: u32,
 }
 
 impl Throttle {
-    /// A throttle that keeps to `rate`, waits no longer than `max_outage` for an API that is down or asks for a pause, and
-    /// gives each row `max_attempts`. The first permit is free at once.
+    /// Makes a throttle that keeps to `rate`, waits no longer than `max_outage` for an API that is down or asks for a
+    /// pause, and gives each row `max_attempts`. The first permit is free at once.
     pub fn new(rate: Rate, max_outage: Duration, max_attempts: MaxAttempts) -> Self {
         let interval = match rate {
             Rate::Unlimited => None,
@@ -97,12 +98,12 @@ impl Throttle {
         }
     }
 
-    /// Waits until the next call may leave, and tells as what it calls: in an outage, one at a time looks whether it is
-    /// over. Whoever has a permit calls, and [`note`](Self::note)s what came of it.
+    /// Waits until the next call may start. The permit says which role the call has: during an outage, one call at a
+    /// time checks whether the outage is over. The caller must make its call, and then [`note`](Self::note) the result.
     ///
     /// # Cancel safety
     ///
-    /// A caller that gives up the wait loses its place, and at the most one turn is left unused.
+    /// If the future is dropped, the caller loses its place in line, and at most one turn stays unused.
     pub async fn permit(&self) -> Permit {
         let _gate = self.gate.lock().await;
         loop {
@@ -110,7 +111,7 @@ impl Throttle {
             if let MayCall::Now(permit) = self.may_call() {
                 return permit;
             }
-            // Before the second look, so that no change is missed between it and the wait.
+            // Subscribe before asking a second time, so that no change between the two is missed.
             let mut changed = self.changed.subscribe();
             match self.may_call() {
                 MayCall::Now(permit) => return permit,
@@ -129,8 +130,8 @@ impl Throttle {
         lock(&self.weather).may_call(Instant::now())
     }
 
-    /// Takes note of what a call that had a permit says about the API, and says what is to be done with its row, of
-    /// which `row` knows what it has met so far.
+    /// Records what a call says about the API, and says what to do with its row. `row` holds the earlier failures of
+    /// that row.
     pub fn note(&self, (sign, permit): (Sign, Permit), row: &mut Troubles, untried: Untried) -> Advice {
         let (advice, changes) = lock(&self.weather).note((sign, permit), row, untried, Instant::now());
         for &change in &changes {
@@ -142,7 +143,7 @@ impl Throttle {
             self.show(change);
             say(change);
         }
-        // Whoever waits for the end of a look at an outage looks next.
+        // A call that was waiting for the end of this probe may be the next probe.
         if !changes.is_empty() || permit.role != Role::Ordinary {
             self.changed.send_replace(());
         }
@@ -156,8 +157,8 @@ impl Throttle {
         }
     }
 
-    /// Whether a row has used up its attempts, as far as is known by now: whose fault its failures were can show itself
-    /// later.
+    /// Whether a row has used up its attempts, as far as is known now: it can turn out later whose fault its failures
+    /// were.
     pub fn is_used_up(&self, row: &Troubles) -> bool {
         lock(&self.weather).is_used_up(row)
     }
@@ -171,7 +172,7 @@ impl Throttle {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when the wait is given up.
+    /// If the future is dropped, nothing is lost.
     pub async fn end_of(&self, streak: Streak) {
         let mut changed = self.changed.subscribe();
         while lock(&self.weather).is_undecided(streak) {
@@ -179,7 +180,7 @@ impl Throttle {
         }
     }
 
-    /// What the calls do at present, for those who watch.
+    /// Reports whether calls start, now and at each change.
     pub fn outlook(&self) -> watch::Receiver<Outlook> {
         self.outlook.subscribe()
     }
@@ -200,7 +201,8 @@ impl Throttle {
         loop {
             let Some(pace) = lock(&self.speed).pace.clone() else { return };
             pace.turn().await;
-            // A turn of a pace that was given up meanwhile could fall together with one of the next.
+            // If the pace was replaced while this call waited, its turn does not count: the new pace might give out a
+            // turn at the same time.
             if lock(&self.speed).pace.as_ref().is_some_and(|present| Arc::ptr_eq(present, &pace)) {
                 return;
             }
@@ -217,7 +219,7 @@ impl Speed {
         self.set((self.steps * 2).min(STEPS));
     }
 
-    /// How long a row that was told 429 lets others go before it.
+    /// How long a row that got a 429 waits so that other rows call before it.
     fn step_aside(&self) -> Duration {
         let interval = self.interval.unwrap_or_default() * STEPS / self.steps;
         (interval * TURNS_FOR_OTHERS).min(LONGEST_STEP_ASIDE)
@@ -240,7 +242,7 @@ impl Speed {
     }
 }
 
-/// Says what changed. The log does not block.
+/// Logs what changed. Logging does not block.
 fn say(change: Change) {
     let text = match change {
         Change::SeriesEnded => return,
@@ -255,12 +257,12 @@ fn say(change: Change) {
     tracing::warn!("{text}");
 }
 
-/// Waits until something changes. The sender lives in the throttle that is asked, so the wait cannot fail.
+/// Waits until something changes. The throttle owns the sender, so the wait cannot fail.
 async fn change(changed: &mut watch::Receiver<()>) {
     drop(changed.changed().await);
 }
 
-/// A lock that was poisoned by a panic still holds sound numbers.
+/// Locks also after a panic in another holder: the numbers are still valid then.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

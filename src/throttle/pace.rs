@@ -1,10 +1,10 @@
-//! The pace of the calls: so many in so long a time, evenly spaced.
+//! Spaces the calls evenly, so that a given number of them start in a given time.
 //!
-//! The ceiling holds in *any* window of a second or more, not only on average. Both at once need a word on timers, which
-//! wake late by a millisecond or so. A late call must not push all that follow it, or the rate falls short (by 17 % at
-//! 1,000 calls a second); so a call may leave up to `SLACK` before its turn, if earlier ones were late. For that the
-//! turns lie a little further apart than the rate asks, by `STRETCH_THOUSANDTHS`: whatever the timers do, the calls of
-//! one second then fit the rate.
+//! The limit holds in *any* window of a second or more, not only on average, although timers wake up late by a
+//! millisecond or so. If each late call delayed all calls after it, the rate would fall short (by 17 % at 1,000 calls a
+//! second). So when earlier calls were late, a call may start up to `SLACK` before its turn. To make up for that, the
+//! turns are a little further apart than the rate asks, by `STRETCH_THOUSANDTHS`. Then the calls of one second never
+//! exceed the rate, however late the timers are.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -14,14 +14,16 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-/// How far before its turn a call may leave. A timer is late by 1 to 2 ms (tokio's step is 1 ms), and by some more on a
-/// busy machine. Measured on two busy cores at 1,000 calls a second: 2 ms of slack lose 9 % of the calls, 5 ms
-/// none but those of the stretch.
+/// How far before its turn a call may start. A timer is late by 1 to 2 ms (tokio's step is 1 ms), and by more on a busy
+/// machine. Measured on two busy cores at 1,000 calls a second: with 2 ms of slack 9 % of the calls are lost, with 5 ms
+/// only those that the stretch costs.
 const SLACK: Duration = Duration::from_millis(5);
-/// How much further apart the turns lie, in thousandths: 8 ms in a second cover `SLACK`, and 3 ms by which a call may take
-/// longer to the server than another. Measured at 5,000 calls a second on two cores: with 5 ms, some second had 5,008 calls.
+/// How much further apart the turns are, in thousandths. 8 ms in a second make up for `SLACK` (5 ms), and for 3 ms by
+/// which one call may take longer to reach the server than another. Measured at 5,000 calls a second on two cores: with
+/// only 5 ms, one second had 5,008 calls.
 const STRETCH_THOUSANDTHS: u32 = 8;
-/// The limiter counts in cells of about this length, so that `SLACK` can be shorter than the time between two calls.
+/// The limiter counts in cells of about this length, and a call takes as many cells as fit between two calls. So
+/// `SLACK` can be shorter than the time between two calls.
 const CELL: Duration = Duration::from_millis(1);
 
 /// The clock of the runtime, so that tests can pause it.
@@ -38,7 +40,7 @@ impl Clock for RuntimeClock {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, RuntimeClock, NoOpMiddleware<Instant>>;
 
-/// Whether a pace begins with a call at once, or as if one had just been made.
+/// Whether the first call may start at once, or only after an interval, as if a call had just been made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
     Fresh,
@@ -49,12 +51,12 @@ pub(super) enum Start {
 #[derive(Debug)]
 pub(super) struct Pace {
     limiter: Limiter,
-    /// What one call costs.
+    /// How many cells one call takes.
     cells: NonZeroU32,
 }
 
 impl Pace {
-    /// A pace of one call in each `interval`.
+    /// Makes a pace of one call in each `interval`.
     pub(super) fn new(interval: Duration, start: Start) -> Self {
         let stretched = interval + interval * STRETCH_THOUSANDTHS / 1000;
         let cells = one_at_least(stretched.as_nanos() / CELL.as_nanos());
@@ -65,7 +67,7 @@ impl Pace {
         let burst = cells.saturating_add(slack);
         let limiter = Limiter::direct_with_clock(quota.allow_burst(burst), RuntimeClock);
         if start == Start::AfterCall {
-            // A limiter that is new has room for all of this, so it is never refused.
+            // A new limiter has room for all these cells, so this is never refused.
             drop(limiter.check_n(burst));
         }
         Self { limiter, cells }
@@ -75,9 +77,9 @@ impl Pace {
     ///
     /// # Cancel safety
     ///
-    /// A caller that gives up the wait takes no turn.
+    /// If the future is dropped, no turn is taken.
     pub(super) async fn turn(&self) {
-        // The outer error says that a call costs more cells than the quota can hold, which `new` rules out.
+        // The outer error means that a call takes more cells than the quota can hold, which `new` rules out.
         while let Ok(Err(not_until)) = self.limiter.check_n(self.cells) {
             tokio::time::sleep(not_until.wait_time_from(RuntimeClock.now())).await;
         }

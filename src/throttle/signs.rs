@@ -1,4 +1,4 @@
-//! What is said between the calls and the throttle: may a call leave, what came of it, and what is to be done.
+//! The words between the calls and the throttle: whether a call may start, how it ended, and what to do with its row.
 
 use std::time::Duration;
 
@@ -10,31 +10,31 @@ use crate::outcome::Stop;
 /// What one call says about the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
-    /// It answered for itself, whatever it said.
+    /// The API answered, whatever it said.
     Answered,
-    /// It asked for fewer calls (429), for so long if it said how long.
+    /// The API asked for fewer calls (429, or 503 with `Retry-After`); with the wait that it asked for, if any.
     Limited(Option<Duration>),
-    /// It failed (5xx), or gave no answer.
+    /// The API failed (5xx), or gave no answer.
     Failed,
     /// No connection could be made.
     Unreachable,
 }
 
-/// Who makes a call.
+/// The role of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A row among others.
+    /// It is a call like any other.
     Ordinary,
-    /// The one row that looks whether this outage is over.
+    /// It is the one call that checks whether this outage is over.
     Probe(Streak),
 }
 
 /// The right to make one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permit {
-    /// Who makes it.
+    /// The role of the call.
     pub role: Role,
-    /// How many calls began before it.
+    /// How many calls began before this one.
     pub(super) number: u64,
 }
 
@@ -47,44 +47,44 @@ pub enum Untried {
     None,
 }
 
-/// What is to be done with a row after its call.
+/// What to do with a row after its call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// It goes on as the verdict on its call says.
+    /// Follow the verdict on the call.
     GoOn,
-    /// It is tried again, after its back-off and this long.
+    /// Try it again, after its back-off and this additional time.
     BackOff(Duration),
-    /// It is tried again when all others are: the API is down.
+    /// Put it back into the queue: the API is down, and the row is tried again in its turn.
     Queue,
-    /// It has used up its attempts, unless this series of failures turns out to be an outage. It is tried again when
-    /// nothing has been answered until its back-off is over.
+    /// The row has used up its attempts, unless this series of failures turns out to be an outage. Wait until that is
+    /// known. If it is not known when the back-off is over, try the row again.
     AwaitEnd(Streak),
-    /// It ends as its last call left it.
+    /// End the row with the result of its last call.
     End,
-    /// No further call may leave.
+    /// Stop the run: no further call may start.
     Stop(Stop),
 }
 
-/// What change a sign made.
+/// How a sign changed the weather.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
-    /// A pause began that was not there, so the calls were too fast.
+    /// A pause began while there was none, so the calls were too fast.
     Paused,
-    /// A pause turns out to have been for the sake of one row.
+    /// The cause of a pause turns out to be one row alone.
     Absolved,
     OutageBegan,
     OutageEnded,
-    /// Nothing is left but rows that fail, and they are given up.
+    /// Only rows that fail are left, and they are given up.
     OutageCalledOff,
-    /// A series of failures ended that was no outage.
+    /// A series of failures ended, and it was not an outage.
     SeriesEnded,
 }
 
-/// When a call may leave.
+/// When a call may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MayCall {
     Now(Permit),
     At(Instant),
-    /// When something changes.
+    /// Not before something changes.
     Later,
 }

@@ -8,7 +8,8 @@ fn throttle(rate: &str) -> Throttle {
     Throttle::new(rate.parse().unwrap(), 10 * MINUTES, "5".parse().unwrap())
 }
 
-/// When each of `calls` permits is given, with a paused clock that steps by whole milliseconds as the real one does.
+/// The times at which `calls` permits are given. The clock is paused and steps by whole milliseconds, as the real one
+/// does.
 async fn permits(throttle: &Throttle, calls: u32) -> Vec<Instant> {
     let mut given = Vec::new();
     for _ in 0..calls {
@@ -22,7 +23,7 @@ fn span(given: &[Instant]) -> Duration {
     given.last().unwrap().duration_since(given[0])
 }
 
-/// How long a permit is in coming.
+/// How long one permit takes.
 async fn wait_for_permit(throttle: &Throttle) -> Duration {
     let started = Instant::now();
     throttle.permit().await;
@@ -33,23 +34,23 @@ fn limited(seconds: u64) -> Sign {
     Sign::Limited(Some(Duration::from_secs(seconds)))
 }
 
-/// The end of a call for a row that has met these troubles.
+/// Ends a call for this row with `sign`.
 fn end_of_row(throttle: &Throttle, row: &mut Troubles, sign: Sign) -> Advice {
     let permit = lock(&throttle.weather).begin(Role::Ordinary);
     throttle.note((sign, permit), row, Untried::Left)
 }
 
-/// The end of a call for a row that has met nothing yet.
+/// Ends a call for a row without earlier failures.
 fn end(throttle: &Throttle, sign: Sign) -> Advice {
     end_of_row(throttle, &mut Troubles::default(), sign)
 }
 
-/// Failures of as many rows.
+/// Lets this many different rows fail.
 fn fail(throttle: &Throttle, times: usize) -> Advice {
     (0..times).map(|_| end(throttle, Sign::Failed)).last().unwrap()
 }
 
-/// A call that looks whether an outage is over, and what it says.
+/// Makes a call that checks whether an outage is over, and ends it with `sign`.
 async fn look(throttle: &Throttle, row: &mut Troubles, sign: Sign, untried: Untried) -> Advice {
     let permit = throttle.permit().await;
     throttle.note((sign, permit), row, untried)
@@ -57,7 +58,7 @@ async fn look(throttle: &Throttle, row: &mut Troubles, sign: Sign, untried: Untr
 
 #[tokio::test(start_paused = true)]
 async fn no_second_has_more_calls_than_the_rate_and_nearly_as_many_are_made() {
-    // What the way to the server may take from the time between two calls: 3 ms less a timer's step.
+    // How much the way to the server may shorten the time between two calls: 3 ms less a timer's step.
     let to_spare = Duration::from_millis(2);
     for per_second in [1_u32, 3, 5, 10, 20, 21, 100, 333, 1000, 5000, 20_000] {
         let started = Instant::now();

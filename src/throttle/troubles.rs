@@ -1,7 +1,7 @@
-//! What one row has met so far, by which its own faults are told from those of the API.
+//! Keeps the failures of one row, to tell whether the row or the API is at fault.
 //!
-//! The one question behind all of this: would another row have fared better? Calls of other rows that were answered
-//! since say yes, and calls that met the same say no.
+//! The question is always: would another row have succeeded in its place? Calls of other rows that were answered since
+//! then say yes; calls that failed in the same way say no.
 
 use std::time::Duration;
 
@@ -9,39 +9,40 @@ use tokio::time::Instant;
 
 use crate::outcome::{Effect, Status};
 
-/// For each call of other rows that was told 429, so many have to have been answered before a row is told 429 on its own
-/// account. Chosen by us: where the API limits everybody, more than a fifth of the calls are told so.
+/// A 429 is the row's own if, for each 429 of another row, at least this many calls of other rows were answered. Chosen
+/// by us: where the API limits everybody, more than a fifth of the calls get a 429.
 const ANSWERED_FOR_ONE_LIMITED: u64 = 4;
-/// So many 429s on its own account end a row at the earliest, however few attempts it has: one of them may be chance.
+/// A row ends after this many 429s of its own at the earliest, even if it has fewer attempts: one of them may be
+/// chance.
 pub(super) const LEAST_OWN_LIMITED: usize = 5;
 /// The HTTP status of an API that asks for fewer calls.
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// A series of calls that failed one after the other. The number tells it from others.
+/// The number of a series of failures: calls that failed with no answer between them.
 pub type Streak = u64;
 
-/// What one row has met so far.
+/// The failures of one row so far.
 #[derive(Debug, Default)]
 pub struct Troubles {
-    /// The series of failures that each failed call belongs to.
+    /// For each failed call, the series of failures that it belongs to.
     failures: Vec<Streak>,
-    /// When the first of the last series was.
+    /// When the row first failed in its last series.
     failing_since: Option<Instant>,
-    /// Whether it failed before others were answered, in this run or an earlier one.
+    /// Whether other rows were answered after a failure of this row, in this run or an earlier one.
     is_suspect: bool,
-    /// What was known of all calls when it was told 429 for the last time.
+    /// The counts of all calls when the row got its last 429.
     limited: Option<Calls>,
-    /// How often it was told 429 on its own account; in all earlier runs together once at the most.
+    /// How many 429s of its own the row got. All earlier runs together count as one at most.
     own_limited: usize,
-    /// When it was first told 429 in this run.
+    /// When the row got its first 429 of its own in this run.
     limited_since: Option<Instant>,
-    /// Whether answers for others have shown in this run that it is told 429 on its own account.
+    /// Whether answers to other rows in this run have shown that the row's 429s are its own.
     is_limited_alone: bool,
-    /// Whether its 429 made all others pause, and that has not been made good.
+    /// Whether the row's 429 made all others pause, and the rate has not been restored since.
     pub(super) has_slowed_others: bool,
 }
 
-/// What has come of all calls so far.
+/// The counts of all calls so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Calls {
     pub(super) answered: u64,
@@ -50,39 +51,39 @@ pub(super) struct Calls {
     pub(super) in_flight: u64,
 }
 
-/// What a failure says about the API, by what the row met before.
+/// What a failure says about the API, given the earlier failures of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Witness {
-    /// It is the first of the row: it speaks against the API as well as against the row.
+    /// The row's first failure: the API or the row may be at fault.
     New,
-    /// The row has failed before others were answered: it speaks against the row.
+    /// The row failed before, and others were answered since: the row is probably at fault.
     Suspect,
-    /// The row has failed in this very series before: nothing new.
+    /// The row has already failed in this series: this says nothing new.
     Again,
 }
 
-/// Whose doing a 429 is, by what the row met before.
+/// Whom a 429 is meant for, given the earlier 429s of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
-    /// The API's: it limits everybody.
+    /// Everybody: the API limits all calls.
     All,
-    /// The row's: others are answered.
+    /// This row alone: others are answered.
     Row,
-    /// The row's, as it seems: it was told 429 in an earlier run, and in this one nobody else is. Should others come that
-    /// are told so too, then it speaks for a limit of all.
+    /// This row alone, as it seems: the row got a 429 in an earlier run, and no other row gets one in this run. If
+    /// other rows get a 429 later, this one counts towards a limit of all calls.
     PerhapsRow,
 }
 
 impl Troubles {
-    /// Those of a row that an earlier run left with this status, and with this as its last answer. A row in doubt that
-    /// was told 429 last has another status, but is as likely to be told so again.
+    /// The failures of a row that an earlier run left with this status and this last answer. Both are needed: a row in
+    /// doubt whose last answer was 429 has another status, but is as likely to get a 429 again.
     pub fn of_earlier_run(status: Status, http_status: Option<u16>) -> Self {
         let own_limited = usize::from(status == Status::RateLimited || http_status == Some(TOO_MANY_REQUESTS));
         let is_suspect = status.effect() == Effect::Possible;
         Self { is_suspect, own_limited, ..Self::default() }
     }
 
-    /// Takes down a failure in this series, and says what it is worth.
+    /// Records a failure in this series, and says how it counts.
     pub(super) fn failed(&mut self, streak: Streak, now: Instant) -> Witness {
         let is_again = self.failed_in(streak);
         if !is_again {
@@ -107,25 +108,27 @@ impl Troubles {
         self.failing_since.map(|since| now.saturating_duration_since(since)).unwrap_or_default()
     }
 
-    /// How many of its failures `count`.
+    /// How many of its failures belong to a series for which `counts` is true.
     pub(super) fn failures(&self, counts: impl Fn(Streak) -> bool) -> usize {
         self.failures.iter().filter(|&&streak| counts(streak)).count()
     }
 
-    /// How often it was told 429 on its own account.
+    /// How many 429s of its own the row got.
     pub(super) fn own_limited(&self) -> usize {
         self.own_limited
     }
 
-    /// Since when the row has been told 429 in this run, of which the last is told it now.
+    /// How long ago the row first got a 429 of its own in this run. It has just got one; if that is the first, the time
+    /// starts now.
     pub(super) fn limited_for(&mut self, now: Instant) -> Duration {
         now.saturating_duration_since(*self.limited_since.get_or_insert(now))
     }
 
-    /// Takes down a 429, and says whose doing it is. It is the row's own if since its last one others were answered, and
-    /// hardly any was told the same; or if it was so before, and nobody else has been told 429 since.
+    /// Records a 429, and says whom it is meant for. It is the row's own if, since the row's last 429, other rows were
+    /// answered and hardly any of them got a 429. It is also the row's own if an earlier one was, and no other row got
+    /// a 429 since.
     ///
-    /// Calls that were in flight at its last 429 say nothing, for they may have left before it.
+    /// Calls that were in flight at the row's last 429 do not count, because they may have started before it.
     pub(super) fn limited(&mut self, calls: Calls) -> Limit {
         let others = calls.limited - self.limited.map_or(0, |then| then.limited);
         let answered = self.limited.map_or(0, |then| (calls.answered - then.answered).saturating_sub(then.in_flight));
@@ -139,7 +142,8 @@ impl Troubles {
         } else {
             Limit::All
         };
-        // Where it counts for the others, it is none of theirs for the row itself.
+        // If the caller counts this 429 for all rows, the row's own copy of the counts includes it. Otherwise the row
+        // would later take its own 429 for another row's.
         self.limited = Some(Calls { limited: calls.limited + u64::from(limit.counts_for_others()), ..calls });
         self.own_limited += usize::from(limit != Limit::All);
         limit
@@ -147,7 +151,7 @@ impl Troubles {
 }
 
 impl Limit {
-    /// Whether the 429 says something about those that others are told.
+    /// Whether the 429 counts when a 429 of another row is judged.
     pub(super) fn counts_for_others(self) -> bool {
         match self {
             Self::All | Self::PerhapsRow => true,

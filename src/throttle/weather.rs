@@ -1,15 +1,24 @@
-//! What the answers say about the API: is it well, does it ask for a pause, is it down? Pure bookkeeping: the time is
-//! handed in, and nobody waits here.
+//! Learns from the answers whether the API is well, asks for a pause or is down. Pure bookkeeping: callers pass in the
+//! time, and no function here waits.
 //!
-//! - A **429** pauses all calls until its `Retry-After`. The end of the pause only ever moves later: a late success of an
-//!   older call must not lift it. Without a usable `Retry-After` the pauses double from `FIRST_WAIT` to `LONGEST_WAIT`.
-//! - An **outage** begins when so many rows fail in a row that it cannot be the rows. Then one call at a time looks
-//!   whether it is over, each for another row, and all others wait until anything at all is answered.
-//! - **One row's own faults** do neither: see [`Troubles`].
+//! - A **429** pauses all calls until its `Retry-After`. The end of the pause only ever moves later: a late success of
+//!   an older call must not lift it. Without a usable `Retry-After`, the pauses double from `FIRST_WAIT` to
+//!   `LONGEST_WAIT`.
+//! - An **outage** begins when too many rows fail, with no answer between them, for the rows to be the cause. Then one
+//!   call at a time checks whether it is over, each for another row. All other calls wait until any call is answered.
+//! - **A single row's own faults** cause neither: see [`Troubles`].
 //!
-//! A *series* of failures ends with the next answer. Until then nobody knows whose fault it is, so a row that has used
-//! up its attempts waits for that end. Was the series an outage, its failures are given back to the rows. It was one if
-//! it was taken for one, or if the answer comes to a row that had failed in it: then that row is well, and the API was not.
+//! A *series* (or streak) of failures ends with the next answer. Until then it is not known who is at fault, so a row
+//! that has used up its attempts waits for the end of the series. If the series was an outage, its failures do not
+//! count as attempts. It was an outage in two cases: it was declared one while it lasted, or the answer that ends it
+//! goes to a row that had failed in it. In the second case that row is well, so the API was not.
+//!
+//! For example, rows 5 and 6 fail, and series 0 is under way.
+//!
+//! - Row 7 is answered: series 0 was not an outage. Rows 5 and 6 have each used up one attempt.
+//! - Row 5 is tried again and answered: series 0 was an outage. Neither row has used up an attempt for it.
+//! - Eight more rows fail before any answer: these are ten, so series 0 is declared an outage (with more than ten calls
+//!   in flight, it takes as many failures as those). None of the ten rows has used up an attempt for it.
 
 use std::time::Duration;
 
@@ -19,19 +28,20 @@ use super::signs::{Advice, Change, MayCall, Permit, Role, Sign, Untried};
 use super::troubles::{Calls, LEAST_OWN_LIMITED, Limit, Streak, Troubles, Witness};
 use crate::outcome::{Stop, StopReason};
 
-/// The first wait of a series that doubles: short enough that a hiccup costs little. Chosen by us.
+/// The first of several waits that double: short enough that a brief failure costs little. Chosen by us.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait of such a series: an API that is back is noticed within a minute. Chosen by us.
+/// The longest of such waits: an API that is back is noticed within a minute. Chosen by us.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// An API that is down is looked at again after this part of the time that it has been down, so that it is noticed
-/// within a tenth more of that time; in the first ten seconds, each second. Chosen by us.
+/// The wait between two checks of an API that is down, as a part of the time that it has been down: its return is
+/// noticed within a tenth of that time more. In the first ten seconds, it is checked every second. Chosen by us.
 const LOOK_PART: u32 = 10;
-/// The longest wait that is told: a server can ask for more years than make sense in a sentence.
+/// The longest wait that a message states: a server can ask for more years than make sense in a sentence.
 const LONGEST_SAID: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-/// The fewest failures in a row that are an outage: fewer can be two rows that the API stumbles over. Chosen by us.
+/// The fewest failures, with no answer between them, that make an outage: fewer may come from two rows that the API
+/// cannot handle. Chosen by us.
 const OUTAGE_FAILURES: usize = 10;
-/// How long rows are given that fail while nothing else is answered, unless the operator waits for less. (Source: the
-/// contract.)
+/// How long rows may go on failing while no other row is answered, before they are given up; less if `max_outage` is
+/// less. (Source: the contract.)
 const LEAST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is known about the API.
@@ -42,34 +52,34 @@ pub(super) struct Weather {
     calls: Calls,
     /// How many calls have begun.
     begun: u64,
-    /// The number of the series that is under way, or that the next failure begins.
+    /// The number of the series under way; if none is, the number that the next one gets.
     streak: Streak,
     series: Option<Series>,
     outage: Option<Outage>,
-    /// The series that turned out to be outages.
+    /// The numbers of the series that turned out to be outages.
     outages: Vec<Streak>,
     limited_since: Option<Instant>,
     limited_wait: Duration,
     paused_until: Option<Instant>,
 }
 
-/// A series of failures that is under way.
+/// A series of failures under way.
 #[derive(Debug)]
 struct Series {
     since: Instant,
-    /// How many calls had begun by then.
+    /// How many calls had begun before its first failure ended.
     begun: u64,
-    /// When a row failed for the first time, at last.
+    /// When the latest [`Witness::New`] failure came: the last time that a further row joined the series.
     newest: Instant,
-    /// The failures that speak against the API.
+    /// How many failures suggest that the API is at fault.
     failures: usize,
-    /// The most calls that were under way at once while they failed: one cause can make all of them fail.
+    /// The most calls that were in flight at the same time during the series: one cause can make all of them fail.
     most_in_flight: u64,
-    /// Whether the rows that fail are given up.
+    /// Whether the failing rows have been given up.
     is_called_off: bool,
 }
 
-/// An outage that is under way.
+/// An outage under way.
 #[derive(Debug)]
 struct Outage {
     next_look: Instant,
@@ -77,7 +87,8 @@ struct Outage {
 }
 
 impl Weather {
-    /// Fair weather, for an operator who waits no longer than `max_outage` and gives each row `max_attempts`.
+    /// Starts with an API that is well. The operator waits no longer than `max_outage`, and gives each row
+    /// `max_attempts`.
     pub(super) fn new(max_outage: Duration, max_attempts: usize) -> Self {
         Self {
             max_outage,
@@ -94,7 +105,7 @@ impl Weather {
         }
     }
 
-    /// Whether the next call may leave; one that may counts as under way.
+    /// Whether the next call may start. If it may, it is counted as in flight.
     pub(super) fn may_call(&mut self, now: Instant) -> MayCall {
         if let Some(until) = self.paused_until.filter(|&until| until > now) {
             return MayCall::At(until);
@@ -111,7 +122,7 @@ impl Weather {
         MayCall::Now(self.begin(role))
     }
 
-    /// Takes note that a call is under way.
+    /// Counts a call that begins.
     pub(super) fn begin(&mut self, role: Role) -> Permit {
         let number = self.begun;
         self.begun += 1;
@@ -119,7 +130,7 @@ impl Weather {
         Permit { role, number }
     }
 
-    /// Takes note of the end of a call for a row that has met these troubles.
+    /// Records how a call for `row` ended, and says what to do with the row.
     pub(super) fn note(
         &mut self,
         (sign, permit): (Sign, Permit),
@@ -134,7 +145,7 @@ impl Weather {
                 let witness = row.failed(self.streak, now);
                 let counts = match witness {
                     Witness::New => true,
-                    // That no connection could be made never is the row's fault.
+                    // It is never the row's fault that no connection could be made.
                     Witness::Suspect => sign == Sign::Unreachable,
                     Witness::Again => false,
                 };
@@ -163,18 +174,18 @@ impl Weather {
         }
     }
 
-    /// Whether a row has used up its attempts, as far as is known by now.
+    /// Whether a row has used up its attempts, as far as is known now.
     pub(super) fn is_used_up(&self, row: &Troubles) -> bool {
         let own = row.failures(|streak| streak < self.streak && !self.outages.contains(&streak));
         own >= self.max_attempts
     }
 
-    /// Whether this series of failures is under way, and no outage.
+    /// Whether this series of failures is under way and is not an outage so far.
     pub(super) fn is_undecided(&self, streak: Streak) -> bool {
         self.streak == streak && self.outage.is_none()
     }
 
-    /// When the last pause ends, or ended.
+    /// When the last pause ends or ended.
     pub(super) fn paused_until(&self) -> Option<Instant> {
         self.paused_until
     }
@@ -184,8 +195,9 @@ impl Weather {
         self.outage.is_some()
     }
 
-    /// An answer ends an outage, and a series of failures if its call began after the first of them: one that had left
-    /// before says nothing about what came then, but that it was not all calls that failed.
+    /// Records an answer. It ends an outage. It ends a series of failures only if its call began after the first
+    /// failure. A call that began earlier says nothing about the time since then; it only shows that not all calls
+    /// fail, so the failures before it no longer count towards an outage.
     fn answered(&mut self, permit: Permit, answered: &Troubles) -> Option<Change> {
         let series = self.series.as_mut()?;
         if self.outage.is_none() && permit.number < series.begun {
@@ -202,7 +214,7 @@ impl Weather {
         Some(self.outage.take().map_or(Change::SeriesEnded, |_outage| Change::OutageEnded))
     }
 
-    /// A failure while the API is not known to be down.
+    /// Handles a failure while there is no outage.
     fn failed(&mut self, row: &Troubles, now: Instant) -> (Advice, Vec<Change>) {
         let Some(series) = &self.series else { return (Advice::GoOn, Vec::new()) };
         if series.is_called_off {
@@ -231,7 +243,7 @@ impl Weather {
         now: Instant,
     ) -> (Advice, Vec<Change>) {
         if role != Role::Probe(self.streak) {
-            // A call that was in flight when the outage began says nothing new.
+            // This call was in flight when the outage began, so it says nothing new.
             return (Advice::Queue, Vec::new());
         }
         if sign == Sign::Failed && untried == Untried::None && self.is_hopeless(now) {
@@ -245,8 +257,9 @@ impl Weather {
         (self.look_again(now), Vec::new())
     }
 
-    /// Whether the rows that are left fail, as it seems, on their own account: the API has answered others, and for long
-    /// enough, or for as long as the operator waits, it has answered nobody, whichever of them called.
+    /// Whether the remaining rows seem to fail through their own fault: the API has answered other rows, but none since
+    /// the series began, and the series has lasted long enough. That is: no further row has joined it for the patience,
+    /// or it has lasted as long as the operator waits.
     fn is_hopeless(&self, now: Instant) -> bool {
         let since = |time: Instant| now.saturating_duration_since(time);
         let is_over =
@@ -254,7 +267,7 @@ impl Weather {
         self.calls.answered > 0 && self.series.as_ref().is_some_and(is_over)
     }
 
-    /// Lets the next row look whether the API is back, or nobody any more.
+    /// Plans the next check of whether the API is back, or stops the run if the outage has lasted too long.
     fn look_again(&mut self, now: Instant) -> Advice {
         let since = self.series.as_ref().map_or(now, |series| series.since);
         let left = (since + self.max_outage).saturating_duration_since(now);
@@ -277,13 +290,14 @@ impl Weather {
         self.calls.limited += u64::from(limit.counts_for_others());
         match limit {
             Limit::Row => self.limited_alone(retry_after, row, Duration::ZERO, now),
-            // While nothing else is answered, nobody can be sure.
+            // As long as no other row is answered, this is not certain, so the row gets some time.
             Limit::PerhapsRow => self.limited_alone(retry_after, row, self.patience(), now),
             Limit::All => self.limited_with_all(retry_after, row, now),
         }
     }
 
-    /// A 429 that only this row is told neither pauses nor slows the others. The row is given at least so much `patience`.
+    /// Handles a 429 that only this row gets: it neither pauses nor slows the others. The row is not given up before
+    /// `patience` has passed.
     fn limited_alone(
         &self,
         retry_after: Option<Duration>,

@@ -1,19 +1,19 @@
-//! The bar at the foot of a terminal. Drawn only by the thread that writes to standard error.
+//! Draws the progress bar at the bottom of a terminal. Only the thread that writes to standard error draws it.
 
 use std::fmt;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Times a second that the bar is drawn: smooth to the eye, and no cost beside the calls.
+/// How often the bar is drawn each second: smooth to the eye, and no cost compared with the calls.
 const HERTZ: u8 = 10;
 
-/// What the bar shows, asked anew for each time that it is drawn.
+/// What the bar shows; it is asked again each time the bar is drawn.
 #[derive(Clone)]
 pub(super) struct Frame {
-    /// How many rows there will be, where that is known.
+    /// How many rows there will be, if that is known.
     pub(super) total: Option<u64>,
-    /// How many of them are done, and the line beside the bar.
+    /// Returns how many of them are done, and the text beside the bar.
     pub(super) now: Arc<dyn Fn() -> (u64, String) + Send + Sync>,
 }
 
@@ -40,7 +40,7 @@ impl Bar {
         Self { bar }.draw(frame)
     }
 
-    /// Shows how far the run is now.
+    /// Draws how far the run is now.
     pub(super) fn draw(self, frame: &Frame) -> Self {
         let (position, line) = (frame.now)();
         self.bar.set_position(position);
@@ -49,12 +49,12 @@ impl Bar {
         self
     }
 
-    /// Takes the bar away while something is written.
+    /// Hides the bar while something is written.
     pub(super) fn step_aside(&self, write: impl FnOnce()) {
         self.bar.suspend(write);
     }
 
-    /// Takes the bar away for good.
+    /// Removes the bar for good.
     pub(super) fn clear(self) {
         self.bar.finish_and_clear();
     }

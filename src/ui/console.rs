@@ -1,4 +1,4 @@
-//! What is said on standard error outside of the log: errors, the question before a run, and what was found.
+//! Writes to standard error what is not part of the log: errors, the question before a run, and what was found.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -13,7 +13,7 @@ use crate::ui::log;
 use crate::ui::preview::Preview;
 use crate::ui::stderr::{StandardError, Urgency};
 
-/// Standard error, as the operator wants it. Its clones are one console.
+/// Standard error, as the operator wants it. All clones are the same console.
 #[derive(Debug, Clone)]
 pub struct Console {
     voice: Voice,
@@ -22,12 +22,12 @@ pub struct Console {
     pub(super) progress: ProgressStyle,
 }
 
-/// In which form things are said.
+/// The form of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Voice {
-    /// Lines for a person.
+    /// Lines for the user.
     Text,
-    /// Events of the log, each one JSON object.
+    /// Events of the log, one JSON object each.
     Events,
 }
 
@@ -40,7 +40,7 @@ pub enum Results {
     OnStandardOutput,
 }
 
-/// How much is said.
+/// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Volume {
     All,
@@ -57,8 +57,8 @@ pub(super) enum ProgressStyle {
 }
 
 impl Console {
-    /// A console as the flags ask for, and the log with it. There is no bar where results go to the same terminal. Once
-    /// the run is stopped, nobody waits any more to log a call.
+    /// Makes a console according to the flags, and starts the log. If the results go to the same terminal, there is no
+    /// bar. Once the run is stopped, the log lines of calls no longer wait for room.
     pub fn new(args: &ConsoleArgs, results: Results, shutdown: Shutdown) -> Self {
         let stderr = StandardError::new(args.log_format, shutdown);
         let is_terminal = io::stderr().is_terminal();
@@ -85,37 +85,38 @@ impl Console {
         Self { voice, volume, stderr, progress }
     }
 
-    /// A console without flags and log.
+    /// Makes a console without flags and without a log.
     pub fn plain() -> Self {
         let stderr = StandardError::new(LogFormat::Text, Shutdown::default());
         Self { voice: Voice::Text, volume: Volume::All, stderr, progress: ProgressStyle::None }
     }
 
-    /// Has a thread of its own write to standard error from now on: then nobody waits who says something.
+    /// Starts a thread that writes to standard error: from now on, the thread that sends a message does not wait until
+    /// it is written.
     ///
     /// # Errors
     ///
-    /// When the system has no room for a thread.
+    /// If the system cannot start a thread.
     pub fn start_writer(&self) -> io::Result<()> {
         self.stderr.start_writer()
     }
 
-    /// Waits until all that was said is written; from when `is_hurried` says so, no longer than a moment.
+    /// Waits until everything sent so far is written. Once `is_hurried` returns true, waits only a moment longer.
     pub fn flush(&self, is_hurried: impl Fn() -> bool) {
         self.stderr.flush(is_hurried);
     }
 
-    /// Writes what is kept nowhere else, whatever the flags.
+    /// Writes what exists nowhere else, whatever the flags.
     pub(super) fn keep(&self, bytes: &[u8]) {
         self.stderr.send(bytes, Urgency::Keep);
     }
 
-    /// Shows a bar, until it is taken away with `None`.
+    /// Shows a bar, until `None` removes it.
     pub(super) fn show(&self, frame: Option<Frame>) {
         self.stderr.show(frame);
     }
 
-    /// Says something that is no error.
+    /// Shows a message that is not an error.
     pub fn say(&self, text: &str) {
         match (self.volume, self.voice) {
             (Volume::Errors, _) => {}
@@ -136,13 +137,13 @@ impl Console {
         self.error(&refusal_text(refusal));
     }
 
-    /// Says so on standard output, where standard error cannot take it.
+    /// Shows the same on standard output, if standard error must not be written to.
     pub fn refusal_on_standard_output(&self, refusal: &Refusal) {
-        // Nobody is left to tell when standard output is gone, too.
+        // An error here means that standard output is gone, too, so it cannot be reported.
         drop(io::stdout().lock().write_all(refusal_text(refusal).as_bytes()));
     }
 
-    /// Says what went wrong, whatever the flags.
+    /// Shows an error, whatever the flags.
     pub fn error(&self, text: &str) {
         if self.voice == Voice::Events {
             tracing::error!("{}", text.trim().replace('\n', ";"));
@@ -151,14 +152,14 @@ impl Console {
         }
     }
 
-    /// Says where the sandbox is. On standard output, for a script has to know it too.
+    /// Shows the address and key of the sandbox. It uses standard output because a script needs them too.
     pub fn sandbox_ready(&self, base_url: &str, api_key: &str) {
         let text = format!(
             "serving a simulated iMocha at {base_url} until you press Ctrl-C; in another terminal:\n\
              export IMOCHA_CANCEL_BASE_URL={base_url} IMOCHA_API_KEY={api_key}\n"
         );
         let mut output = io::stdout().lock();
-        // Nobody is left to tell when the reader is gone; the server serves all the same.
+        // An error here means that the reader is gone, so it cannot be reported; the server runs on.
         drop(output.write_all(text.as_bytes()).and_then(|()| output.flush()));
     }
 
@@ -166,7 +167,7 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// When there is no terminal to ask on, and when the answer is anything but yes.
+    /// If there is no terminal to ask on, or the answer is anything but yes.
     pub fn confirm(&self, preview: &Preview) -> Result<(), Refusal> {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(Refusal::new(
@@ -180,7 +181,7 @@ impl Console {
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
         if matches!(read, Ok(0)) {
-            // Ctrl-D leaves the cursor behind the question.
+            // After Ctrl-D, the cursor still stands after the question.
             self.write("\n");
         }
         match read {
@@ -201,7 +202,7 @@ impl Console {
     }
 }
 
-/// What was typed before the question was seen is no answer to it.
+/// Discards what was typed before the question appeared, because it cannot be an answer to it.
 fn forget_what_was_typed() {
     #[cfg(unix)]
     {
@@ -212,7 +213,7 @@ fn forget_what_was_typed() {
     }
 }
 
-/// Why a run is refused, what caused that, and what to do.
+/// The text that says why a run is refused, the cause, and what to do.
 fn refusal_text(refusal: &Refusal) -> String {
     let mut text = format!("error: {refusal}\n");
     let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());

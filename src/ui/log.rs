@@ -1,4 +1,4 @@
-//! The log on standard error.
+//! Writes the log to standard error.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::stderr::{StandardError, Urgency};
 use crate::cli::LogFormat;
 
-/// Starts the log. Only this program's own events are in it: a library's could show a header.
+/// Starts the log. It has only the events of this program, because those of a library could show a header of a call.
 pub(super) fn start(level: Level, format: LogFormat, ansi: bool, stderr: StandardError) {
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     let lines = tracing_subscriber::fmt::layer().with_writer(Log { stderr }).with_target(false).with_ansi(ansi);
@@ -20,7 +20,7 @@ pub(super) fn start(level: Level, format: LogFormat, ansi: bool, stderr: Standar
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // It fails only where a log has been started before, and then that one serves.
+    // This fails only if a log was started before; then that one is used.
     drop(tracing_subscriber::registry().with(lines.with_filter(own)).try_init());
 }
 
@@ -44,7 +44,7 @@ impl<'a> MakeWriter<'a> for Log {
         Line { stderr: self.stderr.clone(), urgency: Urgency::Now }
     }
 
-    /// What is logged for each call comes from a thread that may wait; all else must not.
+    /// Only the events of single calls may wait, because the thread that sends them may; other events must not wait.
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Line {
         let urgency = if *metadata.level() <= Level::INFO { Urgency::Now } else { Urgency::EachCall };
         Line { urgency, ..self.make_writer() }

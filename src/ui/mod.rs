@@ -1,5 +1,5 @@
-//! All that a person or a script sees: errors, the prompt, progress, the summary, the log. Standard output is for data;
-//! everything else goes to standard error.
+//! Writes everything that the user or a script sees: errors, the prompt, progress, the summary, the log. Standard
+//! output is for data; everything else goes to standard error.
 
 mod bar;
 mod console;

@@ -1,4 +1,4 @@
-//! What a run would do, for a person to look at before anything is sent: the question before a run, and what a dry run
+//! Shows the user what a run would do before anything is sent: in the question before a run, and in what a dry run
 //! prints.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use indicatif::{HumanCount, HumanDuration};
 
 use crate::text::{plural, push_line};
 
-/// A shorter time is not worth a word.
+/// Shorter times are not shown.
 const TELLING: Duration = Duration::from_secs(1);
 
 /// What a run would do.
@@ -15,16 +15,16 @@ const TELLING: Duration = Duration::from_secs(1);
 pub struct Preview {
     /// How many invitations would be cancelled.
     pub cancels: u64,
-    /// Where.
+    /// The host at which they would be cancelled.
     pub host: String,
-    /// The particulars, a line each: a name, and what it is.
+    /// The details, one line each: a name and its value.
     pub particulars: Vec<(&'static str, String)>,
-    /// How long it would take at the least, as far as the rate says so.
+    /// The least time that it would take at the given rate.
     pub time: Duration,
 }
 
 impl Preview {
-    /// What a person has to know before saying yes.
+    /// What the user has to know before saying yes.
     pub fn question(&self) -> String {
         let mut text = String::new();
         push_line(&mut text, format_args!("About to cancel {} at {}", self.invitations(), self.host));
@@ -50,7 +50,7 @@ impl Preview {
         text
     }
 
-    /// How many invitations, in words.
+    /// The number of invitations, in words.
     pub(super) fn invitations(&self) -> String {
         format!("{} {}", HumanCount(self.cancels), plural(self.cancels, "invitation"))
     }

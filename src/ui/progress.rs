@@ -1,4 +1,4 @@
-//! How far a run is: a bar on a terminal, a plain line now and then elsewhere. It shows what the results hold.
+//! Shows how far a run is: a bar on a terminal, or else a plain line now and then. It shows only what the results hold.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,15 +31,15 @@ struct Counts {
     tally: Tally,
     /// Rows for which a call was made.
     tried: u64,
-    /// How many of them there will be, where that is known.
+    /// How many such rows there will be, if that is known.
     total: Option<u64>,
     started: Stopwatch,
     traffic: Traffic,
 }
 
 impl Progress {
-    /// Begins to show a run that tries `total` invitations; `None` where nobody knows how many will come. The
-    /// results hold `done` already.
+    /// Begins to show a run that tries `total` invitations; `None` if their number is not known. `done` counts what the
+    /// results hold already.
     pub fn start(console: &Console, total: Option<u64>, done: Summary) -> Self {
         let counts = Counts {
             tally: Tally::after(done),
@@ -60,7 +60,7 @@ impl Progress {
         Self { console: console.clone(), counts, lost_rows: AtomicBool::new(false) }
     }
 
-    /// Says how far the run is every now and then, where there is no bar. Never ends.
+    /// If there is no bar, shows a line now and then. Never ends.
     pub async fn say_lines(&self) -> Infallible {
         if self.console.progress != ProgressStyle::Lines {
             std::future::pending::<Infallible>().await;
@@ -72,17 +72,17 @@ impl Progress {
         }
     }
 
-    /// Whether rows were printed that the results could not take.
+    /// Whether rows were printed because they could not be written to the results.
     pub fn has_lost_rows(&self) -> bool {
         self.lost_rows.load(Ordering::Relaxed)
     }
 
-    /// What the results hold so far.
+    /// The counts of what the results hold so far.
     pub fn tally(&self) -> Tally {
         lock(&self.counts).tally.clone()
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         self.console.show(None);
     }
@@ -112,8 +112,8 @@ impl Monitor for Progress {
 }
 
 impl Counts {
-    /// The run in one line, what matters first, for the line is cut at the edge of a terminal:
-    /// `1,200 of 6,000; 4.9 calls/s, 16m left; 1,198 cancelled, 2 not_found`.
+    /// The state of the run in one line. The most important part comes first, because the line is cut at the edge of a
+    /// terminal:
     fn line(&self) -> String {
         self.line_after(self.started.elapsed())
     }
@@ -140,21 +140,21 @@ impl Counts {
         parts.join("; ")
     }
 
-    /// Why no calls leave at present, if that is so.
+    /// Why no calls start at present, if so.
     fn interruption(&self) -> Option<String> {
         match self.traffic {
             Traffic::Flowing => None,
             Traffic::Paused { until } => {
                 let left = until.saturating_duration_since(Instant::now());
                 let seconds = Duration::from_secs(left.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX));
-                // A pause ends by itself, and nobody says so.
+                // A pause ends by itself, without a message to the monitor.
                 (!left.is_zero()).then(|| format!("pause (429), {} left", humantime::format_duration(seconds)))
             }
             Traffic::Down => Some("iMocha is not answering, all calls wait".to_owned()),
         }
     }
 
-    /// The time that the rest takes if it goes on as it went so far.
+    /// The time left if the rest goes as fast as before.
     fn time_left(&self, elapsed: Duration) -> Option<HumanDuration> {
         let left = self.total?.saturating_sub(self.tried);
         let nanos = elapsed.as_nanos().checked_mul(u128::from(left))?.checked_div(u128::from(self.tried))?;

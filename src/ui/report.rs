@@ -1,4 +1,4 @@
-//! What came of it all: the summary for a person, and the JSON object for a script.
+//! Reports how a run ended: the summary for the user, and the JSON object for a script.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
@@ -17,55 +17,55 @@ use crate::text::{plural, push_line, quoted_path, timestamp};
 use crate::ui::verified;
 use crate::verification::Verification;
 
-/// What is said of a stream that had not ended when the run was stopped.
+/// The message about a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
     "standard input was not read to its end: what did not come before was not sent, and has no result";
 
-/// How a command to run ended, whichever way.
+/// How the command `run` ended, in all cases.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Which way.
+    /// The kind of ending.
     pub ending: Ending,
-    /// Why it was refused, for a person.
+    /// Why the run was refused, for the user.
     pub message: Option<String>,
     /// The input, as the operator named it.
     pub input: Option<PathBuf>,
-    /// The results file, as the operator named it; `None` where none was written.
+    /// The results file, as the operator named it; `None` if none was written.
     pub results: Option<PathBuf>,
-    /// The host that was called, where it is known.
+    /// The host that was called, if it is known.
     pub host: Option<String>,
-    /// Whom the calls went to.
+    /// Which API was called.
     pub api: Api,
-    /// What the results hold, and what of it this run added.
+    /// The counts of what the results hold, and of what this run added to them.
     pub tally: Tally,
     /// What iMocha's own lists say, where they were asked.
     pub verification: Option<Verification>,
     /// How many invitations a run would cancel, after a dry run.
     pub would_cancel: Option<u64>,
-    /// How many rows the input has, where that is known.
+    /// How many rows the input has, if that is known.
     pub input_rows: Option<u64>,
     /// Whether every row of the input was read.
     pub input_end: InputEnd,
-    /// Whether rows that the results could not take were printed instead.
+    /// Whether rows were printed because they could not be written to the results.
     pub lost_rows: bool,
-    /// The command that goes on with the run, where there is something left to do.
+    /// The command that goes on with the run, if there is something left to do.
     pub resume_command: Option<String>,
-    /// When it began.
+    /// When the command began.
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
 }
 
-/// Who was called.
+/// Which API was called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
-    /// iMocha, as far as anybody knows.
+    /// The real iMocha, as far as the answers tell.
     Real,
     /// The sandbox.
     Simulated,
 }
 
-/// When something began, by the clock on the wall and by one that does not jump.
+/// A point in time, by the wall clock and by a clock that never jumps.
 #[derive(Debug, Clone, Copy)]
 pub struct Beginning {
     at: Timestamp,
@@ -73,14 +73,14 @@ pub struct Beginning {
 }
 
 impl Beginning {
-    /// Something begins.
+    /// The present moment.
     pub fn now() -> Self {
         Self { at: Timestamp::now(), stopwatch: Stopwatch::start() }
     }
 }
 
 impl Report {
-    /// The report of a run that came to this end, and of which nothing else is known yet.
+    /// The report of a run that ended like this; the rest is not known yet.
     pub fn of(ending: Ending) -> Self {
         Self {
             ending,
@@ -108,7 +108,7 @@ impl Report {
         Self { message: Some(message), ..Self::of(Ending::Refused(refusal.cause)) }
     }
 
-    /// Says that the run began then and ends now.
+    /// Sets when the run began, and that it ends now.
     #[must_use]
     pub fn since(self, beginning: Beginning) -> Self {
         Self { started_at: beginning.at, duration: beginning.stopwatch.elapsed(), ..self }
@@ -121,7 +121,7 @@ impl Report {
         if by_rows == ExitCode::Done && needs_attention { ExitCode::RowsLeft } else { by_rows }
     }
 
-    /// When its time was over just as all was done, the run is finished.
+    /// Counts a run as finished if its time was over just when everything was done.
     #[must_use]
     pub fn settled(self) -> Self {
         let is_read = self.without_result() == 0 && self.input_end == InputEnd::Reached;
@@ -139,7 +139,7 @@ impl Report {
         self.input_rows.unwrap_or(rows).saturating_sub(rows)
     }
 
-    /// Whether a later run can do what this one left undone.
+    /// Whether a later run can do what this one did not do.
     pub fn can_be_resumed(&self) -> bool {
         let has_more = match &self.ending {
             Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
@@ -149,18 +149,19 @@ impl Report {
         has_more && self.results.is_some()
     }
 
-    /// Whether `--resume` can be said of what this run left, now or once something is mended: not of streams.
+    /// Whether the user can resume what this run left, now or after a problem is solved. That is not possible with
+    /// streams.
     fn is_of_files(&self) -> bool {
         self.results.is_some() && self.input_rows.is_some()
     }
 
     fn finished_at(&self) -> Timestamp {
-        // Beyond the last year of the calendar it is as good as any other.
+        // This fails only after the last year of the calendar; then the start will do.
         self.started_at.checked_add(self.duration).unwrap_or(self.started_at)
     }
 
-    /// The pace of the calls: how many intervals between two calls fit into a second. The first call starts the first
-    /// interval and ends none, so a run of few calls does not seem faster than its ceiling.
+    /// The speed of the calls: how many intervals between two calls fit into a second. The first call starts the first
+    /// interval and ends none, so a run with few calls does not seem faster than its rate.
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
     fn calls_per_second(&self) -> f64 {
         let (calls, seconds) = (self.tally.all_runs.calls(), self.duration.as_secs_f64());
@@ -174,7 +175,7 @@ impl Report {
         let mut output = std::io::stdout().lock();
         let written = output.write_all(line.as_bytes()).and_then(|()| output.flush());
         if let Err(error) = written
-            // A reader that is gone needs no summary.
+            // If the reader is gone, nobody needs the summary.
             && error.kind() != ErrorKind::BrokenPipe
         {
             tracing::warn!(%error, "standard output did not take the summary that --json asks for");
@@ -228,7 +229,7 @@ impl Report {
         json
     }
 
-    /// The summary of a run that was stopped before it began, for a person: one line.
+    /// The summary for the user of a run that was stopped before it began: one line.
     pub fn line(&self, stop: &Stop) -> String {
         let again = self.resume_command.as_ref().map(|command| format!("; to begin again: {command}"));
         format!("stopped: {}, nothing was sent{}\n", stop.detail, again.unwrap_or_default())
@@ -245,7 +246,7 @@ impl Report {
             return text;
         }
         let how = match &self.ending {
-            // Told when it was heard.
+            // The user was told when the signal came.
             Ending::Stopped(Stop { reason: StopReason::Interrupted(_), .. }) => "stopped",
             Ending::Stopped(stop) => {
                 push_line(&mut text, format_args!("stopped: {}", stop.detail));
@@ -303,7 +304,7 @@ impl Report {
         }
     }
 
-    /// What has to be mended before a row can be tried again that the key may not cancel.
+    /// Adds what the user has to do before rows can be tried again that the key may not cancel.
     fn push_forbidden(&self, text: &mut String) {
         let forbidden = self.tally.all_runs.count(Status::Forbidden);
         if forbidden > 0 {
@@ -319,7 +320,7 @@ impl Report {
         }
     }
 
-    /// What became of rows without a result.
+    /// Adds what happened to the rows without a result.
     fn push_without_result(&self, text: &mut String) {
         let rows = self.without_result();
         if rows == 0 {
@@ -349,7 +350,7 @@ impl Report {
         push_line(text, format_args!("{count} {noun} of the input {why}"));
     }
 
-    /// What a person has to look up.
+    /// Adds what the user has to look up.
     fn push_doubts(&self, text: &mut String) {
         let doubtful = self.tally.all_runs.count(Status::Unconfirmed) + self.tally.all_runs.count(Status::ServerError);
         if doubtful > 0 {

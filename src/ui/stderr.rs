@@ -1,6 +1,6 @@
-//! Standard error, and the only place that knows that it may block: a full pipe, a terminal that was stopped with
-//! Ctrl-S. All that goes there, the bar included, is written by one thread, in the order in which it was said; who says
-//! something does not wait for it, or not for long.
+//! Writes to standard error. Only this file deals with the fact that it may block: a full pipe, or a terminal stopped
+//! with Ctrl-S. One thread writes everything, the bar included, in the order in which it was sent. The threads that
+//! send messages do not wait for it, or not for long.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,32 +12,32 @@ use super::bar::{Bar, Frame};
 use crate::cli::LogFormat;
 use crate::shutdown::Shutdown;
 
-/// What may wait to be written before those who log each call wait for it: some thousand lines.
+/// How many bytes may wait before the threads that log single calls wait for room: some thousand lines.
 const MOST_WAITING: usize = 256 * 1024;
-/// What may wait at the most; what is said beyond it is left out, and the next that is written says so.
+/// How many bytes may wait at most. Messages beyond that are left out, and the writer then says how many.
 const MOST_QUEUED: usize = 1024 * 1024;
-/// How long nothing at all may get through before standard error counts as stuck, and calls go on without their lines.
+/// If no byte was written for this time, standard error counts as stuck, and calls go on without their log lines.
 /// Chosen by us.
 const STUCK: Duration = Duration::from_secs(5);
-/// How often a wait looks whether the run was stopped or given up meanwhile, and how often the bar is drawn.
+/// How often a waiting thread checks whether the run was stopped or given up, and how often the bar is drawn.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-/// How long the end waits for standard error when nobody wants to wait any more. Chosen by us.
+/// How long the end still waits for standard error when the user wants to leave. Chosen by us.
 const GRACE: Duration = Duration::from_secs(1);
-/// How much is written at once. A pipe takes so much as one piece (source: pipe(7), `PIPE_BUF`).
+/// How many bytes are written at once. A pipe takes this many in one piece (source: pipe(7), `PIPE_BUF`).
 const PIECE: usize = 4096;
 
-/// How much it matters that something gets through.
+/// How important it is that a message gets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// Nobody may wait to say it.
+    /// The sender must not wait. If there is no room, the message is left out.
     Now,
-    /// A line for each call: it waits while lines get through, and is left out where they do not.
+    /// A log line for a call. The sender waits while standard error takes bytes; if it is stuck, the line is left out.
     EachCall,
-    /// The only copy of something: it waits until it gets through, or the run is given up.
+    /// The only copy of something. The sender waits until it gets through, or the run is given up.
     Keep,
 }
 
-/// Standard error. Its clones are one.
+/// Standard error. All clones share one queue.
 #[derive(Debug, Clone)]
 pub(super) struct StandardError {
     shared: Arc<Shared>,
@@ -45,7 +45,7 @@ pub(super) struct StandardError {
 
 #[derive(Debug)]
 struct Shared {
-    /// A lock and a condition instead of a channel, because what waits is bounded by bytes, and a wait by time.
+    /// A lock and a condition, not a channel, because the queue is bounded by bytes, and the waits by time.
     queue: Mutex<Queue>,
     changed: Condvar,
     has_writer: AtomicBool,
@@ -56,20 +56,20 @@ struct Shared {
 #[derive(Debug)]
 struct Queue {
     bytes: Vec<u8>,
-    /// Whether the writer is at something that it has taken.
+    /// Whether the writer is writing something that it took from the queue.
     is_writing: bool,
-    /// When something got through last, or the writer was idle.
+    /// When bytes were last written, or the writer was last idle.
     moved_at: Instant,
-    /// How much was left out since that was said last.
+    /// How many messages were left out since the writer last said so.
     left_out: u64,
-    /// The bar as it is to be.
+    /// The bar that should be shown.
     frame: Option<Frame>,
-    /// Whether there is one on the terminal.
+    /// Whether the terminal shows a bar now.
     has_bar: bool,
 }
 
 impl StandardError {
-    /// Standard error without a writer: what is said is written by whoever says it.
+    /// Standard error without a writer thread: each message is written by its sender.
     pub(super) fn new(format: LogFormat, shutdown: Shutdown) -> Self {
         let moved_at = Instant::now();
         let queue = Queue { bytes: Vec::new(), is_writing: false, moved_at, left_out: 0, frame: None, has_bar: false };
@@ -87,7 +87,7 @@ impl StandardError {
     ///
     /// # Errors
     ///
-    /// When the system has no room for a thread. Then nothing changes.
+    /// If the system cannot start a thread. Then nothing changes.
     pub(super) fn start_writer(&self) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         Builder::new().name("stderr".to_owned()).spawn(move || shared.write_on())?;
@@ -95,10 +95,10 @@ impl StandardError {
         Ok(())
     }
 
-    /// Has this written.
+    /// Sends bytes to be written.
     pub(super) fn send(&self, bytes: &[u8], urgency: Urgency) {
         if !self.shared.has_writer.load(Ordering::Relaxed) {
-            // Nobody is left to tell when standard error is gone.
+            // An error here means that standard error is gone, so it cannot be reported.
             drop(io::stderr().lock().write_all(bytes));
             return;
         }
@@ -119,13 +119,13 @@ impl StandardError {
         self.shared.changed.notify_all();
     }
 
-    /// Shows this as a bar at the foot of what is said, until it is taken away with `None`.
+    /// Shows this bar below the messages, until `None` removes it.
     pub(super) fn show(&self, frame: Option<Frame>) {
         self.shared.lock().frame = frame;
         self.shared.changed.notify_all();
     }
 
-    /// Waits until all is written; once `is_hurried`, no longer than a moment.
+    /// Waits until everything is written. Once `is_hurried` returns true, waits only a moment longer.
     pub(super) fn flush(&self, is_hurried: impl Fn() -> bool) {
         let mut hurried_at = None;
         let mut queue = self.shared.lock();
@@ -147,7 +147,7 @@ impl Queue {
         self.bytes.is_empty() || self.bytes.len() + bytes <= most
     }
 
-    /// Whether all is written, and no bar is left that is to go.
+    /// Whether everything is written, and the terminal shows a bar only if it should.
     fn is_idle(&self) -> bool {
         let bar_is_right = self.has_bar == self.frame.is_some();
         !self.is_writing && self.bytes.is_empty() && self.left_out == 0 && bar_is_right
@@ -163,12 +163,12 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a change, and not longer than a tick.
+    /// Waits for a change, but no longer than a tick.
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
         self.changed.wait_timeout(queue, TICK).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Writes what is said, for as long as the process lives.
+    /// Writes what is sent, as long as the process runs.
     fn write_on(&self) {
         let mut bar: Option<Bar> = None;
         loop {
@@ -200,7 +200,7 @@ impl Shared {
         }
     }
 
-    /// Waits until there is something to write or to draw, and takes it.
+    /// Waits until there is something to write or draw, and takes it from the queue.
     fn take(&self, has_bar: bool) -> (Vec<u8>, u64, Option<Frame>) {
         let mut queue = self.lock();
         if queue.bytes.is_empty() && has_bar {
@@ -221,8 +221,8 @@ impl Shared {
         }
     }
 
-    /// Writes to the end, also where somebody has made standard error one that says "not now" instead of blocking. Where
-    /// it is gone, nobody is left to tell.
+    /// Writes the whole piece, even if standard error is non-blocking and answers "not now". If standard error is gone,
+    /// that cannot be reported.
     fn write_piece(&self, mut piece: &[u8]) {
         let mut output = io::stderr().lock();
         while !piece.is_empty() {
@@ -235,7 +235,7 @@ impl Shared {
         }
     }
 
-    /// What is said where lines are missing.
+    /// The message that replaces lines that were left out.
     fn told_of(&self, left_out: u64) -> String {
         let text = format!("{left_out} messages were left out here: nobody read standard error in time");
         match self.format {

@@ -9,16 +9,16 @@ use crate::results::format::Format;
 use crate::results::writer::Disk;
 use crate::row::{Layout, Row};
 
-/// What happens to a disk when it is to keep what it was given.
+/// What is wrong with the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
-    /// From this time on it cannot.
+    /// This sync (counted from 1) and all later ones fail.
     SyncFails(usize),
-    /// It has room for so many bytes.
+    /// The disk has room for this many bytes.
     Full(usize),
 }
 
-/// A disk with a fault. What it keeps is what it was given up to its last good sync.
+/// A disk with a fault. It keeps what was written before its last successful sync.
 #[derive(Debug, Clone)]
 struct BadDisk {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -59,7 +59,7 @@ impl Disk for BadDisk {
     }
 }
 
-/// Keeps the rows that the results could not.
+/// A monitor that keeps the rows that could not be written to the results.
 #[derive(Debug, Default)]
 struct LastResort(Mutex<Vec<u8>>);
 
@@ -76,13 +76,13 @@ fn outcome(line: u64, status: Status, calls: u64) -> Outcome {
     Outcome { calls, attempts: calls, ..Outcome::unsent(row, line.to_string(), status, "") }
 }
 
-/// The lines of the results rows in a text, and whether they follow a header.
+/// The line numbers of the results rows in `text`, after its header.
 fn lines(text: &[u8]) -> Vec<u64> {
     let mut reader = csv::Reader::from_reader(text);
     reader.records().map(|record| record.unwrap()[0].parse().unwrap()).collect()
 }
 
-/// What became of outcomes that came in these batches, with time for a sync between them.
+/// What happened to the batches of outcomes that a test recorded, with time for a sync after each batch.
 struct Ended {
     kept: Vec<u64>,
     rescued: Vec<u64>,

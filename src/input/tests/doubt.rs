@@ -1,4 +1,5 @@
-//! Rows about whose cells there is doubt: torn, pushed, of another table, or no rows of the list at all.
+//! Rows whose cells are in doubt: torn rows, rows whose cells have moved, rows of another table, and rows that are not
+//! part of the list.
 
 use super::*;
 
@@ -64,7 +65,7 @@ fn a_file_of_which_all_rows_are_longer_than_the_header_is_refused() {
         assert!(message.contains("line 2: every row is longer than the header"), "{message}");
         assert!(message.contains("row.names = FALSE") && message.contains("index=False"), "{message}");
     }
-    // Of a stream, as much is known as has come.
+    // For a stream, only what has come so far is known.
     assert!(stream_with("id,name\n1,2932950,Ann\n2,2932951,Bob\n", &options()).is_err());
     assert_eq!(rows("id,name,\n5,Ann,\n6,Bob,\n"), ["2 5", "3 6"]);
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
-/// The rows that a stream gives before it ends with an error, and the error.
+/// Returns the rows that a stream yields before it ends with an error, and the error.
 fn until_error(bytes: impl AsRef<[u8]>) -> (Vec<String>, String) {
     let mut reader = stream_with(bytes, &options()).unwrap();
     let mut found = Vec::new();
@@ -61,7 +61,7 @@ fn a_row_of_nothing_but_delimiters_takes_no_more_memory_than_others() {
     assert_eq!(rows(format!("id,name\n5,Ann\n6{}\n", ",".repeat(16_383))), ["2 5", "3 6"]);
 }
 
-/// Writes over a part of a file and sets its time back, so that neither size nor time tells.
+/// Overwrites a part of a file and sets its time back, so that neither its size nor its time shows the change.
 fn overwrite_unseen(given: &Given, at: u64, text: &str) {
     let modified = fs::metadata(&given.path).unwrap().modified().unwrap();
     let mut file = OpenOptions::new().write(true).open(&given.path).unwrap();

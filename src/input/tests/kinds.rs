@@ -48,7 +48,7 @@ fn a_file_without_the_right_to_read_it_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let given = given("id\n5\n");
     fs::set_permissions(&given.path, fs::Permissions::from_mode(0o000)).unwrap();
-    // The superuser may read everything.
+    // If the test runs as root, the file can be read.
     if fs::File::open(&given.path).is_err() {
         let refusal = survey_file(&given.path, &options()).map(|_| ()).unwrap_err();
         assert!(refusal.message.contains("may not be read by this user"), "{refusal}");

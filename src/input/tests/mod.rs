@@ -1,5 +1,5 @@
-//! What the room promises, tested through its front door: every input is surveyed, read as a file and read as a stream,
-//! and the three have to agree.
+//! Tests the promises of the room through its public functions: every input is surveyed, read as a file and read as a
+//! stream, and the three have to agree.
 
 mod cells;
 mod columns;
@@ -24,7 +24,7 @@ use crate::error::{Cause, Refusal};
 use crate::outcome::Status;
 use crate::row::Screened;
 
-/// A file of a test, gone with it.
+/// A file of a test, deleted with it.
 struct Given {
     directory: TempDir,
     path: PathBuf,
@@ -57,7 +57,7 @@ fn filtered(filters: &[&str]) -> ReadingOptions {
     ReadingOptions { filters: filters.iter().map(|filter| filter.parse().unwrap()).collect(), ..options() }
 }
 
-/// Surveys and reads a file, and makes sure that the counts of the one are the rows of the other.
+/// Surveys and reads a file, and makes sure that the counts of the survey fit the rows.
 fn read_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<(Survey, Vec<Screened>), Refusal> {
     let given = given(bytes);
     let (file, survey) = survey_file(&given.path, options)?;
@@ -99,7 +99,7 @@ fn stream_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Result<RowR
     RowReader::from_stream(Cursor::new(bytes.as_ref().to_vec()), options)
 }
 
-/// A row in short: its line and the ID, or the status and what stands in the ID column of its result.
+/// A row in short form: its line and ID, or its line, status and the ID cell of its result.
 fn brief(rows: &[Screened]) -> Vec<String> {
     let brief = |row: &Screened| match row {
         Screened::ToCancel { row, id, .. } => format!("{} {id}", row.line),
@@ -108,7 +108,8 @@ fn brief(rows: &[Screened]) -> Vec<String> {
     rows.iter().map(brief).collect()
 }
 
-/// Reads a file and returns its rows in short, having made sure that a stream with the same bytes gives the same.
+/// Reads a file and returns its rows in short form, after checking that a stream of the same bytes yields the same
+/// rows.
 fn rows_with(bytes: impl AsRef<[u8]>, options: &ReadingOptions) -> Vec<String> {
     let (_, rows) = read_with(&bytes, options).unwrap();
     let stream: Vec<Screened> = stream_with(&bytes, options).unwrap().map(Result::unwrap).collect();

@@ -1,4 +1,4 @@
-//! Results of an earlier run as the input of the next.
+//! Tests with the results of an earlier run as the input.
 
 use super::*;
 use crate::outcome::Effect;
@@ -57,7 +57,7 @@ fn results_whose_columns_somebody_spelt_anew_know_it_too() {
         assert_eq!(reason(&read(&text).1[0]), "because", "{anew}");
     }
     assert_eq!(rows("Invitation ID,Status\n2,invalid_id\n3,Pending\n"), ["2 invalid_id \"2\"", "3 3"]);
-    // Of two columns that are spelt alike, the one as results have it counts.
+    // If two columns have the same name in different spellings, the one spelt as in our results counts.
     assert_eq!(
         rows("id,status,error,STATUS\n2,invalid_id,,Pending\n3,cancelled,,invalid_id\n"),
         ["2 invalid_id \"2\"", "3 3"]

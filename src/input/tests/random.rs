@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::invitation::without_blanks;
 
-/// Bytes among which those that mean something to a CSV file are frequent.
+/// Random bytes, with many of those that have a meaning in CSV.
 fn input() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         6 => prop::sample::select(vec!["\"", "\n", "\r", "\r\n", ",", ";", "5", "6", "12", " ", "\"\"", ",\"", "\"\n", "\t"])
@@ -17,7 +17,7 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     (header, vec(piece, 0..24)).prop_map(|(header, pieces)| [header.as_bytes(), &pieces.concat()].concat())
 }
 
-/// Counts the lines on which something stands, quotes or not.
+/// The numbers of the lines that are not empty, whatever their quotes.
 fn lines_with_text(text: &str) -> Vec<u64> {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     (1..).zip(unified.split('\n')).filter(|(_, line)| !line.is_empty()).map(|(number, _)| number).collect()
@@ -37,14 +37,14 @@ proptest! {
                 prop_assert_eq!(rows.len() + survey.reading.preamble, lines.len());
                 prop_assert_eq!(rows.iter().map(|row| row.row().line).collect::<Vec<_>>(), lines[survey.reading.preamble..].to_vec());
             }
-            // A stream shows less of itself before it has to be understood, and mixed encodings are read row by row.
+            // A stream has to be understood from its beginning alone, and mixed encodings are read row by row.
             let delimiter = survey.reading.layout.delimiter;
             if survey.reading.encoding != encoding_rs::WINDOWS_1252
                 && let Ok(stream) = stream_with(&bytes, &options)
                 && stream.layout().delimiter == delimiter
             {
                 let streamed: Result<Vec<Screened>, _> = stream.collect();
-                // Of a file it is known whether all rows are of one width, or of more cells than the first.
+                // For a file it is known whether all rows have the same width, or more cells than the first.
                 let is_blank = |cell: &[u8]| std::str::from_utf8(cell).is_ok_and(|text| without_blanks(text).is_empty());
                 let filled = |row: &&Screened| !row.row().cells.iter().all(is_blank);
                 let widths: Vec<usize> = rows.iter().filter(filled).map(|row| row.row().cells.len()).collect();
@@ -58,7 +58,7 @@ proptest! {
 
     #[test]
     fn what_a_proper_writer_wrote_comes_back(
-        // Without a, o and u no cell says that its row is a total.
+        // Without the letters a, o and u, no cell can say that its row is a total.
         cells in vec(("[b-np-tv-z\",;\r\n é'|\t]{0,8}", "[b\"\n\r,]{0,4}"), 1..20),
         delimiter in prop::sample::select(vec![b',', b';', b'\t', b'|']),
         ends in prop::sample::select(vec![csv::Terminator::CRLF, csv::Terminator::Any(b'\n'), csv::Terminator::Any(b'\r')]),
@@ -91,7 +91,7 @@ proptest! {
     ) {
         let header = ["id,name,note", "name,id,note"][id_index];
         let text = format!("{header}\n{}\n2932959,2932959,z\n", lines.join("\n"));
-        // Where all rows before another table are longer than the header, the file is refused.
+        // If all rows before another table are longer than the header, the file is refused.
         let rows = read_with(&text, &id_column("id")).map(|(_, rows)| rows).unwrap_or_default();
         for row in &rows {
             if let Screened::ToCancel { row, id, .. } = row {

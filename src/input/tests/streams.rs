@@ -2,7 +2,7 @@ use std::io::{self, Read};
 
 use super::*;
 
-/// A pipe whose writer gives these pieces one by one and then breaks off.
+/// A pipe whose writer sends these pieces one by one and then breaks off.
 struct Pieces(std::vec::IntoIter<&'static str>);
 
 impl Read for Pieces {

@@ -14,12 +14,12 @@ fn tried(status: Status, attempts: u64) -> Tried {
     Tried { attempts, result: EarlierResult { status, http_status, error, duration, finished_at } }
 }
 
-/// What a journal gives back of what was written into it.
+/// Writes the doubt into a journal and reads it again.
 fn through_the_journal(doubt: &Doubt) -> Doubt {
     serde_json::from_str(&serde_json::to_string(doubt).unwrap()).unwrap()
 }
 
-/// What is carried on where the results have these rows: `None` for one that is done.
+/// What is carried on if the results have these rows; `None` stands for a row that is done.
 fn carried_on(doubt: &Doubt, results: &BTreeMap<u64, Option<Known>>) -> Doubt {
     let open = results.iter().filter(|(_, known)| known.is_some()).map(|(&line, _)| line);
     let known = |line| results.get(&line).cloned().unwrap_or_else(|| Some(doubt.known(line)));
@@ -90,12 +90,12 @@ fn rows_that_ended_in_the_same_way_stand_together_in_the_journal() {
     );
 }
 
-/// What becomes of a row in a run that does not reach the end.
+/// What happens to a row in a run that does not reach its end.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
-    /// It is sent, if it is marked, and its row is lost with the process.
+    /// The row is sent, if it is reserved, and the process dies before it writes its results row.
     Lost,
-    /// The run ends, or leaves, the row in this way, and its row is on disk.
+    /// The row ends with this status, and its results row is on disk.
     Ends(Status),
     NotReached,
 }
@@ -107,7 +107,7 @@ enum Left {
     Done,
 }
 
-/// A row as a plain model keeps it.
+/// What a simple model knows about a row.
 #[derive(Debug, Clone, Copy, Default)]
 struct Model {
     is_done: bool,
@@ -117,7 +117,7 @@ struct Model {
 }
 
 impl Model {
-    /// What a run does to the row, and the results row that it leaves.
+    /// Lets a run deal with the row, and returns the results row that the run leaves.
     fn turn(&mut self, turn: Turn, is_marked: bool) -> Left {
         match turn {
             Turn::Ends(status) if is_marked && status.effect().or(self.effect) == status.effect() => {

@@ -1,10 +1,13 @@
-//! How the journal writes down rows that were tried. Many end in the same way, so those that do stand together:
+//! Writes the rows that were tried into the journal, and reads them again. Rows with the same result form one group,
+//! since many end in the same way:
 //!
 //! ```json
-//! [{"status":"forbidden","http_status":403,"error":"HTTP 403: …","rows":[[12,1,41,1768874400060],[13,2,80,1768874400310]]}]
+//! [{"status":"forbidden","http_status":403,"error":"HTTP 403: …",
+//!   "rows":[[12,1,41,1768874400060],[13,2,80,1768874400310]]}]
 //! ```
 //!
-//! A row is its line, its calls, the milliseconds that they took, and the moment of its end in milliseconds.
+//! Each row is its line, the number of its calls, the milliseconds that they took, and when it ended, in milliseconds
+//! since 1970.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +20,7 @@ use super::Tried;
 use crate::outcome::Status;
 use crate::results::standing::EarlierResult;
 
-/// Rows that ended in the same way.
+/// Rows with the same result.
 #[derive(Serialize, Deserialize)]
 struct Group {
     status: String,

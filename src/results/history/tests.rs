@@ -73,7 +73,7 @@ fn the_rows_that_are_done_go_over_into_new_results_as_they_stand() {
     assert_eq!((torn.effect, torn.result), (Effect::Possible, None));
 }
 
-/// Results of some rows, of every kind and with cells of every kind, and the status of each by its line.
+/// Results with rows of all statuses and various cells, and the status of each row.
 fn results() -> impl Strategy<Value = (Vec<u8>, Vec<Status>)> {
     let cell = prop::sample::select(vec!["", "x", "a,b", "a\n\"b\"\n", "\r", "\"", "Ann Lee, 1st of her name"]);
     prop::collection::vec((prop::sample::select(Status::ALL), cell), 1..12).prop_map(|rows| {
@@ -112,7 +112,7 @@ proptest! {
                 Status::NotAttempted => Some(Known::Effect(Effect::None)),
                 _ => Some(history.tried.get(&line).cloned().map_or(Known::Effect(without_result), Known::Tried)),
             };
-            // From the first row on that was lost, nothing but the mark tells.
+            // After the first lost row, only the journal's mark counts.
             is_lost |= now != then;
             prop_assert!(!is_lost || now == Some(Known::Effect(without_result)), "line {}", line);
         }

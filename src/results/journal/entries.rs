@@ -1,4 +1,4 @@
-//! The lines of a journal: how they are written, and what is read from them.
+//! Writes and reads the lines of a journal.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -12,38 +12,40 @@ use crate::error::{Cause, Refusal};
 use crate::results::doubt::Doubt;
 use crate::text::quoted_path;
 
-/// The format that this version writes, and the newest that it reads. In format 1 a `run` says of rows that are to be
-/// tried again only whether they are in doubt.
+/// The format that this version writes, and the newest that it reads. In format 1, a `run` says about rows to be tried
+/// again only whether they are in doubt.
 const FORMAT: u32 = 2;
 
-/// What makes a run the same run: the input, where it goes, and how it is read. Rate, limits and patience may change.
+/// What must be the same for a run to go on with an earlier one: the input, its destination, and how it is read. The
+/// rate, limits and waiting times may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// The input, as the operator named it. It may be named otherwise the next time.
+    /// The input, as the operator named it. Its name may differ the next time.
     pub input: String,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Its SHA-256, in hexadecimal digits.
     pub sha256: String,
-    /// The API.
+    /// The address of the API.
     pub base_url: String,
-    /// The encoding by which the input is read.
+    /// The encoding in which the input is read.
     pub encoding: String,
     /// The character between two cells.
     pub delimiter: char,
     /// The line with the header, if there is one.
     pub header_line: Option<u64>,
-    /// The number of the ID column, from 1.
+    /// The number of the ID column, counted from 1.
     pub id_column: Option<usize>,
     /// The conditions of `--where`.
     pub filters: Vec<String>,
-    /// Whether rows that end early are meant (`--short-rows`). A journal of an older version does not say so.
+    /// Whether rows with fewer cells than the header are accepted (`--short-rows`). Journals of older versions do not
+    /// say.
     #[serde(default)]
     pub short_rows: bool,
 }
 
 impl Identity {
-    /// Whether a run goes on with another: whatever the input is called.
+    /// Whether both are the same run. The name of the input does not matter.
     pub fn is_same_run(&self, other: &Self) -> bool {
         Self { input: other.input.clone(), ..self.clone() } == *other
     }
@@ -54,7 +56,7 @@ impl Identity {
 pub struct LastRun {
     /// Which run it was.
     pub identity: Identity,
-    /// What is known of the rows that the results do not have.
+    /// What is known about rows without a results row.
     pub doubt: Doubt,
     /// When the first run over the results began, if that can be read.
     pub first_began_at: Option<Timestamp>,
@@ -68,11 +70,11 @@ pub(super) enum Entry {
     Run(Box<Run>),
     SentUpTo(u64),
     Ended(String),
-    /// Who holds the journal, and has not begun a run.
+    /// The process that holds the journal and has not begun its run.
     Held(Held),
 }
 
-/// The opening of one run.
+/// The first line of a run.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Run {
@@ -83,7 +85,7 @@ pub(super) struct Run {
     process: u32,
     host: String,
     doubt: Option<Doubt>,
-    // Format 1 has these in its place.
+    // Format 1 has these fields instead of `doubt`.
     #[serde(default, skip_serializing)]
     doubt_up_to: u64,
     #[serde(default, skip_serializing)]
@@ -93,7 +95,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The opening of a run of this process, now.
+    /// The first line of a run that this process begins now.
     pub(super) fn now(identity: Identity, doubt: Doubt) -> Self {
         let Held { process, host, since: started_at } = Held::now();
         Self {
@@ -141,18 +143,18 @@ impl Held {
 /// What a journal holds.
 pub(super) struct Found {
     pub(super) last_run: Option<LastRun>,
-    /// Where the last whole line ends.
+    /// The offset at which the last whole line ends.
     pub(super) length: u64,
-    /// Whether there is nothing in it that anybody would miss.
+    /// Whether nothing in it is worth keeping.
     pub(super) is_blank: bool,
 }
 
-/// How journals begin: with a run, or with who holds it before there was one.
+/// How a journal begins: with a run, or with the process that holds it before its first run.
 const BEGINNINGS: [&[u8]; 2] = [br#"{"run":{"format":"#, br#"{"held":{"process":"#];
-/// Enough to tell a journal from another file, which may be of any size.
+/// How many bytes are read first: enough to recognise a journal. Another file may be of any size.
 const BEGINNING_BYTES: u64 = 64;
 
-/// The beginning of a journal: enough to know that it is one.
+/// Reads the beginning of the file, and refuses a file that is not a journal.
 pub(super) fn beginning_of(
     path: &Path,
     file: &mut File,
@@ -168,11 +170,11 @@ fn refuse_others(path: &Path, text: &[u8]) -> Result<(), Refusal> {
     if begins_as_a_journal(text) {
         return Ok(());
     }
-    // Zeros before other bytes are what is left of a file that lost its beginning: who knows of which one.
+    // Zeros before other bytes mean that the file has lost its beginning. It may have been a journal.
     Err(if text.starts_with(b"\0") { damaged(path, 1) } else { foreign(path) })
 }
 
-/// What to write behind a journal of `length` bytes to say that this process holds it.
+/// What to append to a journal of `length` bytes to name this process as its holder.
 pub(super) fn note_behind(journal: &mut File, length: u64) -> io::Result<Vec<u8>> {
     let mut note = Vec::new();
     if length > 0 {
@@ -180,7 +182,7 @@ pub(super) fn note_behind(journal: &mut File, length: u64) -> io::Result<Vec<u8>
         journal.seek(SeekFrom::Start(length - 1))?;
         journal.read_exact(&mut last)?;
         if last != *b"\n" {
-            // What stands there is torn, and stays apart.
+            // The last line is torn, so the new one needs a line of its own.
             note.push(b'\n');
         }
     }
@@ -189,7 +191,8 @@ pub(super) fn note_behind(journal: &mut File, length: u64) -> io::Result<Vec<u8>
     Ok(note)
 }
 
-/// A journal without the last line, if that says who held it: a process that was killed before its run began left it.
+/// The journal without its last line, if that line names a holder: a process left it that was killed before its run
+/// began.
 fn without_note(text: &[u8]) -> Option<&[u8]> {
     let before = text.strip_suffix(b"\n")?;
     let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |line_end| line_end + 1);
@@ -197,15 +200,15 @@ fn without_note(text: &[u8]) -> Option<&[u8]> {
     if is_note { text.get(..start) } else { None }
 }
 
-/// Whether a text begins as a journal does, or is the beginning of one as far as a crash let it reach the disk: where
-/// it did not, there are zeros.
+/// Whether a text begins as a journal does, or as the part of one that reached the disk before a crash. In the latter
+/// case, zeros stand for the missing bytes.
 fn begins_as_a_journal(text: &[u8]) -> bool {
     let arrived = text.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
     let arrived = text.get(..arrived).unwrap_or_default();
     BEGINNINGS.iter().any(|beginning| beginning.starts_with(arrived) || arrived.starts_with(beginning))
 }
 
-/// Reads the entries, and where the last whole line ends.
+/// Reads the entries, and finds the end of the last whole line.
 pub(super) fn read(path: &Path, mut text: &[u8]) -> Result<Found, Refusal> {
     refuse_others(path, text)?;
     while let Some(before) = without_note(text) {
@@ -235,12 +238,13 @@ fn whole(line: &[u8]) -> io::Result<Entry> {
     if line.ends_with(b"\n") { Ok(serde_json::from_slice(line)?) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Whether a line that makes no sense cannot come from a crash: it has its end, and no zeros where bytes are missing.
+/// Whether an unreadable line was changed by somebody: a crash would have left it without its end, or with zeros for
+/// the missing bytes.
 fn is_changed(line: &[u8]) -> bool {
     line.ends_with(b"\n") && !line.contains(&0)
 }
 
-/// A newer version may have lines that this one cannot read; that is no damage.
+/// Refuses a journal of a newer version. It may have lines that this version cannot read, and is not damaged.
 fn check_format(path: &Path, line: &[u8]) -> Result<(), Refusal> {
     #[derive(Deserialize)]
     struct Opening {
@@ -273,7 +277,7 @@ fn damaged(path: &Path, line: usize) -> Refusal {
     )
 }
 
-/// The refusal for a run whose results another one holds, which says who that is.
+/// The refusal for a run whose results another run holds. It names that run.
 pub(super) fn held(path: &Path, file: &mut File) -> Refusal {
     let mut text = Vec::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_start| file.read_to_end(&mut text));
@@ -285,7 +289,7 @@ pub(super) fn held(path: &Path, file: &mut File) -> Refusal {
         .hint(format!("wait until it has ended, and leave {} where it is", quoted_path(path)))
 }
 
-/// Who holds a journal that is held: whoever said so last, if no line says that his run has ended.
+/// The process that holds a locked journal: the last one named in it, unless a later line says that its run has ended.
 fn holder(text: &[u8]) -> Option<Held> {
     let lines = text.split(|&byte| byte == b'\n').rev();
     for entry in lines.filter_map(|line| serde_json::from_slice(line).ok()) {

@@ -16,7 +16,7 @@ fn identity() -> Identity {
     }
 }
 
-/// A journal with a mark at line 12 and one at 20, and its bytes.
+/// Writes a journal with marks at lines 12 and 20, and returns its bytes.
 fn written(results: &Path) -> Vec<u8> {
     let mut journal = Journal::open(results).unwrap();
     journal.go_on(identity(), Doubt::default()).unwrap();
@@ -123,12 +123,12 @@ fn a_journal_of_a_run_that_did_not_begin_becomes_what_it_was() {
     let results = directory.path().join("out.csv");
     drop(Journal::open(&results).unwrap());
     assert!(!Journal::path_of(&results).exists(), "one that was made for it goes again");
-    // One whose process was killed before it began left nothing but its name.
+    // If a process is killed before its run begins, its journal only names it as the holder.
     drop(open(&results, "{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n").unwrap());
     assert!(!Journal::path_of(&results).exists());
 
     let whole = written(&results);
-    // Whatever else was found there stays.
+    // Anything else that the file held stays.
     let torn_and_held =
         [&whole[..whole.len() - 5], b"\n{\"held\":{\"process\":7,\"host\":\"h\",\"since\":\"s\"}}\n"].concat();
     for text in [&whole[..], &torn_and_held, &whole[..whole.len() - 5], &whole[..40], b"\0\0\0"] {
@@ -195,7 +195,7 @@ fn two_runs_cannot_hold_one_journal_and_the_second_is_told_who_does() {
     let directory = tempfile::tempdir().unwrap();
     let results = directory.path().join("out.csv");
     let text = String::from_utf8(written(&results)).unwrap();
-    // The run before had another process, and was killed.
+    // The earlier run had another process, and was killed.
     let ours = format!("process {}", std::process::id());
     let before = text.replace(&format!("\"process\":{}", std::process::id()), "\"process\":1");
     let mut first = open(&results, &before).unwrap();
@@ -212,7 +212,7 @@ fn two_runs_cannot_hold_one_journal_and_the_second_is_told_who_does() {
     assert!(Journal::open(&results).is_ok(), "the lock ends with the first");
 }
 
-/// A disk that takes no more than some bytes cannot be had in a unit test; a file that may only be read takes none.
+/// A unit test cannot make a disk that fills up after some bytes; a file opened only for reading takes none.
 #[test]
 fn a_line_that_could_not_be_written_leaves_no_part_behind() {
     let directory = tempfile::tempdir().unwrap();

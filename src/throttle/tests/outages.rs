@@ -1,4 +1,4 @@
-//! Outages: when they begin, who looks whether they are over, and when they end.
+//! Outages: when they begin, which call checks whether they are over, and when they end.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Rows that are themselves to blame: they neither hold up the others nor lose anything to an outage.
+//! Rows that fail through their own fault: they must not hold up the others, and must not lose attempts to an outage.
 
 use super::*;
 use crate::outcome::Status;
