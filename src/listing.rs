@@ -59,14 +59,14 @@ enum EntryState {
 
 /// The time for which a list is asked. Which of an invitation's dates has to lie in it is not documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub struct ListingWindow {
     /// The first moment, a whole second.
     pub since: Timestamp,
     /// The last moment, a whole second.
     pub until: Timestamp,
 }
 
-impl Window {
+impl ListingWindow {
     /// The window from one moment to another, widened to whole seconds: the API takes no others.
     pub fn new(since: Timestamp, until: Timestamp) -> Self {
         let since = Timestamp::from_second(since.as_second()).unwrap_or(since);
@@ -131,7 +131,7 @@ impl Listing {
     ///
     /// When the answer is not whole, not in the documented form, or says that there is no list.
     pub fn read(answer: impl Read, state: ListedState) -> Result<Self, ListFault> {
-        let answer: Answer = serde_json::from_reader(answer).map_err(ListFault::of)?;
+        let answer: ListBody = serde_json::from_reader(answer).map_err(ListFault::of)?;
         if let Some(errors) = answer.errors.filter(|errors| !errors.is_empty()) {
             let texts: Vec<String> = errors.iter().map(error_text).collect();
             return Err(ListFault::Refused(texts.join("; ")));
@@ -162,13 +162,13 @@ fn error_text(error: &serde_json::Value) -> String {
 
 /// The documented answer. A field that stands in it twice is an error.
 #[derive(Deserialize)]
-struct Answer {
-    result: Option<AnswerResult>,
+struct ListBody {
+    result: Option<ListResult>,
     errors: Option<Vec<serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
-struct AnswerResult {
+struct ListResult {
     #[serde(rename = "testAttempts")]
     attempts: Attempts,
 }
@@ -193,7 +193,7 @@ impl<'de> Visitor<'de> for AttemptsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Attempts, A::Error> {
         let mut kept = Vec::new();
-        while let Some(Entry { id: EntryId(id), status }) = entries.next_element()? {
+        while let Some(ListEntry { id: EntryId(id), status }) = entries.next_element()? {
             if kept.len() == MOST_ENTRIES {
                 return Err(serde::de::Error::custom(format!("more than {MOST_ENTRIES} entries")));
             }
@@ -204,7 +204,7 @@ impl<'de> Visitor<'de> for AttemptsVisitor {
 }
 
 #[derive(Deserialize)]
-struct Entry {
+struct ListEntry {
     #[serde(rename = "testInvitationId")]
     id: EntryId,
     #[serde(rename = "testStatus", default)]
@@ -334,9 +334,11 @@ mod tests {
 
     #[test]
     fn a_window_is_whole_seconds_and_lies_around_its_moments() {
-        let window = Window::new("2026-01-02T03:04:05.9Z".parse().unwrap(), "2026-01-02T03:04:06.1Z".parse().unwrap());
+        let window =
+            ListingWindow::new("2026-01-02T03:04:05.9Z".parse().unwrap(), "2026-01-02T03:04:06.1Z".parse().unwrap());
         assert_eq!(window.body(), r#"{"StartDateTime":"2026-01-02T03:04:05Z","EndDateTime":"2026-01-02T03:04:07Z"}"#);
-        let exact = Window::new("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:04:05Z".parse().unwrap());
+        let exact =
+            ListingWindow::new("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:04:05Z".parse().unwrap());
         assert_eq!(exact.since, exact.until);
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::listing::{ListedState, Listing, Window};
+use crate::listing::{ListedState, Listing, ListingWindow};
 use crate::outcome::{Effect, Status};
 
 /// What the lists say of one row. The words are the contract with the operator's scripts.
@@ -188,7 +188,7 @@ pub struct ToldRow {
 #[derive(Debug, Clone)]
 pub struct Verification {
     /// The time that the lists are for.
-    pub window: Window,
+    pub window: ListingWindow,
     /// How many entries came, by list.
     pub entries: [(ListedState, u64); 3],
     /// Whether `settled` rows are settled in the results.
@@ -203,7 +203,7 @@ pub struct Verification {
 
 impl Verification {
     /// A verification by these lists, of which no row was looked at yet.
-    pub fn by(lists: &Lists, window: Window, settling: Settling) -> Self {
+    pub fn by(lists: &Lists, window: ListingWindow, settling: Settling) -> Self {
         let entries = [ListedState::Cancelled, ListedState::Completed, ListedState::Expired]
             .map(|state| (state, lists.entries(state)));
         Self { window, entries, settling, counts: BTreeMap::new(), settled: BTreeMap::new(), told: BTreeMap::new() }
@@ -250,6 +250,49 @@ impl Verification {
     /// How many entries came in all lists together.
     pub fn all_entries(&self) -> u64 {
         self.entries.iter().map(|(_, entries)| entries).sum()
+    }
+}
+
+/// How many invitations are on iMocha's lists before anybody cancels them here.
+#[derive(Debug, Clone)]
+pub struct Already {
+    /// The time that the lists are for.
+    pub window: ListingWindow,
+    /// How many entries came in all lists together.
+    pub entries: u64,
+    /// How many of the invitations are on which list.
+    counts: [u64; ListedState::ALL.len()],
+    /// The first of them: the line, the invitation, and the list.
+    pub first: Vec<(u64, u64, ListedState)>,
+}
+
+impl Already {
+    /// The most invitations that are named.
+    const MOST_NAMED: usize = 5;
+
+    /// Nothing was counted yet by the lists for this window, which have so many entries.
+    pub fn of(window: ListingWindow, entries: u64) -> Self {
+        Self { window, entries, counts: [0; ListedState::ALL.len()], first: Vec::new() }
+    }
+
+    /// Counts the invitation on this line, which is on this list.
+    pub fn count(&mut self, state: ListedState, line: u64, id: u64) {
+        for (listed, count) in ListedState::ALL.iter().zip(&mut self.counts) {
+            *count += u64::from(*listed == state);
+        }
+        if self.first.len() < Self::MOST_NAMED {
+            self.first.push((line, id, state));
+        }
+    }
+
+    /// How many of the invitations are on each list.
+    pub fn counts(&self) -> impl Iterator<Item = (ListedState, u64)> {
+        ListedState::ALL.iter().copied().zip(self.counts)
+    }
+
+    /// How many of them are on a list.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
     }
 }
 

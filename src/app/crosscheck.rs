@@ -10,14 +10,15 @@ use tokio::time::{Instant, sleep};
 
 use super::verified_rows::write_verified;
 use super::watch::{Halt, Watch};
+use crate::ending::Ending;
 use crate::engine::{Lister, Unread};
 use crate::error::Refusal;
-use crate::listing::Window;
+use crate::listing::ListingWindow;
 use crate::outcome::{Status, Stop, StopReason, Summary};
 use crate::results::format::Format;
 use crate::results::settle::{Settlement, rewrite};
-use crate::results::{Existing, Journal, LastRun, ResultsFile, ResultsReader, ResultsRow, Zeros};
-use crate::ui::Console;
+use crate::results::{Existing, Journal, ResultsFile, ResultsReader, ResultsRow, Zeros};
+use crate::ui::{Console, Report};
 use crate::verification::{Finding, Listed, Lists, Settling, ToldRow, Verification, compare, is_awaited};
 
 /// How long before the first run the window begins, in days, and how far it grows while invitations are missing that
@@ -33,7 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// Results that are held against the lists, and by nobody else meanwhile.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct HeldResults {
     pub(super) file: ResultsFile,
     pub(super) format: Format,
     /// When the first run over them began, where their journal says so.
@@ -42,11 +43,11 @@ pub(super) struct Held {
     _lock: Option<Journal>,
 }
 
-impl Held {
-    /// Opens results whose lock, if they need one, is `lock`.
-    pub(super) fn open(path: &Path, last_run: Option<&LastRun>, lock: Option<Journal>) -> Result<Self, Refusal> {
+impl HeldResults {
+    /// Opens results over which the first run began then, as far as that is known, and whose lock, if they need one, is
+    /// `lock`.
+    pub(super) fn open(path: &Path, first_began_at: Option<Timestamp>, lock: Option<Journal>) -> Result<Self, Refusal> {
         let format = Format::found_in(path)?;
-        let first_began_at = last_run.and_then(|run| run.first_began_at);
         // They keep the readers that they have.
         let file = ResultsFile::plan(path.to_owned(), Existing::Resume)?.for_readers_of(path);
         Ok(Self { file, format, first_began_at, _lock: lock })
@@ -77,7 +78,7 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct CrossCheck {
     pub(super) lister: Lister,
-    pub(super) results: Vec<Held>,
+    pub(super) results: Vec<HeldResults>,
     /// From when on the operator wants lists.
     pub(super) since: Option<Timestamp>,
     /// How long to ask again for what is not yet seen.
@@ -114,21 +115,49 @@ impl CrossCheck {
     }
 }
 
+/// Verifies the results of a run that is finished, and whose lock it still holds.
+pub(super) fn verify_run(
+    report: Report,
+    first_began_at: Option<Timestamp>,
+    lister: Lister,
+    watch: &Watch,
+    console: &Console,
+) -> Report {
+    let Some(path) = &report.results else { return report };
+    let held = HeldResults::open(path, Some(first_began_at.unwrap_or(report.started_at)), None);
+    let checked = held.map_err(Halt::from).and_then(|held| {
+        let (since, wait, settling, rows_to) = (None, None, Settling::Done, None);
+        CrossCheck { lister, results: vec![held], since, wait, settling, rows_to }.perform(watch, console)
+    });
+    match checked {
+        Ok(CrossChecked { verification, summary }) => {
+            let mut tally = report.tally;
+            for (&(from, to), &rows) in &verification.settled {
+                tally.all_runs.settle(from, to, rows);
+            }
+            tally.all_runs.add_calls(summary.calls());
+            Report { tally, verification: Some(verification), ..report }
+        }
+        Err(Halt::Stopped(stop)) => Report { ending: Ending::Stopped(stop), ..report },
+        Err(Halt::Refused(refusal)) => Report { ending: Ending::Stopped(unwritable(&refusal)), ..report },
+    }
+}
+
 /// What the results have that the lists should have, too.
 #[derive(Debug, Default)]
-struct Looked {
+struct Missing {
     /// When something happened for the first time.
     earliest: Option<Timestamp>,
     /// Rows that iMocha confirmed as cancelled, and that are in no list.
-    confirmed_missing: u64,
-    /// Rows that the lists may still say something about.
+    confirmed: u64,
+    /// Rows that the lists may still say something about, those included.
     awaited: u64,
 }
 
-fn look(watch: &Watch, results: &Arc<Vec<Held>>, lists: &Arc<Lists>) -> Result<Looked, Halt> {
+fn look(watch: &Watch, results: &Arc<Vec<HeldResults>>, lists: &Arc<Lists>) -> Result<Missing, Halt> {
     let (results, lists) = (Arc::clone(results), Arc::clone(lists));
-    let looked = watch.unless_stopped(move || -> Result<Looked, Refusal> {
-        let mut looked = Looked::default();
+    let looked = watch.unless_stopped(move || -> Result<Missing, Refusal> {
+        let mut looked = Missing::default();
         for held in results.iter() {
             let first = held.first_began_at;
             looked.earliest = looked.earliest.into_iter().chain(first).min();
@@ -136,7 +165,7 @@ fn look(watch: &Watch, results: &Arc<Vec<Held>>, lists: &Arc<Lists>) -> Result<L
                 looked.earliest = looked.earliest.into_iter().chain([row.finished_at]).min();
                 if is_awaited(row.status) && listed(row, &lists) == Listed::Nowhere {
                     looked.awaited += 1;
-                    looked.confirmed_missing += u64::from(row.status == Status::Cancelled);
+                    looked.confirmed += u64::from(row.status == Status::Cancelled);
                 }
                 Ok(())
             })?;
@@ -155,13 +184,13 @@ struct Asking<'a> {
     lister: Lister,
     watch: &'a Watch,
     console: &'a Console,
-    results: &'a Arc<Vec<Held>>,
+    results: &'a Arc<Vec<HeldResults>>,
 }
 
 impl Asking<'_> {
     /// Asks for the lists since `since`, and further back while invitations are missing that iMocha confirmed. Each step
     /// asks only for the time that was not asked for yet.
-    fn grow(&self, since: Option<Timestamp>, first_run: Timestamp) -> Result<(Arc<Lists>, Window), Halt> {
+    fn grow(&self, since: Option<Timestamp>, first_run: Timestamp) -> Result<(Arc<Lists>, ListingWindow), Halt> {
         let before =
             |days: i64| first_run.checked_sub(DAY * i32::try_from(days).unwrap_or(i32::MAX)).unwrap_or(first_run);
         let mut starts: Vec<Timestamp> = DAYS_BEFORE.iter().map(|&days| before(days)).collect();
@@ -169,10 +198,10 @@ impl Asking<'_> {
             starts.retain(|&start| start < since);
             starts.insert(0, since);
         }
-        let mut window: Option<Window> = None;
+        let mut window: Option<ListingWindow> = None;
         let mut lists = Arc::<Lists>::default();
         for start in starts {
-            let wider = Window::new(start, window.map_or_else(end_of_window, |window| window.until));
+            let wider = ListingWindow::new(start, window.map_or_else(end_of_window, |window| window.until));
             let asked_for = window.map_or(wider, |window| wider.before(window));
             match self.read(asked_for) {
                 Ok(more) => Arc::make_mut(&mut lists).extend(more),
@@ -180,20 +209,20 @@ impl Asking<'_> {
                 Err(unread) => return Err(Halt::Stopped(unread.into_stop())),
             }
             window = Some(wider);
-            if look(self.watch, self.results, &lists)?.confirmed_missing == 0 {
+            if look(self.watch, self.results, &lists)?.confirmed == 0 {
                 break;
             }
         }
-        Ok((lists, window.unwrap_or_else(|| Window::new(first_run, end_of_window()))))
+        Ok((lists, window.unwrap_or_else(|| ListingWindow::new(first_run, end_of_window()))))
     }
 
     /// Asks again, for as long as the operator waits, while the lists may still say something.
     fn wait(
         &self,
         mut lists: Arc<Lists>,
-        mut window: Window,
+        mut window: ListingWindow,
         wait: Option<Duration>,
-    ) -> Result<(Arc<Lists>, Window), Halt> {
+    ) -> Result<(Arc<Lists>, ListingWindow), Halt> {
         let Some(wait) = wait else { return Ok((lists, window)) };
         let end = Instant::now() + wait;
         let mut pause = FIRST_PAUSE;
@@ -212,7 +241,7 @@ impl Asking<'_> {
             });
             self.watch.check_going()?;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            window = Window::new(window.since, end_of_window());
+            window = ListingWindow::new(window.since, end_of_window());
             match self.read(window) {
                 Ok(fresh) => lists = Arc::new(fresh),
                 Err(unread) => go_on_without(unread)?,
@@ -220,7 +249,7 @@ impl Asking<'_> {
         }
     }
 
-    fn read(&self, window: Window) -> Result<Lists, Unread> {
+    fn read(&self, window: ListingWindow) -> Result<Lists, Unread> {
         self.console.progress(&format!("asking for iMocha's lists from {} to {}", window.since, window.until));
         let watch = self.watch;
         watch.wait_for(async {
@@ -258,9 +287,9 @@ fn end_of_window() -> Timestamp {
 /// Says of each row what the lists make of it, and settles what they decide. Each file is settled in one step; a stop says
 /// which were.
 fn conclude(
-    results: &[Held],
+    results: &[HeldResults],
     lists: &Lists,
-    window: Window,
+    window: ListingWindow,
     settling: Settling,
     rows_to: Option<&Path>,
 ) -> Result<CrossChecked, Stop> {
@@ -318,7 +347,7 @@ fn settlement(row: &ResultsRow<'_>, lists: &Lists) -> Option<Settlement> {
     Some(Settlement { status, error })
 }
 
-fn told(held: &Held, row: &ResultsRow<'_>, finding: Finding, listed: Listed) -> ToldRow {
+fn told(held: &HeldResults, row: &ResultsRow<'_>, finding: Finding, listed: Listed) -> ToldRow {
     ToldRow {
         results: held.file.path().to_owned(),
         line: row.line,

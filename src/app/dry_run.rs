@@ -4,6 +4,7 @@ use std::io;
 
 use indicatif::HumanCount;
 
+use super::already::already;
 use super::guards::check_survey;
 use super::plan::{Endpoint, Sink, reading_options, surveyed};
 use super::resume::Resumption;
@@ -16,6 +17,7 @@ use crate::results::format::Format;
 use crate::results::{Journal, ResultsFile};
 use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, Preview};
+use crate::verification::Already;
 
 /// What a dry run found.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub(super) struct Rehearsal {
     pub(super) rows: u64,
     /// The counts of what the results hold already.
     pub(super) done: Summary,
+    /// What iMocha's own lists say of the invitations, where they were asked.
+    pub(super) already: Option<Already>,
 }
 
 /// Surveys the input, checks the key, and says what a run would do.
@@ -36,12 +40,12 @@ pub(super) fn dry_run(
     console: &Console,
 ) -> Result<Rehearsal, Refusal> {
     let options = reading_options(args);
-    let survey = if args.reads_standard_input() {
-        input::survey_stream(io::stdin(), &options)?
+    let (survey, file) = if args.reads_standard_input() {
+        (input::survey_stream(io::stdin(), &options)?, None)
     } else {
         let (file, mut survey) = input::survey_file(&args.input, &options)?;
         survey.find_duplicates(&file)?;
-        survey
+        (survey, Some(file))
     };
     let resumption = match output {
         Sink::File(file) => Some(try_out(args, file, &survey, endpoint)?),
@@ -49,13 +53,20 @@ pub(super) fn dry_run(
     };
     let cancels = check_survey(args, &survey, resumption.as_ref())?;
     let key = check_key(endpoint)?;
+    let already = match file.filter(|_| args.guards.preview) {
+        Some(file) => Some(already(args, endpoint, (file, survey.reading.clone()), resumption.as_ref(), console)?),
+        None => None,
+    };
     let mut findings = findings(args, &survey, resumption.as_ref().map_or(0, Resumption::settled));
     findings.push(("results", output.to_string()));
     findings.push(("key", key));
+    if let Some(already) = &already {
+        findings.extend(in_words(already));
+    }
     let time = endpoint.config.rate.time_for(cancels);
     console.say(&Preview { cancels, host: endpoint.host(), particulars: findings, time }.rehearsal());
     let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
-    Ok(Rehearsal { cancels, rows: survey.rows, done })
+    Ok(Rehearsal { cancels, rows: survey.rows, done, already })
 }
 
 /// Reads what earlier runs left, and checks whether the journal and the results could be written. It leaves nothing
@@ -120,6 +131,17 @@ fn findings(args: &RunArgs, survey: &Survey, settled: u64) -> Vec<(&'static str,
         }
     }
     findings
+}
+
+/// What iMocha's lists say of the invitations, a line for each list and for each of the first invitations.
+fn in_words(already: &Already) -> Vec<(&'static str, String)> {
+    let counts: Vec<String> =
+        already.counts().map(|(state, count)| format!("{} {}", HumanCount(count), state.word())).collect();
+    let then = if already.total() > 0 { "; a run would only be refused those" } else { "" };
+    let mut lines =
+        vec![("already", format!("{} by iMocha's lists since {}{then}", counts.join(", "), already.window.since))];
+    lines.extend(already.first.iter().map(|(line, id, state)| ("", format!("  line {line}: {id}, {}", state.word()))));
+    lines
 }
 
 fn delimiter_in_words(delimiter: u8) -> String {

@@ -15,6 +15,15 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
             "name a results file with --output",
         );
     }
+    if args.guards.verify && args.writes_standard_output() {
+        return usage(
+            "--verify needs a results file: what went to standard output cannot be settled",
+            "name a results file with --output",
+        );
+    }
+    if args.guards.preview && args.reads_standard_input() {
+        return usage("--preview needs a file: standard input can be read only once", "name the file instead of -");
+    }
     if args.results.resume && (args.writes_standard_output() || args.reads_standard_input()) {
         return usage(
             "--resume needs files: what went through standard input or output cannot be looked at again",

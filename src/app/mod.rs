@@ -1,6 +1,7 @@
 //! Has one function for each command, which connects the rooms and turns every ending into an exit code.
 
 mod again;
+mod already;
 mod collisions;
 mod credentials;
 mod crosscheck;

@@ -10,9 +10,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use indicatif::HumanCount;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::again::CommandLine;
+use super::crosscheck::verify_run;
 use super::dry_run::dry_run;
 use super::guards::check_survey;
 use super::plan::{Endpoint, Sink, Source, surveyed};
@@ -95,16 +97,17 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         preview.particulars.extend(replaced.map(|replaced| ("replaced", replaced.in_words())));
         confirm(preview, console, watch)?;
     }
+    let first_began_at = first_began_at(args, journal.as_ref());
     let input_rows = input.rows();
     let reader = input.into_reader()?;
     // This is the last check before something is written that a later run can resume.
     watch.check_going()?;
     watch.calls_begin();
-    let (results, history) = begin(&output, resumption, journal.as_mut(), reader.layout().clone())?;
-    let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
     if args.sandbox {
         console.say("against the sandbox: nobody is e-mailed\n");
     }
+    let (results, history) = begin(&output, resumption, journal.as_mut(), reader.layout().clone())?;
+    let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
     let beginning = Beginning::now();
     let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
     // Rows of a stream are not reserved, because no run can resume it. Its journal is only the lock.
@@ -114,20 +117,39 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     progress.finish();
     let report = Report {
         results: output.path().map(ToOwned::to_owned),
-        host: Some(endpoint.config.base_url.host()),
-        api: endpoint.api(),
-        tally: finished.tally,
         input_rows,
-        input_end: finished.input,
-        lost_rows: progress.has_lost_rows(),
-        ..Report::of(ending).since(beginning)
+        ..report_of(&endpoint, ending, finished, &progress).since(beginning)
     }
     .settled();
+    let report = match report.ending {
+        Ending::Finished if args.guards.verify => {
+            let lister = endpoint.lister(args.pace.list_rate(), args.connection.max_outage, watch.shutdown().clone());
+            verify_run(report, first_began_at, lister, watch, console)
+        }
+        _ => report,
+    };
     if let Some(journal) = journal {
         let ending = report.ending.clone();
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
+}
+
+/// What came of the calls.
+fn report_of(endpoint: &Endpoint, ending: Ending, finished: Finished, progress: &Progress) -> Report {
+    Report {
+        host: Some(endpoint.config.base_url.host()),
+        api: endpoint.api(),
+        tally: finished.tally,
+        input_end: finished.input,
+        lost_rows: progress.has_lost_rows(),
+        ..Report::of(ending)
+    }
+}
+
+/// When the first run over the results began; `None` where this is the first.
+fn first_began_at(args: &RunArgs, journal: Option<&Journal>) -> Option<Timestamp> {
+    journal.filter(|_| args.results.resume)?.last_run()?.first_began_at
 }
 
 /// Reads what earlier runs left; `None` if no run can resume this one.
@@ -165,6 +187,7 @@ fn rehearse(
         api,
         tally: Tally::after(found.done),
         would_cancel: Some(found.cancels),
+        already: found.already,
         input_rows: Some(found.rows),
         ..Report::of(Ending::Rehearsed).since(beginning)
     })

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-use super::crosscheck::Held;
+use super::crosscheck::HeldResults;
 use crate::error::{Cause, Refusal};
 use crate::results::format::Format;
 use crate::results::{Existing, ResultsFile, ResultsRow};
@@ -19,7 +19,7 @@ const VERIFIED: &str = "verified";
 /// # Errors
 ///
 /// When something else does, and when the results have different columns.
-pub(super) fn check(path: &Path, results: &[Held]) -> Result<(), Refusal> {
+pub(super) fn check(path: &Path, results: &[HeldResults]) -> Result<(), Refusal> {
     let Some((first, others)) = results.split_first() else { return Ok(()) };
     let header = header(&first.format)?;
     for other in others {
@@ -59,7 +59,7 @@ fn existing(path: &Path) -> Existing {
 /// When the results cannot be read, or the file cannot be written.
 pub(super) fn write_verified(
     path: &Path,
-    results: &[Held],
+    results: &[HeldResults],
     finding: impl Fn(usize, &ResultsRow<'_>) -> Finding,
 ) -> Result<(), Refusal> {
     let Some(first) = results.first() else { return Ok(()) };

@@ -5,23 +5,21 @@ use std::sync::Arc;
 
 use same_file::is_same_file;
 
-use super::crosscheck::{CrossCheck, Held};
+use super::crosscheck::{CrossCheck, HeldResults};
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
 use super::standard_output;
 use super::verified_rows::{self, is_standard_output};
 use super::watch::{Halt, Watch};
 use crate::cli::VerifyArgs;
-use crate::config::{MaxAttempts, Patience, Rate, Since};
+use crate::config::{Patience, Since};
 use crate::ending::{Ending, ExitCode};
-use crate::engine::Lister;
 use crate::error::{Cause, Refusal};
 use crate::outcome::{Stop, StopReason, Tally};
 use crate::results::format::Format;
 use crate::results::{Journal, LastRun};
 use crate::shutdown::Shutdown;
-use crate::text::{Scrubber, quoted_path};
-use crate::throttle::Throttle;
+use crate::text::quoted_path;
 use crate::ui::{Beginning, Console, Report, Results};
 use crate::verification::Settling;
 
@@ -88,12 +86,12 @@ fn perform(args: &Arc<VerifyArgs>, console: &Console, watch: &Watch) -> Result<R
     for (held, last_run) in &results {
         check_host(held.file.path(), last_run.as_ref(), &endpoint)?;
     }
-    let results: Vec<Held> = results.into_iter().map(|(held, _)| held).collect();
+    let results: Vec<HeldResults> = results.into_iter().map(|(held, _)| held).collect();
     if let Some(path) = &args.output {
         verified_rows::check(path, &results)?;
     }
     let cross_check = CrossCheck {
-        lister: lister(&endpoint, args.rate, args.connection.max_outage, watch),
+        lister: endpoint.lister(args.rate, args.connection.max_outage, watch.shutdown().clone()),
         results,
         since: args.since.map(Since::get),
         wait: args.wait.map(Patience::get),
@@ -108,16 +106,6 @@ fn perform(args: &Arc<VerifyArgs>, console: &Console, watch: &Watch) -> Result<R
         verification: Some(checked.verification),
         ..Report::of(Ending::Verified)
     })
-}
-
-/// What asks for lists, at this pace.
-pub(super) fn lister(endpoint: &Endpoint, rate: Rate, max_outage: Patience, watch: &Watch) -> Lister {
-    Lister::new(
-        endpoint.client.clone(),
-        Throttle::new(rate, max_outage.get(), MaxAttempts::default()),
-        Scrubber::new(endpoint.api_key.clone()),
-        watch.shutdown().clone(),
-    )
 }
 
 /// Flags that cannot be meant together.
@@ -164,11 +152,11 @@ fn check_named_once(args: &VerifyArgs) -> Result<(), Refusal> {
 }
 
 /// Opens all results and, where they are to be settled, takes their locks.
-fn open_all(args: &VerifyArgs, settling: Settling) -> Result<Vec<(Held, Option<LastRun>)>, Refusal> {
+fn open_all(args: &VerifyArgs, settling: Settling) -> Result<Vec<(HeldResults, Option<LastRun>)>, Refusal> {
     args.results.iter().map(|path| open(path, settling)).collect()
 }
 
-fn open(path: &Path, settling: Settling) -> Result<(Held, Option<LastRun>), Refusal> {
+fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>), Refusal> {
     // Before the lock, which leaves a journal beside whatever is there.
     Format::found_in(path)?;
     let (last_run, lock) = match settling {
@@ -189,7 +177,7 @@ fn open(path: &Path, settling: Settling) -> Result<(Held, Option<LastRun>), Refu
         ),
         Some(_) => {}
     }
-    Ok((Held::open(path, last_run.as_ref(), lock)?, last_run))
+    Ok((HeldResults::open(path, last_run.as_ref().and_then(|run| run.first_began_at), lock)?, last_run))
 }
 
 /// Lists of another account, or of another API, say nothing about these results.

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Client, read};
-use crate::listing::{ListFault, ListedState, Listing, Window};
+use crate::listing::{ListFault, ListedState, Listing, ListingWindow};
 use crate::reply::{Failure, Reply, Sent};
 
 /// Pieces of an answer that wait to be read. A piece has some ten kilobytes.
@@ -38,7 +38,7 @@ impl Client {
     /// # Errors
     ///
     /// When no answer came.
-    pub async fn list(&self, state: ListedState, window: Window) -> Result<ListReply, Failure> {
+    pub async fn list(&self, state: ListedState, window: ListingWindow) -> Result<ListReply, Failure> {
         let mut url = self.url(format_args!("/v3/candidates/testattempts"));
         url.set_query(Some(&format!("state={}", state.word())));
         let mut request = Request::new(Method::POST, url);

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::client::{Client, ListReply};
-use crate::listing::{ListFault, ListedState, Listing, Window};
+use crate::listing::{ListFault, ListedState, Listing, ListingWindow};
 use crate::outcome::{Stop, StopReason};
 use crate::reply::{Failure, Reply, Sent};
 use crate::shutdown::Shutdown;
@@ -87,7 +87,7 @@ impl Lister {
     /// # Errors
     ///
     /// When one of them cannot be read. Then nothing is known by the others, either.
-    pub async fn read(&self, window: Window) -> Result<Lists, Unread> {
+    pub async fn read(&self, window: ListingWindow) -> Result<Lists, Unread> {
         let mut lists = Lists::default();
         for &state in ListedState::ALL {
             lists.add(state, self.read_one(state, window).await?);
@@ -95,7 +95,7 @@ impl Lister {
         Ok(lists)
     }
 
-    async fn read_one(&self, state: ListedState, window: Window) -> Result<Listing, Unread> {
+    async fn read_one(&self, state: ListedState, window: ListingWindow) -> Result<Listing, Unread> {
         let mut troubles = Troubles::default();
         let mut backoff = Backoff::new(Rng::new());
         loop {

@@ -20,7 +20,7 @@ use super::reader::RowReader;
 use super::reading::{InputStart, Reading, Rows};
 use super::screen::{Intent, Why};
 use super::source::{Fingerprint, InputFile};
-use super::widths::{Finding, Widths};
+use super::widths::{WidthFinding, Widths};
 use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
@@ -126,7 +126,7 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
 /// Counts again if the first count has shown that whole rows have another number of cells than was assumed. If all rows
 /// have too few cells, that number counts as whole, unless the rows may all be torn.
 fn recount(counted: Counted, file: &InputFile, beginning: &[u8], bytes: u64) -> Result<Counted, Refusal> {
-    let Finding::Whole(whole) = counted.finding else { return Ok(counted) };
+    let WidthFinding::Whole(whole) = counted.finding else { return Ok(counted) };
     let screen = counted.reading.screen.with_whole(whole);
     let may_be_torn = whole < screen.width && Widths::may_be_torn(whole, &screen);
     let reading = Reading { screen: Arc::new(screen), ..counted.reading.clone() };
@@ -166,7 +166,7 @@ pub(super) struct Counted {
     /// Rows that ask for the same invitation as an earlier row. The tally still counts them as rows to cancel.
     pub(super) duplicates: u64,
     /// What follows from the widths of its rows.
-    finding: Finding,
+    finding: WidthFinding,
     /// The smallest and the largest ID.
     span: Option<(u64, u64)>,
 }

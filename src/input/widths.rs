@@ -18,7 +18,7 @@ pub(super) struct Widths {
 
 /// What follows from the widths of all rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Finding {
+pub(super) enum WidthFinding {
     /// The header says how many cells a row has.
     ByHeader,
     /// A whole row has this number of cells.
@@ -55,30 +55,30 @@ impl Widths {
     /// Works out what follows from the widths of all rows.
     ///
     /// A single row has no other rows to compare with. Its width counts only if no cell can be missing before its ID.
-    pub(super) fn finding(&self, screen: &Screen) -> Finding {
-        let Some(fewest) = self.counts.iter().position(|rows| *rows > 0) else { return Finding::ByHeader };
+    pub(super) fn finding(&self, screen: &Screen) -> WidthFinding {
+        let Some(fewest) = self.counts.iter().position(|rows| *rows > 0) else { return WidthFinding::ByHeader };
         let is_uniform = self.counts.get(fewest) == Some(&self.rows) && !self.has_more;
         match screen.first_row {
-            FirstRow::Header if fewest > screen.width => Finding::AllLong { line: self.first_line, cells: fewest },
+            FirstRow::Header if fewest > screen.width => WidthFinding::AllLong { line: self.first_line, cells: fewest },
             FirstRow::Header if is_uniform && fewest < screen.whole && (self.rows > 1 || screen.id_index == 0) => {
-                Finding::Whole(fewest)
+                WidthFinding::Whole(fewest)
             }
             FirstRow::Data if screen.width > 1 && screen.whole > 0 => self.usual(screen.width),
-            FirstRow::Header | FirstRow::Data => Finding::ByHeader,
+            FirstRow::Header | FirstRow::Data => WidthFinding::ByHeader,
         }
     }
 
     /// Without a header, the first row says how many cells a whole row has. It does not if more rows have a greater
     /// width: then the first row may be half of a row that a line break has torn.
-    fn usual(&self, width: usize) -> Finding {
+    fn usual(&self, width: usize) -> WidthFinding {
         let rows = |width: usize| self.counts.get(width).copied().unwrap_or_default();
         let usual = (width..self.counts.len()).max_by_key(|width| rows(*width)).unwrap_or(width);
-        if usual > width { Finding::Whole(usual) } else { Finding::ByHeader }
+        if usual > width { WidthFinding::Whole(usual) } else { WidthFinding::ByHeader }
     }
 
     /// Refuses an input whose rows are all longer than the header.
     pub(super) fn check(&self, input: &str, screen: &Screen) -> Result<(), Refusal> {
-        let Finding::AllLong { line, cells } = self.finding(screen) else { return Ok(()) };
+        let WidthFinding::AllLong { line, cells } = self.finding(screen) else { return Ok(()) };
         let message = format!(
             "{input}, line {line}: every row is longer than the header, with {cells} cells or more for its {} names, so the \
              columns are not where the header says",

@@ -15,7 +15,7 @@ use crate::error::Refusal;
 use crate::outcome::{Status, Stop, StopReason, Summary, Tally};
 use crate::text::{plural, push_line, quoted_path, timestamp};
 use crate::ui::verified;
-use crate::verification::Verification;
+use crate::verification::{Already, Verification};
 
 /// The message about a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
@@ -40,6 +40,8 @@ pub struct Report {
     pub tally: Tally,
     /// What iMocha's own lists say, where they were asked.
     pub verification: Option<Verification>,
+    /// What they say of the invitations that a run would cancel, after a dry run with `--preview`.
+    pub already: Option<Already>,
     /// How many invitations a run would cancel, after a dry run.
     pub would_cancel: Option<u64>,
     /// How many rows the input has, if that is known.
@@ -91,6 +93,7 @@ impl Report {
             api: Api::Real,
             tally: Tally::default(),
             verification: None,
+            already: None,
             would_cancel: None,
             input_rows: None,
             input_end: InputEnd::Reached,
@@ -222,6 +225,9 @@ impl Report {
         });
         if let (Some(found), Some(fields)) = (&self.verification, json.as_object_mut()) {
             fields.extend(verified::json(found));
+        }
+        if let (Some(already), Some(fields)) = (&self.already, json.as_object_mut()) {
+            fields.extend(verified::json_of_preview(already));
         }
         if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
             fields.insert("would_cancel".to_owned(), cancels.into());

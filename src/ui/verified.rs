@@ -5,20 +5,33 @@ use std::collections::BTreeSet;
 use indicatif::HumanCount;
 use serde_json::{Map, Value, json};
 
+use crate::listing::ListingWindow;
 use crate::outcome::{Effect, Status};
 use crate::text::{plural, push_line, quoted_path};
-use crate::verification::{Finding, MOST_TOLD, Settling, ToldRow, Verification};
+use crate::verification::{Already, Finding, MOST_TOLD, Settling, ToldRow, Verification};
 
 /// The fields that a verification adds to the JSON summary.
 pub(super) fn json(found: &Verification) -> Map<String, Value> {
     let words: Map<String, Value> =
         Finding::ALL.iter().map(|&finding| (finding.word().to_owned(), found.rows(finding).into())).collect();
-    let window = json!({
-        "since": found.window.since.to_string(),
-        "until": found.window.until.to_string(),
-        "entries": found.all_entries(),
-    });
-    Map::from_iter([("verified".to_owned(), words.into()), ("window".to_owned(), window)])
+    Map::from_iter([
+        ("verified".to_owned(), words.into()),
+        ("window".to_owned(), window(found.window, found.all_entries())),
+    ])
+}
+
+/// The fields that the preview of a dry run adds to it.
+pub(super) fn json_of_preview(already: &Already) -> Map<String, Value> {
+    let counts: Map<String, Value> =
+        already.counts().map(|(state, count)| (state.word().to_owned(), count.into())).collect();
+    Map::from_iter([
+        ("already".to_owned(), counts.into()),
+        ("window".to_owned(), window(already.window, already.entries)),
+    ])
+}
+
+fn window(window: ListingWindow, entries: u64) -> Value {
+    json!({ "since": window.since.to_string(), "until": window.until.to_string(), "entries": entries })
 }
 
 /// Appends the table: the counts that add up, the lists that they come from, and the rows that somebody has to look at.
