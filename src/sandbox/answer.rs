@@ -1,6 +1,6 @@
-//! What the simulated API answers, in the shapes and words that iMocha documents.
+//! The answers of the simulated API, in the shapes and words that iMocha documents.
 //!
-//! Only writing here. Who gets which answer is decided in [`api`](super::api).
+//! This file only writes them. [`api`](super::api) decides who gets which.
 
 use std::borrow::Cow;
 
@@ -9,16 +9,16 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// The documented words for a cancel that is refused, the same ones for every state.
+/// What iMocha says, as documented, when it refuses to cancel: the same for every state.
 const NOT_CANCELLABLE: &str = "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
 
-/// The tests that the sandbox's account has: the IDs of invented ones.
+/// The IDs of the tests that the sandbox's account has. They are invented.
 const TESTS: [u64; 3] = [1001, 1002, 1003];
 
 const GIVEN_NAMES: [&str; 8] = ["Asha", "Bruno", "Chen", "Dalia", "Emeka", "Freya", "Goran", "Hana"];
 const FAMILY_NAMES: [&str; 8] = ["Ito", "Kowalski", "Larsen", "Mehta", "Nkosi", "Okafor", "Petrov", "Quispe"];
 
-/// An answer other than success, in words; its shape depends on who asked.
+/// An answer that reports an error. The call that it answers decides which of two shapes it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ErrorAnswer {
     status: StatusCode,
@@ -41,35 +41,35 @@ impl ErrorAnswer {
         Self::new(StatusCode::BAD_REQUEST, NOT_CANCELLABLE)
     }
 
-    /// No key, or another one: 401.
+    /// The key is missing or wrong: 401.
     pub(super) fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "The x-api-key is missing or not valid.")
     }
 
-    /// The key does not reach so far: 403.
+    /// The key has no permission for this: 403.
     pub(super) fn forbidden() -> Self {
         Self::new(StatusCode::FORBIDDEN, "This key has no permission for the operation on this invitation.")
     }
 
-    /// No such thing: 404.
+    /// The path, or the invitation in it, does not exist: 404.
     pub(super) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "The resource does not exist.")
     }
 
-    /// The path exists, but not for this method: 405.
+    /// The path exists, but does not take this method: 405.
     pub(super) fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "The resource does not take this method.")
     }
 
-    /// More than a call to this API can need: 413.
+    /// The body is longer than any call to this API needs: 413.
     pub(super) fn too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large.")
     }
 
-    /// Too many calls: 429, with the whole seconds after which another one is let through.
+    /// Too many calls: 429, with the whole seconds after which the next call is let through.
     pub(super) fn too_many(retry_after_seconds: u64) -> Self {
-        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
-        Self { retry_after_seconds: Some(retry_after_seconds), ..refusal }
+        let answer = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
+        Self { retry_after_seconds: Some(retry_after_seconds), ..answer }
     }
 
     /// The server failed: 500.
@@ -107,10 +107,10 @@ impl ErrorAnswer {
     }
 }
 
-/// The header by which an answer says that nothing happened in truth.
+/// The header that marks an answer as simulated.
 const SIMULATED: HeaderName = HeaderName::from_static("x-simulated");
 
-/// The same answer, which says that it is a simulation.
+/// The same answer, marked as simulated.
 pub(super) fn simulated(mut response: Response) -> Response {
     response.headers_mut().insert(SIMULATED, HeaderValue::from_static("imocha-cancel sandbox"));
     response
@@ -127,7 +127,7 @@ pub(super) fn cancelled(invitation: u64) -> Response {
     Json(Body { test_invitation_id: invitation, status: "cancelled" }).into_response()
 }
 
-/// The list of these invitations, all of them cancelled.
+/// A list of these invitations, all of which are cancelled.
 pub(super) fn cancelled_invitations(invitations: &[u64]) -> Response {
     #[derive(Serialize)]
     struct Body {
@@ -143,7 +143,7 @@ pub(super) fn cancelled_invitations(invitations: &[u64]) -> Response {
     Json(Body { result: TestAttempts { test_attempts }, errors: () }).into_response()
 }
 
-/// One invitation in a list. Whom it invites is invented, from its ID alone.
+/// One invitation in a list. The candidate is invented: the ID alone decides name and address.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TestAttempt {
@@ -171,7 +171,7 @@ impl TestAttempt {
     }
 }
 
-/// One page of the account's tests, counted from 1, and how many tests there are on all pages.
+/// A page of the account's tests (from 1), and how many tests there are on all pages together.
 pub(super) fn tests(page: usize, page_size: usize) -> Response {
     #[derive(Serialize)]
     struct Body {
@@ -190,7 +190,7 @@ pub(super) fn tests(page: usize, page_size: usize) -> Response {
     Json(Body { tests, count: TESTS.len() }).into_response()
 }
 
-/// One of the choices, the same one for the same number.
+/// One of the choices: the same one each time for the same number.
 fn pick<T: Copy + Default>(choices: &[T], number: u64) -> T {
     let index = u64::try_from(choices.len()).ok().and_then(|length| number.checked_rem(length));
     let choice = index.and_then(|index| choices.get(usize::try_from(index).ok()?));

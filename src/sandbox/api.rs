@@ -1,7 +1,8 @@
 //! The simulated API itself: which call gets which answer.
 //!
-//! One pipeline for every request (receive, decide, note down, hold back, answer) and one small decision for each path.
-//! Everything between the receipt and the note happens in one go, so that the record tells the true order.
+//! Every request goes the same way: it is received, decided upon, recorded, held back and answered. What differs is the
+//! decision, of which there is one for each path. A request is decided upon and recorded without a pause in which
+//! another one could come in between, so the order of the record is the order in which calls took effect.
 
 use std::io;
 use std::sync::Arc;
@@ -30,10 +31,10 @@ use super::record_file::RecordFile;
 use super::record_keeper::RecordKeeper;
 use super::server_errors::ServerErrors;
 
-/// The longest body that is read, in bytes. Chosen by us: the calls that exist need less than a hundredth of it.
+/// The longest body that is read, in bytes. Chosen by us: the calls of the API need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
 
-/// The API's state and its manners, shared by all requests.
+/// The state of the simulated API, which all requests share.
 #[derive(Debug)]
 pub(super) struct SandboxApi {
     key: String,
@@ -46,11 +47,11 @@ pub(super) struct SandboxApi {
 }
 
 impl SandboxApi {
-    /// An API that behaves as the options say, and the outages that they ask for.
+    /// An API that behaves as the options say, and the outages among its faults, which the server carries out.
     ///
     /// # Errors
     ///
-    /// When the record cannot be created.
+    /// When the file for the record cannot be created.
     pub(super) fn new(options: Options) -> io::Result<(Self, Outages)> {
         let (interference, outages) = Interference::new(options.faults, options.seed);
         let api = Self {
@@ -68,37 +69,37 @@ impl SandboxApi {
         Ok((api, outages))
     }
 
-    /// The key that opens it.
+    /// The key that callers must send.
     pub(super) fn key(&self) -> &str {
         &self.key
     }
 
-    /// The truth about the invitations.
+    /// The true state of the invitations.
     pub(super) const fn invitations(&self) -> &Invitations {
         &self.invitations
     }
 
-    /// What keeps the record for this process, if anything does.
+    /// The keeper of the record in memory; `None` when none is kept.
     pub(super) const fn record_keeper(&self) -> Option<&RecordKeeper> {
         self.record_keeper.as_ref()
     }
 
-    /// Takes one request through the pipeline; `decide` answers it.
+    /// Receives a request, has `decide` decide how to answer it, records it, and answers.
     async fn attend(&self, request: Request, decide: impl FnOnce(&Call) -> Decision) -> Response {
         let _in_flight = self.record_keeper().map(RecordKeeper::enter);
         let when = Instant::now();
         let (head, body) = request.into_parts();
         let Ok(body) = to_bytes(body, BODY_BOUND).await else {
-            // Or the caller has gone in the middle of it; then this answer goes nowhere.
+            // The body is too long. Or the caller closed the connection before its end: then this answer is not sent.
             return ErrorAnswer::too_large().with_status_code();
         };
         let key = self.judge_key(&head);
         let call = Call { when, head, body, key };
         let mut decision = decide(&call);
         self.keep(&call, &decision);
-        for has_begun in std::mem::take(&mut decision.outages) {
-            // An outage has begun when the server drops the other end.
-            drop(has_begun.await);
+        for begun in std::mem::take(&mut decision.outages) {
+            // The server drops the other end when the outage has begun.
+            drop(begun.await);
         }
         let delay = self.latency.saturating_add(decision.delay);
         if !delay.is_zero() {
@@ -107,7 +108,8 @@ impl SandboxApi {
         decision.delivery.deliver(call.connection()).await
     }
 
-    /// Notes the request down where it is to be noted: in the file first, so that who waits for it here finds it there.
+    /// Records the request, in the file first: a test that waits for the request in memory then finds it in the file
+    /// too.
     fn keep(&self, call: &Call, decision: &Decision) {
         if self.record_keeper.is_none() && self.record_file.is_none() {
             return;
@@ -129,7 +131,7 @@ impl SandboxApi {
         }
     }
 
-    /// Lets a call in: first the key, then the rate.
+    /// Lets a call in when it has the right key and is within the rate limit.
     fn admit(&self, call: &Call) -> Result<(), ErrorAnswer> {
         if call.key != SentKey::Right {
             return Err(ErrorAnswer::unauthorized());
@@ -142,8 +144,8 @@ impl SandboxApi {
 
     fn cancel(&self, named: Option<u64>, call: &Call) -> Decision {
         let Some(invitation) = named else {
-            let refusal = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
-            return refusal.with_status_code().into();
+            let error = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
+            return error.with_status_code().into();
         };
         let disruption = self.interference.meet(invitation, call.when);
         let before = self.invitations.state_of(invitation);
@@ -159,7 +161,7 @@ impl SandboxApi {
         }
     }
 
-    /// The reply to a cancel call that this fault befalls, and how long it is held back.
+    /// What the caller of a cancel call gets to see when `fault` goes wrong with it, and how long it is held back.
     fn delivery(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
         let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
         let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
@@ -169,7 +171,7 @@ impl SandboxApi {
             Some(CallFault::Truncate(bytes)) => Delivery::Truncated(surely(), *bytes),
             Some(CallFault::Instead { instead, applied }) => {
                 match applied {
-                    // What it would have been answered is never told.
+                    // The call takes effect; its answer is not sent.
                     Applied::Yes => drop(surely()),
                     Applied::No => {}
                 }
@@ -179,10 +181,10 @@ impl SandboxApi {
         (delivery, Duration::ZERO)
     }
 
-    /// Answers a cancel call, which takes effect if everything about the call itself is right.
+    /// Answers a cancel call. It takes effect, by `cancel`, only if its key, its rate and its body are right.
     fn answer_cancel(&self, invitation: u64, call: &Call, cancel: impl FnOnce() -> CancelResult) -> Response {
-        if let Err(refusal) = self.admit(call).and_then(|()| call.json_object()) {
-            return refusal.with_status_code();
+        if let Err(error) = self.admit(call).and_then(|()| call.json_object()) {
+            return error.with_status_code();
         }
         match cancel() {
             CancelResult::Cancelled => answer::cancelled(invitation),
@@ -198,7 +200,7 @@ impl SandboxApi {
         let window = Window::of(call.json_object()?)?;
         let invitations = match call.parameters().get("state").map(String::as_str) {
             Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
-            // Nobody sits a test here, and nothing expires: no invitation ever came into these states at some time.
+            // Nobody takes a test here and nothing expires, so no invitation has come into these states.
             Some("completed" | "expired") => Vec::new(),
             _ => {
                 return Err(ErrorAnswer::malformed("The state must be completed, cancelled or expired."));
@@ -221,7 +223,7 @@ impl SandboxApi {
     }
 }
 
-/// From when until when a list goes.
+/// The time that a list covers, both ends included.
 struct Window {
     start: Timestamp,
     end: Timestamp,
@@ -246,7 +248,8 @@ impl Window {
     }
 }
 
-/// Reads `YYYY-MM-ddTHH:mm:ssZ` and nothing else: a spelling that reads back as another one is not the documented one.
+/// Reads a time written as `YYYY-MM-ddTHH:mm:ssZ`. Other spellings are refused, so that a test notices a client that
+/// uses one.
 fn instant(text: &str) -> Result<Timestamp, ErrorAnswer> {
     let instant = text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
     instant.ok_or_else(|| ErrorAnswer::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z.")))

@@ -1,4 +1,6 @@
-//! A request that was received, and what is decided about it.
+//! A request that was received, and what was decided about it.
+//!
+//! [`api`](super::api) makes the decisions; both together are what the record has to know.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use super::delivery::Delivery;
 use super::invitations::InvitationState;
 use super::record::{Arrival, FaultDone, SentKey};
 
-/// A request that was received whole.
+/// A request that was received completely.
 pub(super) struct Call {
     pub(super) when: Instant,
     pub(super) head: Parts,
@@ -27,7 +29,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// The body, if it is what its header must say it is: a JSON object.
+    /// The body as a JSON object, or the answer that says why it is none. The header `Content-Type` must say that it is
+    /// JSON.
     pub(super) fn json_object(&self) -> Result<Map<String, Value>, ErrorAnswer> {
         let content_type = self.header(&CONTENT_TYPE).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -38,7 +41,7 @@ impl Call {
         object.map_err(|error| ErrorAnswer::malformed(format!("The body must be a JSON object: {error}.")))
     }
 
-    /// The parameters of the query, none where it cannot be read.
+    /// The parameters of the query; none when it cannot be read.
     pub(super) fn parameters(&self) -> HashMap<String, String> {
         Query::try_from_uri(&self.head.uri).map(|Query(parameters)| parameters).unwrap_or_default()
     }
@@ -48,7 +51,7 @@ impl Call {
         self.head.extensions.get()
     }
 
-    /// What the record says of it.
+    /// What the record says about it.
     pub(super) fn arrival(&self, decision: &Decision) -> Arrival {
         Arrival {
             when: self.when,
@@ -72,7 +75,7 @@ impl Call {
     }
 }
 
-/// What becomes of a request, and what the record has to know about it.
+/// What was decided about a request.
 pub(super) struct Decision {
     pub(super) delivery: Delivery,
     /// How long it is held back, in addition to the latency of every answer.

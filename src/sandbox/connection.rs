@@ -1,7 +1,8 @@
-//! A request's connection, in the hands of the one who answers it.
+//! The connection that a request came on, for whoever answers it.
 //!
-//! The server gives each request the [`Connection`] it came on. Whoever decides to answer by none of HTTP's means names an
-//! [`Hangup`] there; the server then takes the connection out of HTTP's hands and ends it that way.
+//! Some faults end a connection in a way for which HTTP has no means. The server gives each request its [`Connection`];
+//! whoever answers the request can ask there for a [`Hangup`], and the server then takes the connection away from HTTP
+//! and ends it that way.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -11,24 +12,24 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// How a connection ends when it does not end as HTTP has it.
+/// How the server ends a connection without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hangup {
-    /// By a TCP RST.
+    /// With a TCP RST.
     Reset,
-    /// By these bytes, none at all perhaps, and a TCP FIN.
+    /// With these bytes, which may be none, and then a TCP FIN.
     Send(Vec<u8>),
 }
 
 impl Hangup {
     /// Ends the connection.
-    pub(super) async fn befall(self, mut stream: TcpStream) {
-        let befallen = match self {
-            // What is dropped without lingering is reset.
+    pub(super) async fn end(self, mut stream: TcpStream) {
+        let ended = match self {
+            // A socket that is dropped without lingering sends a RST.
             Self::Reset => stream.set_zero_linger(),
             Self::Send(bytes) => send(&mut stream, &bytes).await,
         };
-        if let Err(error) = befallen {
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection of the sandbox did not end as it should have");
         }
     }
@@ -42,19 +43,20 @@ async fn send(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
 /// The connection that a request came on.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
-    endings: mpsc::Sender<Hangup>,
+    hangups: mpsc::Sender<Hangup>,
 }
 
 impl Connection {
-    /// A line, and where the server hears of its end. There is room for one: the first ending is the last.
+    /// A connection, and the channel on which the server learns how to end it. The channel holds one hangup, because a
+    /// connection ends once.
     pub(super) fn new() -> (Self, mpsc::Receiver<Hangup>) {
-        let (endings, heard) = mpsc::channel(1);
-        (Self { endings }, heard)
+        let (hangups, asked_for) = mpsc::channel(1);
+        (Self { hangups }, asked_for)
     }
 
-    /// Ends the connection. The request is dropped with it, so that this never returns.
-    pub(super) async fn end(&self, ending: Hangup) -> Infallible {
-        if self.endings.try_send(ending).is_err() {
+    /// Has the server end the connection. The server drops the request with it, so this never returns.
+    pub(super) async fn end(&self, hangup: Hangup) -> Infallible {
+        if self.hangups.try_send(hangup).is_err() {
             tracing::debug!("a connection of the sandbox had ended already");
         }
         pending().await

@@ -1,4 +1,4 @@
-//! What the caller of a request gets to see, and how it is brought to him: an answer, a part of one, or a connection
+//! What the caller of a request gets to see, and how that is brought about: an answer, a part of one, or a connection
 //! that ends without any.
 
 use std::future::pending;
@@ -34,8 +34,8 @@ impl Delivery {
         }
     }
 
-    /// Brings this to the caller of a request that came on `connection`. Returns an answer for HTTP to send; where there
-    /// is none, it never returns: the request is dropped when its connection ends.
+    /// Brings this to the caller of a request that came on `connection`. Returns an answer for HTTP to send; where
+    /// there is none, it never returns: the request is dropped when its connection ends.
     pub(super) async fn deliver(self, connection: Option<&Connection>) -> Response {
         let hangup = match self {
             Self::Answer(response) => return answer::simulated(response),

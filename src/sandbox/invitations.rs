@@ -1,4 +1,4 @@
-//! The true state of every invitation in the sandbox, and what a cancel call does to it.
+//! The true state of every invitation in the sandbox, and what a cancel call changes about it.
 //!
 //! It knows nothing of HTTP: [`api`](super::api) asks it, and [`answer`](super::answer) writes the answers.
 

@@ -1,13 +1,14 @@
-//! The numbers in a sandbox's options that could be nonsense: each is checked once, so that a sandbox which starts is one
-//! that makes sense.
+//! The numbers among a sandbox's options that could make no sense: a rate limit and an error rate.
+//!
+//! Each is a type that checks its number when it is made. So nothing that holds one has to check it again.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// So many calls in so long a time.
+/// How many calls are let through in how much time.
 ///
-/// The limit is a bucket that holds `calls` and is refilled evenly over `period`: after a rest, that many calls may
-/// come at once; from then on one for each `period / calls`.
+/// The limit works like a bucket that holds `calls` tokens and is refilled evenly over `period`; each call takes one.
+/// For example 4 calls in 1 second: after a rest, 4 calls may come at once, and from then on one every 250 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     calls: NonZeroU32,
@@ -15,7 +16,7 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// Takes `calls` for each `period`.
+    /// Lets `calls` through in each `period`.
     ///
     /// # Errors
     ///
@@ -33,18 +34,18 @@ impl RateLimit {
         self.calls
     }
 
-    /// The time in which one more call is let through.
+    /// How long it takes until one more call is let through.
     pub(super) const fn interval(self) -> Duration {
         self.interval
     }
 }
 
-/// A part of all calls, from 0 (none) to 1 (each).
+/// The share of calls that go wrong, from 0 (none) to 1 (all).
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct ErrorRate(f64);
 
 impl ErrorRate {
-    /// No call at all.
+    /// No call goes wrong.
     pub const NEVER: Self = Self(0.0);
 
     /// Takes a number from 0 to 1.
@@ -62,21 +63,21 @@ impl ErrorRate {
     }
 }
 
-/// An option that makes no sense.
+/// Why a number makes no sense as an option.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidOption {
-    /// Not a part of a whole.
+    /// The error rate is not from 0 to 1.
     #[error("an error rate is a number from 0 to 1, not {rate}")]
     ErrorRate {
         /// What was given.
         rate: f64,
     },
-    /// No time for a call.
+    /// The rate limit leaves less than a nanosecond for each call.
     #[error("a rate limit of {calls} calls in {period:?} is no limit")]
     RateLimit {
         /// How many calls were given.
         calls: NonZeroU32,
-        /// For how long a time.
+        /// The time for which they were given.
         period: Duration,
     },
 }

@@ -1,11 +1,13 @@
-//! A simulated iMocha API on the loopback interface: for demonstrations, rehearsals, and as the tests' witness.
+//! A simulated iMocha API on the loopback interface, for demonstrations, rehearsals and tests.
 //!
-//! It owns a small HTTP server on a thread of its own, and the truth about the invitations in it. It shares no code
-//! with the client, so that a test can never agree with its own bug: nothing here names a room outside this one. The
-//! shell starts it, and so do the integration tests.
+//! This room owns a small HTTP server, which runs on a thread of its own, and the true state of the invitations in it.
+//! It shares no code with the client: if both used the same wrong code, a test would pass all the same. So nothing here
+//! names another room. The shell starts a sandbox, and so do the integration tests.
 //!
-//! `options` and `faults` are what it is told, `invitations` and `mishap` are its rules, `answer` its words, and
-//! `interference` is what goes wrong; `api` joins them, `server` listens for it, and `record` is what it saw.
+//! `options` and `limits` are what a sandbox is told, and `faults` what it is told to do wrong. `api` decides how each
+//! `call` is answered: it asks `rate_gate`, `invitations`, `server_errors` and `faults`, and has the answer written by
+//! `answer`. Where only a share of the calls fails, `chance` says which. `server`, `connection` and `delivery` carry
+//! requests and answers; `record`, `record_keeper` and `record_file` keep what was received.
 
 mod answer;
 mod api;
@@ -67,27 +69,36 @@ use self::record_keeper::RecordKeeper;
 ///
 /// # A call's way
 ///
-/// A cancel call for an ID meets with the first of [`Options::faults`] that is for it; [`Faults`] says what that means.
-/// Any other call is answered by the first of these that applies: 404 and 405 for a path or method that does not exist,
-/// 401 without the right key, 429 beyond the rate limit (with `Retry-After` in whole seconds), 404 for what is no ID,
-/// 400 for what is not a JSON object declared as such, 500 by [`Options::error_rate`], and then the table above.
+/// A cancel call that names an ID is first held against [`Options::faults`]: the first rule that is for this call
+/// decides what goes wrong with it, as [`Faults`] describes. Every other call gets the first of these answers that
+/// applies:
 ///
-/// Which calls fail with 500 follows from the seed, the invitation, and how many calls for that invitation came so
-/// far; not from the order of calls or the time. Half of those calls take effect all the same.
+/// 1. 404 or 405 when the path or the method does not exist;
+/// 2. 401 when the key is missing or wrong;
+/// 3. 429 when the call is beyond the rate limit, with `Retry-After` in whole seconds;
+/// 4. 404 when the path of a cancel call names something that cannot be an ID;
+/// 5. 400 when the body is not a JSON object, or the header `Content-Type` does not say that it is JSON;
+/// 6. 500 when the call is among those that [`Options::error_rate`] fails;
+/// 7. the answer in the table above.
 ///
-/// A call takes effect when it arrives, [`Options::latency`] only holds its answer back. So the call of a caller who
-/// loses patience has been heard.
+/// Three things decide which calls fail with 500: the seed, the invitation, and how many calls for that invitation came
+/// as far as step 6. The time does not matter, nor does the order in which calls for different invitations come. Half
+/// of the calls that fail take effect all the same.
+///
+/// A call takes effect when it arrives; [`Options::latency`] only holds its answer back. So a call also takes effect
+/// when its caller gives up before the answer comes.
 ///
 /// # Lists
 ///
-/// The list of cancelled invitations holds those cancelled here, by the time of their cancellation, which is not
-/// rounded: a window that ends at a whole second does not reach into it. The lists of completed and of expired ones
-/// are empty, for nothing of the kind happens here. An account has three tests.
+/// The list of cancelled invitations holds those that were cancelled in this sandbox, in the order of their
+/// cancellation. The time of a cancellation is not rounded: one at 12:00:00.5 is not in a list that ends at 12:00:00.
+/// The lists of completed and of expired invitations are always empty, because no invitation is completed here, and
+/// none expires. The account has three tests.
 ///
 /// # Memory
 ///
-/// It remembers each invitation it cancelled, and no more; with an error rate or faults, each invitation it was called
-/// for; with [`Recording::On`], each request.
+/// A sandbox remembers each invitation that it cancelled. With an error rate or with faults it remembers each
+/// invitation that it was called for, and with [`Recording::On`] each request.
 pub struct Sandbox {
     address: SocketAddr,
     api: Arc<SandboxApi>,
@@ -98,14 +109,15 @@ pub struct Sandbox {
 impl Sandbox {
     /// Starts a sandbox; it is listening when this returns.
     ///
-    /// It runs on a thread of its own with a runtime of its own, so that it never shares a scheduler with its callers.
+    /// It runs on a thread of its own with a runtime of its own, so that callers and sandbox never wait for each
+    /// other's tasks.
     ///
     /// # Errors
     ///
-    /// When the port is taken or may not be used, when the record cannot be created or exists already, or when there is
-    /// no thread or runtime to be had.
+    /// When the port is taken or may not be used, when the record cannot be created or exists already, or when the
+    /// thread or the runtime cannot be started.
     pub fn start(options: Options) -> io::Result<Self> {
-        // First of all: where the port is taken, nothing else has been begun.
+        // The port comes first: if it is taken, the file for the record has not been created yet.
         let socket = server::bind(options.port)?;
         let (api, outages) = SandboxApi::new(options)?;
         let api = Arc::new(api);
@@ -126,28 +138,28 @@ impl Sandbox {
         format!("http://{}", self.address)
     }
 
-    /// The port it listens on, also where it was free to choose one.
+    /// The port it listens on, also when [`Options::port`] left the choice to the sandbox.
     pub const fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// The key that it takes.
+    /// The key that callers must send.
     pub fn api_key(&self) -> &str {
         self.api.key()
     }
 
-    /// What it received so far; empty with [`Recording::Off`].
+    /// What was received up to now; empty with [`Recording::Off`].
     pub fn record(&self) -> Record {
         self.api.record_keeper().map(RecordKeeper::record).unwrap_or_default()
     }
 
-    /// Blocks until so many requests were received and took effect, for no longer than `patience`; tells whether they
-    /// were. Never true with [`Recording::Off`].
+    /// Blocks until the record holds `arrivals` requests, but no longer than `patience`. True when it does hold them;
+    /// with [`Recording::Off`] it never does.
     pub fn wait_for_arrivals(&self, arrivals: usize, patience: Duration) -> bool {
         self.api.record_keeper().is_some_and(|keeper| keeper.wait_for(arrivals, patience))
     }
 
-    /// The true state of an invitation; `None` where there is none.
+    /// The true state of an invitation; `None` when there is no such invitation.
     pub fn state_of(&self, invitation: u64) -> Option<InvitationState> {
         self.api.invitations().state_of(invitation)
     }
@@ -169,7 +181,7 @@ impl fmt::Debug for Sandbox {
 }
 
 impl Drop for Sandbox {
-    /// Stops listening, gives what is under way half a second to be answered, and ends.
+    /// Stops listening, waits up to half a second for the answers that are still due, and ends.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(Err(error)) = self.server.take().map(end_of) {
@@ -183,7 +195,7 @@ fn end_of(server: JoinHandle<io::Result<()>>) -> io::Result<()> {
     server.join().unwrap_or_else(|_| Err(io::Error::other("the sandbox panicked")))
 }
 
-/// The server's thread: listens, says where, and serves until it is stopped.
+/// What the server's thread does: it listens, tells `listening` on which address, and serves until `stopped`.
 fn serve(
     api: Arc<SandboxApi>,
     socket: TcpSocket,

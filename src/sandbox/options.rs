@@ -1,6 +1,6 @@
-//! What a sandbox is told before it starts: where it listens, which key it takes, and how it misbehaves.
+//! What a sandbox is told before it starts: where it listens, which key it takes, and what it does wrong.
 //!
-//! The numbers that could be nonsense are types of [`limits`](super::limits), checked before they come here.
+//! Numbers that could make no sense are types of [`limits`](super::limits), which checks them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::faults::Faults;
 use super::limits::{ErrorRate, RateLimit};
 
-/// The key that a sandbox takes when it is given no other. It opens nothing anywhere else.
+/// The key that a sandbox takes when the options name no other. It is not a key for the real iMocha.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
 
 /// How a sandbox behaves. The default is a free port, [`DEFAULT_API_KEY`], and an API that is fast and never fails.
@@ -21,31 +21,32 @@ pub struct Options {
     pub api_key: String,
     /// How long each answer is held back. The call itself takes effect when it arrives.
     pub latency: Duration,
-    /// How many calls are let through; `None` lets all of them through.
+    /// How many calls are let through in how much time; `None` lets all of them through.
     pub rate_limit: Option<RateLimit>,
-    /// The part of the cancel calls that is answered with 500.
+    /// The share of the cancel calls that is answered with 500.
     pub error_rate: ErrorRate,
-    /// What goes wrong besides, and when.
+    /// What else goes wrong, and with which calls.
     pub faults: Faults,
-    /// Decides which of the calls are the ones that go wrong, where a part of them does.
+    /// Decides which calls go wrong when only a share of them does: the same seed fails the same calls.
     pub seed: u64,
     /// Whether what is received is kept for [`Sandbox::record`](super::Sandbox::record).
     pub recording: Recording,
-    /// A file for what is received, which must not exist before; for those who cannot ask the sandbox itself.
+    /// A file for what is received, for other processes to read. It must not exist before.
     ///
-    /// It grows with each request, by one JSON object on a line of its own, before the answer leaves:
+    /// For each request, one JSON object is written to it, on a line of its own, before the answer leaves:
     ///
     /// | key | value |
     /// | --- | --- |
     /// | `time_ms` | when the request's head had arrived, in milliseconds since the sandbox was started |
     /// | `method`, `path` | as received; the path with its query |
-    /// | `id` | the invitation that it is to cancel; null for any other request |
-    /// | `status` | the answer's; null where a fault left it without one |
-    /// | `applied` | whether it cancelled the invitation: true once for each invitation at most |
-    /// | `fault`, `rule` | the fault that befell it, such as `reset`, and its rule's place among [`Faults`], from 1; null for none |
+    /// | `id` | the invitation that the request asks to cancel; null for any other request |
+    /// | `status` | the answer's status; null when a fault kept the request from getting an answer |
+    /// | `applied` | whether this request cancelled the invitation; true for one request an invitation at most |
+    /// | `fault` | what the file of [`Faults`] calls the fault that was done to the request; null for none |
+    /// | `rule` | the place of its rule in that file, from 1; null for none |
     ///
-    /// As in [`Record`](super::Record), a request that broke off is missing. What is on disk survives the sandbox, not
-    /// the machine.
+    /// As in [`Record`](super::Record), a request that broke off is missing. The lines outlive the sandbox, even when
+    /// it is killed; they can be lost when the machine fails, because they are not synced to the disk.
     pub record: Option<PathBuf>,
 }
 
@@ -66,7 +67,7 @@ impl Default for Options {
 }
 
 impl fmt::Debug for Options {
-    /// Shows everything but the key: someone will rehearse with a real one.
+    /// Shows everything but the key: an operator may rehearse with a real one.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Options")

@@ -1,4 +1,4 @@
-//! The gate that lets so many calls through and tells the others when to come back.
+//! The gate for calls: it lets them through at the rate limit, and tells the others when to come back.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::limits::RateLimit;
 
-/// Counts the calls against a [`RateLimit`].
+/// Lets calls through as a [`RateLimit`] allows.
 pub(super) struct RateGate {
     bucket: DefaultDirectRateLimiter,
     clock: DefaultClock,
 }
 
 impl RateGate {
-    /// A full bucket.
+    /// A gate that has seen no call yet.
     pub(super) fn new(limit: RateLimit) -> Option<Self> {
         let quota = Quota::with_period(limit.interval())?.allow_burst(limit.burst());
         Some(Self { bucket: RateLimiter::direct(quota), clock: DefaultClock::default() })
     }
 
-    /// Lets a call through, or says in how many whole seconds (at least 1) it will be let through.
+    /// Lets a call through, or returns the whole seconds (at least 1) after which it would be let through.
     pub(super) fn admit(&self) -> Result<(), u64> {
         self.bucket.check().map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
     }
@@ -33,7 +33,7 @@ impl fmt::Debug for RateGate {
     }
 }
 
-/// `Retry-After` knows whole seconds only, and a caller that comes back too early is refused again: rounds up.
+/// Rounds up to whole seconds, the unit of `Retry-After`: a caller who comes back too early is refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
 }

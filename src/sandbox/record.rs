@@ -1,25 +1,25 @@
-//! What the sandbox can tell about the requests that it received: when each came, what it said, and what came of it.
+//! What is recorded about each request that the sandbox received: when it came, what it said, and what came of it.
 //!
-//! Only the shape of a record. [`record_keeper`](super::record_keeper) keeps one for the process, [`record_file`](super::record_file)
-//! writes one for other processes.
+//! This file owns the shape of a record. [`record_keeper`](super::record_keeper) keeps a record in memory, and
+//! [`record_file`](super::record_file) writes one for other processes.
 
 use std::time::Instant;
 
 use super::invitations::InvitationState;
 
-/// What a sandbox received so far.
+/// What a sandbox received.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
-    /// Each request, in the order in which they were decided upon.
+    /// Each request, in the order in which the sandbox decided how to answer them.
     ///
-    /// A request whose body broke off, or was longer than 64 KiB, is not among them: it had no effect.
+    /// A request whose body broke off or was longer than 64 KiB is missing: it had no effect.
     pub arrivals: Vec<Arrival>,
-    /// The most requests that were in flight at once: from the head's arrival until the answer was ready to be sent,
-    /// or the caller had gone.
+    /// The most requests that were in flight at once. A request is in flight from the arrival of its head until its
+    /// answer is ready to be sent or its caller has closed the connection.
     pub peak_in_flight: usize,
 }
 
-/// One request, as it was received, and what came of it.
+/// One request as it was received, and what came of it.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// When its head had arrived.
@@ -28,7 +28,7 @@ pub struct Arrival {
     pub method: String,
     /// The path and, if there was one, `?` and the query.
     pub path: String,
-    /// Which key came with it. The key itself is not kept.
+    /// Whether it came with the right key. The key itself is not recorded.
     pub key: SentKey,
     /// The header `Content-Type`.
     pub content_type: Option<String>,
@@ -38,27 +38,28 @@ pub struct Arrival {
     pub accept_encoding: Option<String>,
     /// The body.
     pub body: Vec<u8>,
-    /// The invitation that the path named, if it was a cancel call with an ID that makes sense.
+    /// The invitation that the path named; `None` when it was not a cancel call or named something that cannot be an
+    /// ID.
     pub invitation: Option<u64>,
-    /// The status of the answer; `None` where a fault left it without one. Whether the answer arrived is for the caller
-    /// to say.
+    /// The status of the answer; `None` when a fault kept the request from getting one. Only the caller knows whether
+    /// the answer arrived.
     pub status: Option<u16>,
-    /// The invitation's state before; `None` where there is no such invitation.
+    /// The invitation's state before the request; `None` when there is no such invitation.
     pub before: Option<InvitationState>,
-    /// The invitation's state after; `None` as for `before`.
+    /// The invitation's state after the request; `None` when there is no such invitation.
     pub after: Option<InvitationState>,
-    /// The fault that befell it, of those in [`Options::faults`](super::Options::faults).
+    /// What [`Options::faults`](super::Options::faults) did wrong to the request.
     pub fault: Option<FaultDone>,
 }
 
 impl Arrival {
-    /// Whether it cancelled an invitation.
+    /// Whether the request cancelled an invitation.
     pub fn is_applied(&self) -> bool {
         self.before != self.after
     }
 }
 
-/// A fault that befell a call.
+/// A fault of the sandbox that was done to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FaultDone {
     /// The rule's place in the file, from 1.
@@ -67,12 +68,12 @@ pub struct FaultDone {
     pub name: &'static str,
 }
 
-/// What a request brought as its key.
+/// What a request sent as its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SentKey {
     /// The sandbox's key.
     Right,
-    /// Something else.
+    /// Another key.
     Wrong,
     /// No key at all.
     Missing,

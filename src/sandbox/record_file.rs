@@ -1,7 +1,8 @@
-//! The record as a file, for a process that is not this one.
+//! The record in a file, for other processes.
 //!
-//! One line for each request, in the order in which they were decided upon. Each line is handed to the operating system
-//! whole, before its answer leaves: who has the answer, or was left without one, finds the truth about it there.
+//! The file has one line for each request, in the order in which the sandbox decided how to answer them. A whole line
+//! is handed to the operating system before the answer leaves. So a caller who has an answer, or whose connection ended
+//! without one, already finds the line in the file.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -32,7 +33,7 @@ struct RecordLine<'a> {
 }
 
 impl RecordFile {
-    /// Begins a record. A file that exists is an error: whatever it is, it is not this record.
+    /// Creates the file. It is an error when the file exists: it may be anything, so it is not written to.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::create_new(path).map_err(|error| {
             io::Error::new(error.kind(), format!("could not create the sandbox's record {path:?}: {error}"))
@@ -40,7 +41,8 @@ impl RecordFile {
         Ok(Self { file, started: Instant::now() })
     }
 
-    /// Writes a request down. When that fails, the record is no record any more, which nobody must miss.
+    /// Writes a line for a request. When that fails, a warning says so: whoever reads the file must know that it is not
+    /// complete.
     pub(super) fn keep(&self, arrival: &Arrival) {
         if let Err(error) = self.write(arrival) {
             tracing::warn!(%error, path = arrival.path, "the sandbox's record lacks a request");

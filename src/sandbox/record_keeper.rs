@@ -1,6 +1,7 @@
-//! The sandbox as a witness: it keeps what was received, for the tests in its own process.
+//! The record in memory, for callers in the sandbox's own process.
 //!
-//! Opt-in, for it keeps every request until the sandbox ends. What a client says about itself is not evidence; this is.
+//! Tests compare it with what the client says it did. It is kept only on demand, because it grows with every request
+//! until the sandbox ends.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use super::record::{Arrival, Record};
 /// Keeps a [`Record`].
 #[derive(Debug, Default)]
 pub(super) struct RecordKeeper {
-    // A lock, not a channel: a test reads at any moment what the server's thread has written until then.
+    // A lock, not a channel: at any moment a test may read what the server's thread has written up to then.
     notes: Mutex<Notes>,
     grown: Condvar,
 }
@@ -22,7 +23,7 @@ struct Notes {
 }
 
 impl RecordKeeper {
-    /// Counts a request as in flight for as long as what is returned lives.
+    /// Counts a request as in flight until the returned value is dropped.
     pub(super) fn enter(&self) -> InFlight<'_> {
         let mut notes = self.lock();
         notes.in_flight = notes.in_flight.saturating_add(1);
@@ -30,7 +31,7 @@ impl RecordKeeper {
         InFlight { keeper: self }
     }
 
-    /// Keeps a request.
+    /// Adds a request to the record.
     pub(super) fn keep(&self, arrival: Arrival) {
         self.lock().record.arrivals.push(arrival);
         self.grown.notify_all();
@@ -42,12 +43,12 @@ impl RecordKeeper {
         self.lock().in_flight
     }
 
-    /// What was kept so far.
+    /// The record up to now.
     pub(super) fn record(&self) -> Record {
         self.lock().record.clone()
     }
 
-    /// Blocks until so many requests were kept, for no longer than `patience`; tells whether they were.
+    /// Blocks until the record holds `arrivals` requests, but no longer than `patience`; true when it holds them.
     pub(super) fn wait_for(&self, arrivals: usize, patience: Duration) -> bool {
         let lacks = |notes: &mut Notes| notes.record.arrivals.len() < arrivals;
         let waited = self.grown.wait_timeout_while(self.lock(), patience, lacks);
@@ -55,13 +56,13 @@ impl RecordKeeper {
         !timeout.timed_out()
     }
 
-    /// The notes, whatever became of a thread that held it: no change to it can be left half done.
+    /// The notes, even if a thread panicked while it held the lock: no change can be left half done.
     fn lock(&self) -> MutexGuard<'_, Notes> {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request that is in flight; it ends when this is dropped, also when its caller has gone.
+/// A request in flight. It is dropped with the request's future, also when the caller closes the connection.
 #[derive(Debug)]
 pub(super) struct InFlight<'keeper> {
     keeper: &'keeper RecordKeeper,

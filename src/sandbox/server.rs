@@ -1,7 +1,7 @@
 //! The sandbox's listener and its connections: what happens below HTTP.
 //!
-//! Written here rather than left to `axum::serve`, which keeps both to itself: a fault must be able to end a connection
-//! in ways that HTTP has no word for, and an outage closes the listener and opens it again.
+//! This file takes the place of `axum::serve`, which gives access to neither: a fault ends a connection in a way for
+//! which HTTP has no means, and an outage closes the listener and opens it again.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,27 +25,29 @@ use tokio_util::task::TaskTracker;
 use super::connection::{Connection, Hangup};
 use super::faults::Outages;
 
-/// How long a sandbox that is stopped waits for the answers it still holds back. Chosen by us: long enough for answers
-/// that are on their way, and short enough that nobody notices the end.
+/// How long a sandbox that is stopped waits for answers that are still due. Chosen by us: long enough for answers that
+/// are being sent, and short enough that stopping does not seem slow.
 const STOP_GRACE: Duration = Duration::from_millis(500);
 
-/// How many connections may wait to be accepted. Chosen by us, the number that Tokio's own listener takes.
+/// How many connections may wait to be accepted. This is the number that Tokio's own listener uses.
 const BACKLOG: u32 = 1024;
 
-/// How long to rest when no connection can be accepted, which is when the process has no file left to open.
+/// How long to wait before the next attempt when a connection cannot be accepted, for example because the process has
+/// too many files open. Chosen by us.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to try for the port again that an outage gave up. Chosen by us: nobody else should want it, so that what
-/// stands in the way goes at once or not at all.
+/// How long to try to take the port again that was given up for an outage. Chosen by us: the system frees it within
+/// moments, unless another process has taken it.
 const PORT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to rest before the port is tried again.
+/// How long to wait between two attempts to take the port. Chosen by us.
 const PORT_PAUSE: Duration = Duration::from_millis(1);
 
-/// Takes the port on 127.0.0.1, and does not listen yet; 0 takes a free one.
+/// Takes the port on 127.0.0.1 (0 takes a free one), without listening yet.
 pub(super) fn bind(port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // The port is free at once after an earlier sandbox. On Windows it is so anyway, and this means another thing.
+    // So that the port can be taken right after an earlier sandbox. Windows allows that anyway, and gives this option
+    // another meaning.
     socket.set_reuseaddr(cfg!(not(windows)))?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     Ok(socket)
@@ -56,8 +58,8 @@ pub(super) fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes a port again that was just given up. As long as the socket is bound and does not listen, a caller is refused,
-/// and nobody else is given the port: not even as the near end of a connection.
+/// Takes a port again that was just given up. As long as the socket is bound without listening, callers are refused,
+/// and the system gives the port to no other process, nor to an outgoing connection.
 async fn keep_port(port: u16) -> io::Result<TcpSocket> {
     let end = Instant::now() + PORT_PATIENCE;
     loop {
@@ -68,13 +70,13 @@ async fn keep_port(port: u16) -> io::Result<TcpSocket> {
     }
 }
 
-/// Serves until it is stopped, then gives what is under way a moment to be answered.
+/// Serves until `stopped`, then waits a moment for the answers that are still due.
 ///
-/// What still runs after that is cut off when the runtime is dropped.
+/// Calls without an answer after that are cut off when the runtime is dropped.
 ///
 /// # Errors
 ///
-/// When the port cannot be had again after an outage.
+/// When the port cannot be taken again for the time after an outage.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
@@ -105,7 +107,7 @@ struct Server {
 }
 
 impl Server {
-    /// Listens, and does not listen during an outage.
+    /// Listens, except during outages.
     async fn run(&self, mut listener: TcpListener, mut outages: Outages) -> io::Result<Infallible> {
         let port = listener.local_addr()?.port();
         loop {
@@ -137,31 +139,32 @@ impl Server {
     }
 }
 
-/// Answers the requests of one connection, until the caller closes it, a fault ends it, or the opening of the server
-/// that it belongs to is over: then it is closed once it owes no answer.
+/// Answers the requests of one connection until the caller closes it or a fault ends it. When the server stops
+/// listening, which cancels `opening`, the connection is closed after the answer to the request that it is busy with.
 async fn attend(stream: TcpStream, api: TowerToHyperService<Router>, opening: CancellationToken) {
     answer_at_once(&stream);
-    let (line, mut endings) = Connection::new();
+    let (handle, mut hangups) = Connection::new();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(line.clone());
+        request.extensions_mut().insert(handle.clone());
         api.call(request)
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut is_over = false;
     loop {
         let event = tokio::select! {
-            // In this order, so that an answer which waited for the opening to be over says that it is the last one.
+            // In this order: an answer that waited until an outage began must tell its caller that it is the last one
+            // on this connection.
             biased;
             () = opening.cancelled(), if !is_over => Event::Over,
             served = &mut connection => Event::Served(served),
-            Some(ending) = endings.recv() => Event::Fault(ending),
+            Some(hangup) = hangups.recv() => Event::Fault(hangup),
         };
         match event {
             Event::Served(Ok(())) => return,
             Event::Served(Err(error)) => {
                 return tracing::debug!(%error, "a connection of the sandbox ended early");
             }
-            Event::Fault(ending) => return ending.befall(connection.into_parts().io.into_inner()).await,
+            Event::Fault(hangup) => return hangup.end(connection.into_parts().io.into_inner()).await,
             Event::Over => {
                 is_over = true;
                 Pin::new(&mut connection).graceful_shutdown();
@@ -170,17 +173,17 @@ async fn attend(stream: TcpStream, api: TowerToHyperService<Router>, opening: Ca
     }
 }
 
-/// What can become of a connection.
+/// What can happen to a connection.
 enum Event {
-    /// The caller has gone, or the last answer has.
+    /// HTTP is done with it: the caller closed it, or the last answer was sent.
     Served(hyper::Result<()>),
     /// A fault ends it.
     Fault(Hangup),
-    /// The opening that it belongs to is over.
+    /// The server has stopped listening.
     Over,
 }
 
-/// Sends small answers without waiting for more to send with them.
+/// Has small answers sent at once, without waiting for more to send with them.
 fn answer_at_once(stream: &TcpStream) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY on a connection of the sandbox");

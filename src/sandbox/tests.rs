@@ -40,7 +40,7 @@ fn request(call: &str, headers: &str, body: &str) -> String {
     format!("{call} HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}")
 }
 
-/// A cancel call as the client ought to send it.
+/// A cancel call as a client must send it.
 fn cancel_request(invitation: impl fmt::Display) -> String {
     keyed(&format!("POST /v3/invitations/{invitation}/cancel"), "{}")
 }
@@ -333,7 +333,7 @@ fn a_sandbox_that_is_dropped_frees_its_port() {
         drop(idle);
         again.is_ok_and(|again| again.port() == port)
     };
-    // A port that is free may be given to a test that runs beside this one; not three times over.
+    // A test that runs at the same time may be given the port that was freed, but hardly three times in a row.
     assert!((0..3).any(|_| frees_its_port()));
 }
 

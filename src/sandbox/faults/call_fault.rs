@@ -1,4 +1,7 @@
-//! What the sandbox can do wrong to one call, and the answers that it gives then.
+//! What can go wrong with one call on purpose, and the answers that the sandbox then gives.
+//!
+//! This file owns the faults themselves. Which calls they are for is decided in [`rule`](super::rule), and `api`
+//! carries them out.
 
 use std::time::Duration;
 
@@ -11,54 +14,54 @@ use crate::sandbox::delivery::Delivery;
 /// Something that goes wrong with a call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CallFault {
-    /// The answer is held back for so long.
+    /// The answer is held back for this time.
     Slow(Duration),
-    /// Of the answer's body come only so many bytes, or half of them.
+    /// The answer's body ends after this many bytes, or after half of them where no number is given.
     Truncate(Option<usize>),
-    /// Another thing happens than the answer.
+    /// Something else comes in place of the answer.
     Instead {
-        /// What happens.
+        /// What comes.
         instead: Instead,
-        /// Whether the call took effect before.
+        /// Whether the call takes effect.
         applied: Applied,
     },
 }
 
-/// What happens instead of an answer.
+/// What comes in place of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Instead {
     /// Another answer.
     Answer(CannedAnswer),
-    /// The connection is reset.
+    /// A TCP RST.
     Reset,
-    /// The connection is closed.
+    /// A TCP FIN.
     Close,
-    /// Nothing.
+    /// Nothing, and the connection stays open.
     Hang,
-    /// Bytes that are not HTTP, and then the connection is closed.
+    /// These bytes, which are not HTTP, and then a TCP FIN.
     Garbage(Vec<u8>),
 }
 
-/// Whether a call that goes wrong takes effect.
+/// Whether a call that does not get its answer takes effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Applied {
-    /// It does, as far as it would have without the fault.
+    /// It takes effect, unless it would not have without the fault either.
     Yes,
     /// It does not.
     No,
 }
 
-/// An answer that is the same for each call but for the ID in it.
+/// An answer from the file of faults. It is the same for each call, except for the IDs in its body.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CannedAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// The body; `{id}` stands for the invitation that the call is for, and `{other_id}` for the one after it.
+    /// The body; `{id}` stands for the invitation that the call is for, and `{other_id}` for the next number.
     pub(super) body: String,
 }
 
 impl Instead {
-    /// The reply to a call for this invitation.
+    /// What the caller gets to see when the call is for this invitation.
     pub(crate) fn delivery_to(&self, invitation: u64) -> Delivery {
         match self {
             Self::Answer(answer) => Delivery::Answer(answer.respond(invitation)),

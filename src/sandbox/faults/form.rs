@@ -1,6 +1,7 @@
-//! The shape of a file of faults, and the sense that it must make.
+//! How a file of faults is written, and what is wrong with one that makes no sense.
 //!
-//! Only reading here: a form is what stands in the file, and what it is read as makes sense.
+//! A `…Form` is a part of the file just as it is written there. Reading a form checks it, and returns a rule or an
+//! outage that makes sense, or a message for the operator who wrote the file.
 
 use std::fmt;
 use std::ops::{Range, RangeInclusive};
@@ -17,16 +18,16 @@ use super::outage::OutagePlan;
 use super::rule::{Condition, Rule};
 use crate::sandbox::limits::ErrorRate;
 
-/// What is sent as garbage where the file says nothing: not HTTP, and not even text.
+/// What a `garbage` fault sends unless the file names a text: neither HTTP nor valid UTF-8.
 const GARBAGE: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28\xff this is not HTTP\r\n\r\n";
 
-/// The longest time. Chosen by us: nobody waits so long, and no clock runs over.
+/// The longest time that a file may name. Chosen by us: more than anyone waits, and no sum of times overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The headers that say where an answer ends: it would end elsewhere.
+/// The headers that say where an answer ends. A file may not set them, because they could be wrong.
 const FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
-/// A rule, as it stands in the file.
+/// A rule as it is written in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a rule")]
 pub(crate) struct RuleForm {
@@ -47,23 +48,23 @@ pub(crate) struct RuleForm {
     refuse: Option<RefuseForm>,
 }
 
-/// A rule that makes sense: what happens, and to which calls.
+/// What a rule of the file turned out to be.
 #[derive(Debug)]
 pub(super) enum RuleOrOutage {
-    /// A fault for some calls.
+    /// A fault, and the calls that it is for.
     Rule(Box<Rule>),
     /// An outage.
     Outage(OutagePlan),
 }
 
-/// What one of a rule's keys asks for.
+/// What one key of a rule, such as `reset`, asks for.
 enum Action {
     Fault(CallFault),
     Outage(OutagePlan),
 }
 
 impl RuleForm {
-    /// Reads the rule with this number, or says what is wrong with it.
+    /// Reads the rule that has this number in the file, or says what is wrong with it.
     pub(crate) fn read(mut self, number: u32) -> Result<RuleOrOutage, String> {
         let condition = self.condition()?;
         let actions = self.actions();
@@ -92,7 +93,7 @@ impl RuleForm {
         })
     }
 
-    /// What each key that names a fault asks for.
+    /// What each key asks for that can name a fault; `None` for a key that is not there.
     fn actions(self) -> [(&'static str, Option<Result<Action, String>>); 8] {
         let fault = |fault| Some(Ok(Action::Fault(fault)));
         let instead = |form: PlainForm, instead| fault(CallFault::Instead { instead, applied: form.applied.into() });
@@ -109,6 +110,7 @@ impl RuleForm {
     }
 }
 
+/// Lets numbers pass that lie in the bounds of the condition with this name.
 fn check(name: &str, numbers: Option<Numbers>, bounds: RangeInclusive<u64>) -> Result<Option<Numbers>, String> {
     match &numbers {
         Some(numbers) if !numbers.lie_in(&bounds) => Err(match bounds.into_inner() {
@@ -123,6 +125,7 @@ fn read_chance(chance: f64) -> Result<ErrorRate, String> {
     ErrorRate::new(chance).ok().ok_or_else(|| format!("`chance` must be from 0 to 1, not {chance}"))
 }
 
+/// Reads the `from` and `to` of the key with this name, of which one may be missing.
 fn read_span(name: &str, from: Option<Time>, to: Option<Time>) -> Result<Range<Duration>, String> {
     if from.is_none() && to.is_none() {
         return Err(format!("`{name}` needs `from` or `to`"));
@@ -135,7 +138,7 @@ fn read_span(name: &str, from: Option<Time>, to: Option<Time>) -> Result<Range<D
     Ok(from..to)
 }
 
-/// A time, as text with its unit.
+/// A time, written as text with its unit.
 #[derive(Debug)]
 struct Time(Duration);
 
@@ -262,7 +265,7 @@ impl RefuseForm {
     }
 }
 
-/// `true` or `false`.
+/// Whether the call takes effect: `true` or `false`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
 struct AppliedForm(bool);

@@ -1,4 +1,6 @@
-//! Which fault befalls which call: counts the calls, and asks the rules.
+//! What goes wrong with which call: this file counts the calls, and asks the rules and the outages about each.
+//!
+//! [`api`](crate::sandbox::api) tells it of every cancel call before it decides on the answer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,19 +12,21 @@ use super::Faults;
 use super::outage::{self, OutageAnnouncer, Outages};
 use super::rule::{CountedCall, Rule};
 
-/// The faults, and the calls that there were so far.
+/// The faults, and counts of the calls that came.
 ///
-/// Memory grows with the invitations called for (about 40 bytes each), if there is any rule.
+/// With any rule, memory grows by about 40 bytes for each invitation that is called for.
 #[derive(Debug)]
 pub(crate) struct Interference {
     rules: Vec<Rule>,
     seed: u64,
     announcer: OutageAnnouncer,
+    // Without any fault, calls are not even counted.
     is_idle: bool,
-    // A lock, not a channel: each call needs to know its number before it is answered.
+    // A lock, not a channel: each call must know its number before it is answered.
     counts: Mutex<CallCounts>,
 }
 
+/// When the first call came, and how many calls came since: in all, and for each invitation.
 #[derive(Debug, Default)]
 struct CallCounts {
     first_call: Option<Instant>,
@@ -30,17 +34,18 @@ struct CallCounts {
     attempts: HashMap<u64, u64>,
 }
 
-/// What a call meets with.
+/// What goes wrong with a call.
 #[derive(Debug, Default)]
 pub(crate) struct Disruption<'rules> {
-    /// The rule whose fault befalls it.
+    /// The rule that is for it, if any.
     pub(crate) rule: Option<&'rules Rule>,
-    /// The outages that begin with it: each of these ends when its outage has begun.
+    /// One receiver for each outage that begins with this call. It ends when the outage has begun; the call is to be
+    /// answered only after that.
     pub(crate) outages: Vec<oneshot::Receiver<()>>,
 }
 
 impl Interference {
-    /// Faults of which none has happened yet, and the outages among them, which are for the server to carry out.
+    /// Keeps the rules, and returns the outages for the server to carry out.
     pub(crate) fn new(faults: Faults, seed: u64) -> (Self, Outages) {
         let is_idle = faults == Faults::default();
         let (announcer, outages) = outage::plan(faults.outages);
@@ -67,7 +72,7 @@ impl Interference {
         }
     }
 
-    /// The counts, even if a thread panicked while it held the lock: a call that was counted in part fails no other.
+    /// The counts, even if a thread panicked while it held the lock: each count is right on its own.
     fn lock(&self) -> MutexGuard<'_, CallCounts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,7 +93,8 @@ mod tests {
     #[test]
     fn a_call_takes_the_first_rule_that_is_for_it() {
         let interference = interference(
-            r#"[{"ids": [1, 2], "attempts": 1, "reset": {}}, {"attempts": {"to": 2}, "close": {}}, {"ids": 1, "hang": {}}]"#,
+            r#"[{"ids": [1, 2], "attempts": 1, "reset": {}}, {"attempts": {"to": 2}, "close": {}},
+                {"ids": 1, "hang": {}}]"#,
         );
         let calls = [(1, Some(1)), (2, Some(1)), (3, Some(2)), (1, Some(2)), (3, Some(2)), (3, None), (1, Some(3))];
         for (invitation, number) in calls {
@@ -100,15 +106,15 @@ mod tests {
     fn chance_does_not_depend_on_the_order_of_calls() {
         let storm =
             r#"[{"chance": 0.2, "reset": {}}, {"chance": 0.2, "close": {}}, {"chance": 0.2, "slow": {"by": "1s"}}]"#;
-        let meet_all = |order: &[u64]| {
+        let count_all = |order: &[u64]| {
             let interference = interference(storm);
             let met = |id: &u64| (*id, [met(&interference, *id), met(&interference, *id)]);
             order.iter().map(met).collect::<HashMap<u64, [Option<u32>; 2]>>()
         };
         let upwards: Vec<u64> = (1..=300).collect();
         let downwards: Vec<u64> = (1..=300).rev().collect();
-        let found = meet_all(&upwards);
-        assert_eq!(found, meet_all(&downwards));
+        let found = count_all(&upwards);
+        assert_eq!(found, count_all(&downwards));
         for number in [None, Some(1), Some(2), Some(3)] {
             assert!(found.values().flatten().any(|met| *met == number), "no call met {number:?}");
         }

@@ -1,6 +1,7 @@
 //! What the sandbox is told to do wrong, and the file that tells it.
 //!
-//! The file's own shape is `fault_form`'s; `rule` says which calls a fault is for, and `fault` what it does.
+//! `form` reads the file. `rule` and `numbers` say which calls a fault is for, `call_fault` what it does to them, and
+//! `outage` when the sandbox does not listen at all. `interference` joins them: it is asked about each call.
 
 mod call_fault;
 mod form;
@@ -29,47 +30,50 @@ use self::rule::Rule;
 ///
 /// # Conditions
 ///
-/// A *call* is a cancel call whose path names an ID, whatever else may be wrong with it. It takes the first rule of
-/// which all conditions hold; a condition that is not there holds for each call.
+/// A *call* is here a cancel call whose path names an ID, even when something else is wrong with it. The first rule of
+/// which all conditions hold decides what goes wrong with the call. A condition that a rule leaves out always holds.
 ///
 /// | condition | value | holds for |
 /// | --- | --- | --- |
 /// | `ids` | numbers | calls for these invitations |
 /// | `ending` | numbers | calls for invitations whose ID ends in these two digits (7 is 07) |
-/// | `attempts` | numbers | these calls of those for the same invitation, counted from 1 |
-/// | `time` | `{"from": …, "to": …}` | calls from one time to before another; the sandbox's first call came at `"0s"` |
-/// | `chance` | from 0 to 1 | this part of the calls of which the rest is true |
+/// | `attempts` | numbers | calls with these numbers among the calls for the same invitation, from 1 |
+/// | `time` | `{"from": …, "to": …}` | calls at `from` or later and before `to`; the first call comes at `"0s"` |
+/// | `chance` | from 0 to 1 | this share of the calls for which all other conditions hold |
 ///
-/// *Numbers* are a number, a list of them, or `{"from": …, "to": …}`, both included; one of the two may be left out, of
-/// times as well. *Times* are text such as `"1500ms"`, `"2s"`, `"1m 30s"`. Which calls `chance` takes follows from
-/// [`Options::seed`](crate::sandbox::Options::seed), the rule's place in the file, the ID and the attempt; not from the order of
-/// calls, nor from the time. A `note` may say what a rule is for.
+/// *Numbers* are one number, a list, or a range `{"from": …, "to": …}` with both ends included. *Times* are text such
+/// as `"1500ms"`, `"2s"`, `"1m 30s"`. Of `from` and `to`, one may be left out. Which calls `chance` takes follows from
+/// [`Options::seed`](crate::sandbox::Options::seed), the rule's place in the file, the ID and the number of
+/// the call for that ID; neither the time nor the order of the calls matters. A `note` may say what a rule is for.
 ///
 /// # Faults
 ///
-/// | fault | what happens | and what it takes |
+/// | fault | what happens | its settings |
 /// | --- | --- | --- |
-/// | `answer` | this answer instead | `status`, `retry_after`, `headers` (`[[name, value], …]`), `body`, `applied` |
+/// | `answer` | this answer | `status`, `retry_after`, `headers` (`[[name, value], …]`), `body`, `applied` |
 /// | `reset` | TCP RST, no answer | `applied` |
 /// | `close` | TCP FIN, no answer | `applied` |
-/// | `hang` | nothing, until the caller goes or the sandbox ends | `applied` |
-/// | `garbage` | bytes that are no HTTP, then TCP FIN | `text` (or some bytes that are no text either), `applied` |
-/// | `truncate` | the answer's head, its body in part, then TCP FIN | `bytes` of the body (half of it); never all |
-/// | `slow` | the answer, late | `by`, which comes on top of [`Options::latency`](crate::sandbox::Options::latency) |
+/// | `hang` | nothing, until the caller closes the connection or the sandbox ends | `applied` |
+/// | `garbage` | bytes that are not HTTP, then TCP FIN | `text` (without it, bytes that are not text), `applied` |
+/// | `truncate` | the answer's head, a part of its body, then TCP FIN | `bytes` of the body; without it, half of them |
+/// | `slow` | the answer, late | `by`, in addition to [`Options::latency`](crate::sandbox::Options::latency) |
 /// | `refuse` | no connection is accepted for a while | `from` and `to`, or `after_calls` and `for`; no conditions |
 ///
-/// With `"applied": true`, a call takes effect before its fault, as far as it would have without; otherwise (`false`)
-/// it does not reach the API at all, not even the rate limit. To `truncate` and `slow` it always does. A call with a
-/// fault other than `slow` is spared by [`Options::error_rate`](crate::sandbox::Options::error_rate).
+/// With `"applied": true`, a call takes effect before its fault is done to it, unless it would not have taken effect
+/// without the fault either. Otherwise (`false`) it does not reach the API at all, and does not count against the rate
+/// limit. A call with `truncate` or `slow` always reaches the API. The last byte of a truncated body is always missing.
+/// Only calls without a fault, or with `slow`, can fail by
+/// [`Options::error_rate`](crate::sandbox::Options::error_rate).
 ///
-/// In the `body` of an `answer`, `{id}` stands for the ID that the call is for and `{other_id}` for the next one. Where
-/// there is no body, it is one like the API's own errors.
+/// In the `body` of an `answer`, `{id}` stands for the ID that the call is for, and `{other_id}` for the next number.
+/// An `answer` without a `body` gets one like those of the API's own errors.
 ///
 /// # Outages
 ///
-/// With `refuse`, the sandbox stops listening, from one time to another after the first call, or for a while when so
-/// many calls came in all; the last of them is still answered, when nothing listens any more. What is under way is
-/// answered, and all connections are closed. Then it listens on the same port again. Each outage happens once.
+/// With `refuse`, the sandbox stops listening: either between two times after the first call, or for a while after a
+/// number of calls in all. It still answers the calls that have come, and then closes all connections. The call with
+/// which an outage begins is answered when the sandbox has stopped listening. After the outage the sandbox listens on
+/// the same port again. Each outage happens once.
 ///
 /// # Memory
 ///
@@ -85,8 +89,8 @@ impl Faults {
     ///
     /// # Errors
     ///
-    /// When it is not JSON, or not what this JSON must be, with the line and the column; and when a rule makes no
-    /// sense, with its number.
+    /// When the text is not JSON or does not have the shape described above (the error names line and column), and when
+    /// a rule makes no sense (the error names its number).
     pub fn parse(text: &str) -> Result<Self, FaultsError> {
         let forms: Vec<RuleForm> = serde_json::from_str(text).map_err(|error| FaultsError::json(&error))?;
         let mut faults = Self::default();
@@ -100,15 +104,15 @@ impl Faults {
     }
 }
 
-/// A file of faults that cannot be followed.
+/// Why a file of faults cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultsError {
-    /// It cannot be read.
+    /// It is not JSON of the right shape.
     #[error("line {line}, column {column}: {problem}")]
     Json {
         /// The line, from 1.
         line: usize,
-        /// The column, from 1; 0 where the line ends before it begins.
+        /// The column, from 1; 0 before the first character of the line.
         column: usize,
         /// What is wrong there.
         problem: String,
@@ -116,9 +120,9 @@ pub enum FaultsError {
     /// A rule makes no sense.
     #[error("rule {number}: {problem}")]
     Rule {
-        /// Its place in the file, from 1.
+        /// The rule's place in the file, from 1.
         number: u32,
-        /// What is wrong with it.
+        /// What is wrong with the rule.
         problem: String,
     },
 }

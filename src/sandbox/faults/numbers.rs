@@ -1,4 +1,5 @@
-//! Which numbers a rule is for: one, a list of them, or a range.
+//! The numbers that a condition of a rule names: one, a list, or a range. This file owns how they are written in the
+//! file of faults.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,17 +8,17 @@ use std::ops::RangeInclusive;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A choice of numbers; never an empty one.
+/// A set of numbers that is never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Numbers {
-    /// These.
+    /// The numbers of a list.
     Listed(BTreeSet<u64>),
-    /// All of these.
+    /// All numbers of a range.
     Range(RangeInclusive<u64>),
 }
 
 impl Numbers {
-    /// Whether the number is among them.
+    /// Whether the number is one of them.
     pub(super) fn contains(&self, number: u64) -> bool {
         match self {
             Self::Listed(numbers) => numbers.contains(&number),
@@ -25,7 +26,8 @@ impl Numbers {
         }
     }
 
-    /// Whether all of them lie in the range. An end that was left open lies in any.
+    /// Whether all of them lie in `range`. The end of a range that was left open counts as inside: `{"from": 5}` lies
+    /// in 1 to 99, although it also holds 100.
     pub(super) fn lie_in(&self, range: &RangeInclusive<u64>) -> bool {
         match self {
             Self::Listed(numbers) => numbers.iter().all(|number| range.contains(number)),
@@ -43,7 +45,8 @@ impl<'de> Deserialize<'de> for Numbers {
     }
 }
 
-/// Takes each of the three spellings. Written by hand, for an untagged enum cannot say what it did not understand.
+/// Reads each of the three spellings. It is written by hand because the error of an untagged enum does not say what was
+/// wrong.
 struct NumbersVisitor;
 
 impl<'de> Visitor<'de> for NumbersVisitor {

@@ -1,7 +1,8 @@
-//! When the sandbox does not listen at all.
+//! The times at which the sandbox does not listen at all.
 //!
-//! An outage is planned in a file of faults; the calls decide when it is due, and tell the server, which alone closes
-//! and opens. The one who counts the calls and the server are both held here, at the two ends of a channel.
+//! A file of faults plans outages; the calls decide when one is due; the server stops listening and listens again. This
+//! file owns the channel in between: [`OutageAnnouncer`] sends each outage that becomes due, and [`Outages`], which the
+//! server holds, receives it.
 
 use std::cmp::Reverse;
 use std::future::pending;
@@ -11,62 +12,64 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-/// A plan not to listen for a while.
+/// An outage as a file of faults plans it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OutagePlan {
-    /// From one time after the first call to another.
+    /// It begins and ends at these times after the first call.
     Within(Range<Duration>),
-    /// When so many calls have come.
+    /// It begins after a number of calls.
     After {
-        /// The calls; the last of them is still answered.
+        /// The number of calls. The last of them is still answered.
         calls: u64,
         /// How long it lasts.
         length: Duration,
     },
 }
 
-/// An outage whose time is known.
+/// An outage whose beginning and end are known.
 #[derive(Debug)]
 pub(crate) struct DueOutage {
     from: Instant,
     to: Instant,
-    // Dropped when the sandbox does not listen any more, which is how the one who waits for that hears of it.
+    // Dropped when the sandbox has stopped listening. That ends the receiver of the call which waits for it.
     begun: Option<oneshot::Sender<()>>,
 }
 
-/// The end of the one who counts the calls.
+/// The sending end, for the file that counts the calls: it announces each outage when it is due.
 #[derive(Debug)]
 pub(super) struct OutageAnnouncer {
     plans: Vec<OutagePlan>,
     due: mpsc::Sender<DueOutage>,
 }
 
-/// The server's end: the outages that are due.
+/// The receiving end, for the server: the outages that are due.
 #[derive(Debug)]
 pub(crate) struct Outages {
     announced: mpsc::Receiver<DueOutage>,
-    // The earliest one last.
+    // The earliest is the last in the list.
     ahead: Vec<DueOutage>,
 }
 
-/// The two ends. Each plan comes to pass once.
+/// The two ends of a channel for these plans. Each outage happens once.
 pub(super) fn plan(plans: Vec<OutagePlan>) -> (OutageAnnouncer, Outages) {
     let (due, announced) = mpsc::channel(plans.len().max(1));
     (OutageAnnouncer { plans, due }, Outages { announced, ahead: Vec::new() })
 }
 
 impl OutageAnnouncer {
-    /// Takes note of the `call`th call (from 1), which came at `when`. To be waited for before it is answered: each of
-    /// these is over when the outage that begins with this call has begun.
+    /// Announces the outages that become due with the `call`th call (from 1), which came at `when`.
+    ///
+    /// For each outage that begins with this very call, it returns a receiver that ends when the outage has begun. The
+    /// call must wait for that before it is answered: its caller then finds that nothing listens any more.
     pub(super) fn note(&self, call: u64, when: Instant) -> Vec<oneshot::Receiver<()>> {
         let mut begins = Vec::new();
         for plan in &self.plans {
             match plan {
                 OutagePlan::Within(time) if call == 1 => self.announce(DueOutage::new(when, time.clone())),
                 OutagePlan::After { calls, length } if call == *calls => {
-                    let (begun, has_begun) = oneshot::channel();
+                    let (begun, until_begun) = oneshot::channel();
                     self.announce(DueOutage { begun: Some(begun), ..DueOutage::new(when, Duration::ZERO..*length) });
-                    begins.push(has_begun);
+                    begins.push(until_begun);
                 }
                 OutagePlan::Within(_) | OutagePlan::After { .. } => {}
             }
@@ -75,7 +78,7 @@ impl OutageAnnouncer {
     }
 
     fn announce(&self, due: DueOutage) {
-        // There is room for all there are, so that it can only fail when the server is gone.
+        // The channel has room for all plans, so this fails only when the server has ended.
         if self.due.try_send(due).is_err() {
             tracing::debug!("an outage of the sandbox came after its end");
         }
@@ -89,11 +92,11 @@ impl DueOutage {
 }
 
 impl Outages {
-    /// Waits for the next outage.
+    /// Waits until the next outage begins.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// No outage is lost when this is cancelled.
     pub(crate) async fn next(&mut self) -> DueOutage {
         loop {
             let next = self.ahead.last().map(|due| due.from);
@@ -109,7 +112,7 @@ impl Outages {
         }
     }
 
-    /// Waits until the outage is over, and those that begin in the course of it.
+    /// Waits until the outage is over, and any outages that begin before its end.
     pub(crate) async fn pass(&mut self, outage: DueOutage) {
         let mut end = outage.to;
         drop(outage.begun);

@@ -1,4 +1,7 @@
-//! Which calls a fault befalls. A pure rule: it is told all there is to know about the call.
+//! Which calls a fault is for.
+//!
+//! A rule sees the seed and the call, and nothing else: no clock and no state. So it says the same for the same call
+//! each time.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -15,32 +18,35 @@ pub(crate) struct Rule {
     pub(crate) number: u32,
     /// What the file calls the fault.
     pub(crate) name: &'static str,
-    /// Which calls it is for.
+    /// What must be true of a call for the fault to be done to it.
     pub(super) condition: Condition,
-    /// What befalls them.
+    /// What goes wrong with such a call.
     pub(crate) fault: CallFault,
 }
 
-/// What must be true of a call; where nothing is said, anything may be.
+/// What must be true of a call. A condition that is `None` holds for each call.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Condition {
     /// The invitation's ID.
     pub(super) ids: Option<Numbers>,
     /// The last two digits of the invitation's ID.
     pub(super) ending: Option<Numbers>,
-    /// The number of the call among those for its invitation, from 1.
+    /// The number of the call among the calls for its invitation, from 1.
     pub(super) attempts: Option<Numbers>,
-    /// When it came, counted from the first call.
+    /// The time since the sandbox's first call.
     pub(super) time: Option<Range<Duration>>,
-    /// The part of the calls of which all else is true.
+    /// The share of the calls for which all other conditions hold.
     pub(super) chance: Option<ErrorRate>,
 }
 
-/// A call, as far as a rule needs to know it.
+/// A call, as the conditions see it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CountedCall {
+    /// The invitation that it is for.
     pub(super) invitation: u64,
+    /// Its number among the calls for this invitation, from 1.
     pub(super) attempt: u64,
+    /// How long after the sandbox's first call it came.
     pub(super) since_first_call: Duration,
 }
 

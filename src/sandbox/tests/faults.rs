@@ -1,14 +1,14 @@
-//! What each fault looks like on the wire, in the ledger and in the record.
+//! What each fault does: to the bytes that a caller receives, to the invitation's state, and in the record.
 
 use super::*;
 
-/// A sandbox with faults, as they stand in a file.
+/// A sandbox with the faults of this file.
 pub(super) fn faulty(faults: &str) -> Sandbox {
     let faults = Faults::parse(faults).unwrap();
     Sandbox::start(Options { faults, ..recording() }).unwrap()
 }
 
-/// All that comes until the connection is closed, or how it broke.
+/// All bytes that come until the connection is closed, or the error that ended it.
 fn receive_all(mut stream: TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
@@ -19,7 +19,7 @@ fn call(sandbox: &Sandbox, invitation: u64) -> io::Result<Vec<u8>> {
     receive_all(send(sandbox, cancel_request(invitation)))
 }
 
-/// What the record says of the last call: its answer, whether it took effect, and the fault.
+/// What the record says about the last call: the status of its answer, whether it took effect, and its fault.
 fn last(sandbox: &Sandbox) -> (Option<u16>, bool, Option<&'static str>) {
     let record = sandbox.record();
     let arrival = record.arrivals.last().unwrap();
@@ -102,7 +102,8 @@ fn a_call_that_hangs_ends_with_its_caller_or_the_sandbox() {
 #[test]
 fn a_truncated_answer_promises_more_than_comes() {
     let sandbox = faulty(
-        r#"[{"ids": 1, "truncate": {}}, {"ids": 2, "truncate": {"bytes": 0}}, {"ids": 190, "truncate": {"bytes": 999}}]"#,
+        r#"[{"ids": 1, "truncate": {}}, {"ids": 2, "truncate": {"bytes": 0}},
+            {"ids": 190, "truncate": {"bytes": 999}}]"#,
     );
     let cases = [(1, 200, 21..22, true), (2, 200, 0..1, true), (190, 400, 109..110, false)];
     for (invitation, status, lengths, is_applied) in cases {

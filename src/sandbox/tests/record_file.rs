@@ -1,4 +1,4 @@
-//! The record that another process can read.
+//! The record in a file, which another process can read.
 
 use std::fs;
 use std::path::Path;
