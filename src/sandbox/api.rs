@@ -147,7 +147,7 @@ impl SandboxApi {
             let error = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
             return error.with_status_code().into();
         };
-        let disruption = self.interference.meet(invitation, call.when);
+        let disruption = self.interference.count_call(invitation, call.when);
         let before = self.invitations.state_of(invitation);
         let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
         Decision {
@@ -197,7 +197,7 @@ impl SandboxApi {
 
     fn list(&self, call: &Call) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
-        let window = Window::of(call.json_object()?)?;
+        let window = ListWindow::of(call.json_object()?)?;
         let invitations = match call.parameters().get("state").map(String::as_str) {
             Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
             // Nobody takes a test here and nothing expires, so no invitation has come into these states.
@@ -224,12 +224,12 @@ impl SandboxApi {
 }
 
 /// The time that a list covers, both ends included.
-struct Window {
+struct ListWindow {
     start: Timestamp,
     end: Timestamp,
 }
 
-impl Window {
+impl ListWindow {
     fn of(object: Map<String, Value>) -> Result<Self, ErrorAnswer> {
         #[derive(Deserialize)]
         struct Bounds {

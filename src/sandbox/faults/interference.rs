@@ -53,7 +53,7 @@ impl Interference {
     }
 
     /// Counts a call for the invitation, which came at `when`, and says what goes wrong with it.
-    pub(crate) fn meet(&self, invitation: u64, when: Instant) -> Disruption<'_> {
+    pub(crate) fn count_call(&self, invitation: u64, when: Instant) -> Disruption<'_> {
         if self.is_idle {
             return Disruption::default();
         }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn met(interference: &Interference, invitation: u64) -> Option<u32> {
-        interference.meet(invitation, Instant::now()).rule.map(|rule| rule.number)
+        interference.count_call(invitation, Instant::now()).rule.map(|rule| rule.number)
     }
 
     #[test]
