@@ -13,6 +13,9 @@ const APART: &str = "apart";
 const PURE_FLOORS: [&str; 2] = ["data", "rules"];
 const OUTSIDE: [&str; 6] = ["tokio::", "reqwest::", "governor::", "indicatif::", "clap::", "axum::"];
 
+/// Private types whose names may stand in several files, because every other word would be worse: three at most.
+const SHARED_NAMES: [&str; 0] = [];
+
 /// The floors from the bottom, each with its rooms, as the crate's own documentation lists them.
 fn floors() -> Vec<(String, Vec<String>)> {
     let mut floors: Vec<(String, Vec<String>)> = Vec::new();
@@ -78,6 +81,18 @@ fn uses(code: &str) -> Vec<(bool, String)> {
         }
     }
     found
+}
+
+/// The type that a line defines outside of functions and impls, if it does, and whether another file can name it.
+fn defined_type(line: &str) -> Option<(&str, bool)> {
+    let public_item = line.strip_prefix("pub").map(|rest| {
+        let restricted = rest.strip_prefix('(').and_then(|rest| rest.split_once(')'));
+        restricted.map_or(rest, |(_, item)| item).trim_start()
+    });
+    let (keyword, rest) = public_item.unwrap_or(line).split_once(' ')?;
+    let end = rest.find(|sign: char| !sign.is_alphanumeric() && sign != '_').unwrap_or(rest.len());
+    let is_type = ["struct", "enum", "trait", "type", "union"].contains(&keyword);
+    is_type.then_some((&rest[..end], public_item.is_some()))
 }
 
 /// `a::{b, c::{d, e}}` as `a::b`, `a::c::d` and `a::c::e`.
@@ -157,6 +172,27 @@ impl House {
             self.definition(&place, &path.1)
         });
         passed_on.or(Some(place))
+    }
+
+    /// Names that stand for a type in more than one file, unless all of these are private and the name is `allowed`.
+    fn names_with_two_meanings(&self, allowed: &[&str]) -> Vec<String> {
+        let mut files: BTreeMap<&str, (BTreeSet<String>, bool)> = BTreeMap::new();
+        for (module, code) in &self.code {
+            for (name, is_public) in code.lines().filter_map(defined_type) {
+                let (places, is_known_outside) = files.entry(name).or_default();
+                places.insert(module.join("/"));
+                *is_known_outside |= is_public;
+            }
+        }
+        let is_fault = |name: &str, places: &BTreeSet<String>, is_known_outside: bool| {
+            places.len() > 1 && (is_known_outside || !allowed.contains(&name))
+        };
+        let faults = files.into_iter().filter(|(name, (places, outside))| is_fault(name, places, *outside));
+        let in_words = |(name, (places, _)): (&str, (BTreeSet<String>, bool))| {
+            let places = places.into_iter().collect::<Vec<_>>().join(", ");
+            format!("`{name}` names a type in each of {places}: find another word for all but one")
+        };
+        faults.map(in_words).collect()
     }
 
     /// The files that each file needs.
@@ -271,6 +307,30 @@ fn nobody_looks_up_the_stairs_or_through_a_wall() {
 fn no_two_files_need_each_other() {
     let circles = House::of_the_sources().circles();
     assert!(circles.is_empty(), "these files need each other, so none can be read first:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn no_type_name_stands_in_two_files() {
+    const { assert!(SHARED_NAMES.len() <= 3, "a list of exceptions that grows is none") };
+    let faults = House::of_the_sources().names_with_two_meanings(&SHARED_NAMES);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_name_with_two_meanings_is_seen() {
+    let faults = |files: &[(&str, &str)], allowed: &[&str]| House::of_paths(files).names_with_two_meanings(allowed);
+    let private = [("a/b", "struct Line<'a> {\n"), ("c", "type Line = u64;\n")];
+    let said = "`Line` names a type in each of a/b, c: find another word for all but one";
+    assert_eq!(faults(&private, &[]), [said]);
+    assert!(faults(&private, &["Line"]).is_empty());
+    let public = [("a/b", "struct Line;\n"), ("c", "pub(super) enum Line {\n")];
+    assert_eq!(faults(&public, &["Line"]), [said]);
+    let told_apart = [
+        ("a", "pub struct A;\n#[cfg(test)]\nmod tests {\n    struct B;\n}\npub trait Named {\n    type Item;\n}\n"),
+        ("b", "pub struct B;\nimpl Named for B {\n    type Item = u8;\n}\n"),
+        ("c", "impl Named for u8 {\n    type Item = u8;\n}\n// struct A;\nfn f() {\n    struct A;\n}\n"),
+    ];
+    assert_eq!(faults(&told_apart, &[]), <[String; 0]>::default());
 }
 
 #[test]
