@@ -1,8 +1,8 @@
 //! The simulated API itself: which call gets which answer.
 //!
 //! Every request goes the same way: it is received, decided upon, recorded, held back and answered. What differs is the
-//! decision, of which there is one for each path. Between a request's receipt and its entry in the record the sandbox
-//! does nothing else, so the order of the record is the order in which calls took effect.
+//! decision, of which there is one for each path. A request is decided upon and recorded without a pause in which
+//! another one could come in between, so the order of the record is the order in which calls took effect.
 
 use std::io;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ impl SandboxApi {
         let when = Instant::now();
         let (head, body) = request.into_parts();
         let Ok(body) = to_bytes(body, BODY_BOUND).await else {
-            // If the body did not end because the caller closed the connection, this answer is sent to nobody.
+            // The body is too long. Or the caller closed the connection before its end: then this answer is not sent.
             return ErrorAnswer::too_large().with_status_code();
         };
         let key = self.judge_key(&head);
@@ -147,7 +147,7 @@ impl SandboxApi {
             let error = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
             return error.with_status_code().into();
         };
-        let disruption = self.interference.meet(invitation, call.when);
+        let disruption = self.interference.count_call(invitation, call.when);
         let before = self.invitations.state_of(invitation);
         let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
         Decision {
@@ -161,7 +161,7 @@ impl SandboxApi {
         }
     }
 
-    /// What the caller of a cancel call gets to see when this goes wrong with it, and how long it is held back.
+    /// What the caller of a cancel call gets to see when `fault` goes wrong with it, and how long it is held back.
     fn delivery(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
         let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
         let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
@@ -197,7 +197,7 @@ impl SandboxApi {
 
     fn list(&self, call: &Call) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
-        let window = Window::of(call.json_object()?)?;
+        let window = ListWindow::of(call.json_object()?)?;
         let invitations = match call.parameters().get("state").map(String::as_str) {
             Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
             // Nobody takes a test here and nothing expires, so no invitation has come into these states.
@@ -224,12 +224,12 @@ impl SandboxApi {
 }
 
 /// The time that a list covers, both ends included.
-struct Window {
+struct ListWindow {
     start: Timestamp,
     end: Timestamp,
 }
 
-impl Window {
+impl ListWindow {
     fn of(object: Map<String, Value>) -> Result<Self, ErrorAnswer> {
         #[derive(Deserialize)]
         struct Bounds {

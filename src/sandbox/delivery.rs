@@ -1,4 +1,4 @@
-//! What the caller of a request gets to see, and how it is brought to him: an answer, a part of one, or a connection
+//! What the caller of a request gets to see, and how that is brought about: an answer, a part of one, or a connection
 //! that ends without any.
 
 use std::future::pending;

@@ -82,8 +82,8 @@ use self::record_keeper::RecordKeeper;
 /// 7. the answer in the table above.
 ///
 /// Three things decide which calls fail with 500: the seed, the invitation, and how many calls for that invitation came
-/// as far as step 6. The time does not matter, nor does the order in which calls for different invitations come. Half of
-/// the calls that fail take effect all the same.
+/// as far as step 6. The time does not matter, nor does the order in which calls for different invitations come. Half
+/// of the calls that fail take effect all the same.
 ///
 /// A call takes effect when it arrives; [`Options::latency`] only holds its answer back. So a call also takes effect
 /// when its caller gives up before the answer comes.

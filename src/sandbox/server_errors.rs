@@ -1,8 +1,8 @@
 //! Which cancel calls are answered with 500, as [`Options::error_rate`](super::Options::error_rate) asks.
 //!
 //! The seed, the invitation and the number of the call decide, and nothing else: see [`chance`](super::chance). This is
-//! not one more rule of the faults, which may be for any call: a call can fail here only when its key, its rate and its
-//! body are right, and only such calls are counted.
+//! not one more rule of [`faults`](super::faults), which count every cancel call. Here only calls count that come this
+//! far: those with the right key, within the rate limit, with a body that is right, and without any fault but `slow`.
 
 use super::chance::Draw;
 use super::limits::ErrorRate;

@@ -110,6 +110,7 @@ impl RuleForm {
     }
 }
 
+/// Lets numbers pass that lie in the bounds of the condition with this name.
 fn check(name: &str, numbers: Option<Numbers>, bounds: RangeInclusive<u64>) -> Result<Option<Numbers>, String> {
     match &numbers {
         Some(numbers) if !numbers.lie_in(&bounds) => Err(match bounds.into_inner() {
@@ -124,6 +125,7 @@ fn read_chance(chance: f64) -> Result<ErrorRate, String> {
     ErrorRate::new(chance).ok().ok_or_else(|| format!("`chance` must be from 0 to 1, not {chance}"))
 }
 
+/// Reads the `from` and `to` of the key with this name, of which one may be missing.
 fn read_span(name: &str, from: Option<Time>, to: Option<Time>) -> Result<Range<Duration>, String> {
     if from.is_none() && to.is_none() {
         return Err(format!("`{name}` needs `from` or `to`"));

@@ -53,7 +53,7 @@ impl Interference {
     }
 
     /// Counts a call for the invitation, which came at `when`, and says what goes wrong with it.
-    pub(crate) fn meet(&self, invitation: u64, when: Instant) -> Disruption<'_> {
+    pub(crate) fn count_call(&self, invitation: u64, when: Instant) -> Disruption<'_> {
         if self.is_idle {
             return Disruption::default();
         }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn met(interference: &Interference, invitation: u64) -> Option<u32> {
-        interference.meet(invitation, Instant::now()).rule.map(|rule| rule.number)
+        interference.count_call(invitation, Instant::now()).rule.map(|rule| rule.number)
     }
 
     #[test]
@@ -106,15 +106,15 @@ mod tests {
     fn chance_does_not_depend_on_the_order_of_calls() {
         let storm =
             r#"[{"chance": 0.2, "reset": {}}, {"chance": 0.2, "close": {}}, {"chance": 0.2, "slow": {"by": "1s"}}]"#;
-        let meet_all = |order: &[u64]| {
+        let count_all = |order: &[u64]| {
             let interference = interference(storm);
             let met = |id: &u64| (*id, [met(&interference, *id), met(&interference, *id)]);
             order.iter().map(met).collect::<HashMap<u64, [Option<u32>; 2]>>()
         };
         let upwards: Vec<u64> = (1..=300).collect();
         let downwards: Vec<u64> = (1..=300).rev().collect();
-        let found = meet_all(&upwards);
-        assert_eq!(found, meet_all(&downwards));
+        let found = count_all(&upwards);
+        assert_eq!(found, count_all(&downwards));
         for number in [None, Some(1), Some(2), Some(3)] {
             assert!(found.values().flatten().any(|met| *met == number), "no call met {number:?}");
         }

@@ -25,8 +25,8 @@ fn after_a_number_of_calls_connections_are_refused_and_then_accepted_again() {
     assert_eq!(cancel(&sandbox, 1).status, 200);
     let started = Instant::now();
     assert_eq!(cancel(&sandbox, 2).status, 200);
-    // The last call is answered only after the sandbox has stopped listening, so this attempt never comes too early. On a
-    // busy machine it may come after the outage; then there is nothing to check.
+    // The last call is answered only after the sandbox has stopped listening, so this attempt never comes too early. On
+    // a busy machine it may come after the outage; then there is nothing to check.
     let refused = connect(&sandbox);
     if started.elapsed() < Duration::from_millis(60) {
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
