@@ -11,7 +11,7 @@
 //! | --- | --- | --- |
 //! | data | [`invitation`] | [`InvitationId`](invitation::InvitationId), and how a cell becomes one |
 //! | | [`row`] | [`Row`](row::Row): a row of the input; [`Layout`](row::Layout): the layout of its file |
-//! | | [`outcome`] | [`Status`](outcome::Status), [`Outcome`](outcome::Outcome): how a row ended; [`Summary`](outcome::Summary): the counts |
+//! | | [`outcome`] | [`Status`](outcome::Status), [`Outcome`](outcome::Outcome): how a row ended; the counts of a run |
 //! | rules | [`config`] | the settings, each checked once; the defaults with their reasons |
 //! | | [`error`] | [`Refusal`](error::Refusal): why a run did not start |
 //! | | [`reply`] | [`Reply`](reply::Reply), [`Failure`](reply::Failure): the result of one attempt |
@@ -32,8 +32,9 @@
 //! | | [`app`] | one function for each command |
 //! | apart | [`sandbox`] | a simulated iMocha, which shares no code with the rest |
 //!
-//! A room uses only the floors below its own. Data and rules name no runtime, socket or terminal. The edges do not use
-//! each other; they meet in the engine. Only the shell and the tests use the sandbox. A test checks these walls.
+//! A room uses only the floors below its own; rooms of data, of rules and of the shell may also use rooms of their own
+//! floor. Data and rules name no runtime, socket or terminal. The edges do not use each other; they meet in the engine.
+//! Only the shell and the tests use the sandbox. A test checks these walls.
 //!
 //! # One row's way
 //!

@@ -62,7 +62,7 @@ impl Verdict {
         }
     }
 
-    /// A verdict that does not depend on earlier calls.
+    /// Makes a verdict on a call, with the effect that its status implies.
     fn new(status: Status, http_status: Option<u16>, error: String, next: Next) -> Self {
         Self { status, http_status, error, unsent: None, next, effect: status.effect() }
     }

@@ -1,4 +1,4 @@
-//! What `run` can be told.
+//! The arguments of the command `run`.
 
 use std::path::PathBuf;
 

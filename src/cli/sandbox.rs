@@ -1,4 +1,4 @@
-//! What `sandbox` can be told.
+//! The arguments of the command `sandbox`.
 
 use std::path::PathBuf;
 use std::time::Duration;
