@@ -1,16 +1,17 @@
-//! How long a row waits before it is tried again.
+//! Computes how long a row waits before it is tried again.
 
 use std::time::Duration;
 
 use fastrand::Rng;
 
-/// The longest first wait. Chosen by us: a gateway that is restarted answers again after about a second.
+/// The longest first wait. Chosen by us: a gateway answers again about a second after it was restarted.
 const FIRST: Duration = Duration::from_millis(500);
 /// The longest wait of all.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// The waits of one row, each drawn evenly between nothing and a bound that doubles ("full jitter", which spreads the
-/// tries of many rows best; source: AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
+/// The waits of one row. Each is random, with all values between zero and a bound equally likely, and the bound doubles
+/// ("full jitter", which spreads the attempts of many rows best; source: AWS Architecture Blog, "Exponential Backoff
+/// And Jitter", 2015).
 #[derive(Debug, Clone)]
 pub struct Backoff {
     bound: Duration,
@@ -18,7 +19,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The waits that this source of chance gives.
+    /// Makes the waits that this random generator yields.
     pub fn new(random: Rng) -> Self {
         Self { bound: FIRST, random }
     }

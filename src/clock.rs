@@ -1,13 +1,14 @@
-//! Time as people mean it: it goes on while the machine sleeps, and does not jump when somebody sets the clock.
+//! Measures time as people mean it: it goes on while the machine sleeps, and does not jump when somebody sets the
+//! clock.
 
 use std::time::{Duration, Instant};
 
-/// Measures how long something takes, sleep of the machine included.
+/// Measures how long something takes, including the time that the machine sleeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch {
-    /// Stands still while the machine sleeps, on most systems.
+    /// The start, by a clock that stands still on most systems while the machine sleeps.
     started: Instant,
-    /// The time since the machine was started, its sleep included, where the system knows it.
+    /// The start, as the time since the machine was started, including its sleep, if the system knows it.
     started_since_boot: Option<Duration>,
 }
 
@@ -17,7 +18,7 @@ impl Stopwatch {
         Self { started: Instant::now(), started_since_boot: since_boot() }
     }
 
-    /// How long it is since the start: by whichever of the two clocks says that it is longer.
+    /// The time since the start: the longer one of what the two clocks say.
     pub fn elapsed(&self) -> Duration {
         let awake = self.started.elapsed();
         let since_start = |(then, now): (Duration, Duration)| now.saturating_sub(then);
@@ -25,12 +26,12 @@ impl Stopwatch {
     }
 }
 
-/// The time since the machine was started, by a clock that nobody sets and that goes on during sleep.
+/// The time since the machine was started, by a clock that nobody sets and that also runs during sleep.
 #[cfg(unix)]
 fn since_boot() -> Option<Duration> {
     use rustix::time::{ClockId, clock_gettime};
 
-    // What other systems call monotonic goes on during sleep, or has no better one beside it.
+    // On other systems the monotonic clock runs during sleep, or there is no better one.
     #[cfg(target_os = "linux")]
     const CLOCK: ClockId = ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
@@ -39,7 +40,7 @@ fn since_boot() -> Option<Duration> {
     Some(Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?))
 }
 
-/// Other systems do not tell.
+/// Other systems do not offer this time.
 #[cfg(not(unix))]
 fn since_boot() -> Option<Duration> {
     None

@@ -1,5 +1,5 @@
-//! The ways in which a command ends, and their exit codes. The codes are a contract with cron jobs and scripts, and this
-//! is the only place that knows the numbers.
+//! Lists the ways in which a command ends, and their exit codes. The codes are a contract with cron jobs and scripts;
+//! only this file knows the numbers.
 
 use std::process;
 use std::process::Termination;
@@ -10,7 +10,7 @@ use crate::outcome::{Signal, Stop, StopReason, Summary};
 /// The ways in which a run ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// Every row had its turn.
+    /// Every row was dealt with.
     Finished,
     /// It was a dry run, and a real one could start.
     Rehearsed,
@@ -23,7 +23,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The exit code for a run that ended so, with these counts.
+    /// The exit code for a run with this ending and these counts.
     pub fn exit_code(&self, summary: &Summary) -> ExitCode {
         match self {
             Self::Finished if summary.is_well() => ExitCode::Done,
@@ -35,10 +35,10 @@ impl Ending {
     }
 }
 
-/// What the process tells whoever started it.
+/// The exit code of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitCode {
-    /// Every row is cancelled, a duplicate or filtered; or a command other than `run` did what it was asked.
+    /// Every row is cancelled, a duplicate or filtered; or a command other than `run` succeeded.
     Done,
     /// The run finished, and some rows were not cancelled.
     RowsLeft,
@@ -53,7 +53,7 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
-    /// The number. Those for signals are 128 and the number of the signal, as shells have it.
+    /// The number. For a signal it is 128 plus the number of the signal, as in shells.
     pub const fn number(self) -> u8 {
         match self {
             Self::Done => 0,

@@ -1,16 +1,16 @@
 //! The errors that refuse a run before anything is sent.
 //!
-//! What is wrong with one row is not here: it is recorded in that row's result and never stops a run. Why a run that
-//! has begun stops early is [`StopReason`](crate::outcome::StopReason).
+//! A problem with one row is not such an error: it is recorded in that row's result and never stops a run. For a run
+//! that has begun, [`StopReason`](crate::outcome::StopReason) says why it stops early.
 
 use std::error::Error;
 use std::fmt;
 
 /// A run that did not start, and the sentence that tells the operator why. Nothing was sent.
 ///
-/// The message is a lowercase fragment without a final period that names file, line and column where there are any;
-/// the hint, where there is one, is an action that the reader can take now. The text of `source` is not repeated in
-/// the message: whoever prints the error prints the chain.
+/// The message is a lowercase fragment without a final period. It names file, line and column if there are any. The
+/// hint, if there is one, is something that the reader can do now. The message does not repeat the text of `source`:
+/// the code that prints the error prints the whole chain.
 #[derive(Debug)]
 pub struct Refusal {
     /// The kind of cause, for scripts.
@@ -19,16 +19,16 @@ pub struct Refusal {
     pub message: String,
     /// What to do next.
     pub hint: Option<String>,
-    /// The error beneath.
+    /// The error that caused it.
     pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The kinds of cause for a refusal: the words that the JSON summary gives as `reason`.
+/// The kinds of cause for a refusal. Their words are the `reason` in the JSON summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Flags that contradict each other or cannot be read, and output equal to input.
+    /// Flags contradict each other or cannot be read, or the output is also an input.
     Usage,
-    /// What is wrong in or with the input file.
+    /// There is a problem with the input file.
     Input,
     /// No API key, or one that cannot be read.
     NoKey,
@@ -38,13 +38,13 @@ pub enum Cause {
     TooMany,
     /// The input is older than `--max-input-age` allows.
     StaleInput,
-    /// The results file is there already, or cannot be resumed.
+    /// The results file exists already, or cannot be resumed.
     ResultsExist,
     /// Another run holds the results.
     Locked,
-    /// The run that is to be resumed read its input otherwise.
+    /// The run to be resumed read its input with other options.
     OptionsChanged,
-    /// The results file cannot be made.
+    /// The results file cannot be created.
     ResultsUnwritable,
     /// The input changed between the survey and the start.
     InputChanged,
@@ -76,7 +76,7 @@ impl Cause {
 }
 
 impl Refusal {
-    /// A refusal without a hint.
+    /// Makes a refusal without a hint.
     pub fn new(cause: Cause, message: impl Into<String>) -> Self {
         Self { cause, message: message.into(), hint: None, source: None }
     }
@@ -87,7 +87,7 @@ impl Refusal {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// Adds the error beneath.
+    /// Adds the error that caused it.
     #[must_use]
     pub fn caused_by(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..self }

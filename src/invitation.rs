@@ -1,7 +1,7 @@
-//! The number that names one invitation at iMocha, and how the cell of a spreadsheet becomes one.
+//! Holds the number that names one invitation at iMocha, and turns the cell of a spreadsheet into it.
 //!
-//! The rule of this room: a cell either means exactly one ID, in a spelling that cannot mean another, or it is no ID
-//! and says why. Nothing is guessed, for a wrong guess e-mails the wrong person.
+//! The rule of this room: either a cell means exactly one ID, in a spelling that cannot mean another one, or it is not
+//! an ID and the reason is given. Nothing is guessed, because a wrong guess e-mails the wrong person.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InvitationId(u64);
 
-/// Why a cell is not the ID of an invitation. Its words are what the operator reads in the results.
+/// Why a cell is not the ID of an invitation. The operator reads these texts in the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotAnId {
     /// Nothing but blanks and quotes.
@@ -33,10 +33,10 @@ pub enum NotAnId {
     /// `2932950.5`.
     #[error("a fraction: an ID is a whole number")]
     Fraction,
-    /// `9007199254740993.0`: whoever wrote the `.0` could not hold the digits before it.
+    /// `9007199254740993.0`: the program that wrote the `.0` cannot store all digits before it.
     #[error("a decimal number so large that its last digits may have been lost: export the column as text")]
     InexactDecimal,
-    /// `292.000`: written with decimals, or one of the thousands separators that some countries use.
+    /// `292.000`: either with decimals, or 292,000 with the thousands separator of some countries.
     #[error(
         "may be a number with a thousands separator, or one with three decimals: export the column as Text, or as Number \
          without either"
@@ -67,39 +67,40 @@ pub enum NotAnId {
     Text,
 }
 
-/// Below this every whole number is exact in the floating-point numbers of spreadsheets and databases (IEEE 754
-/// binary64 has 53 bits of significand), so that `.0` behind it took nothing away.
+/// Every whole number below this is exact in the floating-point numbers of spreadsheets and databases (IEEE 754
+/// binary64 has 53 bits of significand), so a `.0` after it means that no digit was lost.
 const EXACT_DECIMALS_END: u64 = 1 << 53;
 
-/// A number that has been rounded to the digits of a spreadsheet ends in as many zeros, at the least.
+/// A number that a spreadsheet has rounded to its digits ends in at least as many zeros as this.
 const ROUNDED_STEP: u64 = 1000;
 
-/// The most digits before the first thousands separator, and the decimals that can be a group behind it.
+/// The most digits before the first thousands separator, and the decimals that may be a group after it.
 const FIRST_GROUP_DIGITS: usize = 3;
 const GROUP_OF_ZEROS: &str = "000";
 
-/// The quotes that may stand around the digits: as programs write them, and as word processors do.
+/// The pairs of quotes that may be around the digits: those of programs, and those of word processors.
 const QUOTES: [(char, char); 6] = [('"', '"'), ('\'', '\''), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»')];
 
 impl InvitationId {
     /// The largest ID.
     pub const MAX: Self = Self(u64::MAX >> 1);
 
-    /// Takes a number for an ID, where it is one: from 1 to [`i64::MAX`].
+    /// The ID with this number, if it is from 1 to [`i64::MAX`].
     pub fn new(number: u64) -> Option<Self> {
         (1..=Self::MAX.0).contains(&number).then_some(Self(number))
     }
 
     /// Reads the cell of a spreadsheet.
     ///
-    /// Around the digits there may be blanks of any kind, one pair of quotes, and Excel's mark for text, a leading
-    /// `'`; before them zeros, and behind them `.0` with any number of zeros, where that cannot be a group of thousands.
+    /// There may be blanks of any kind around the digits, one pair of quotes, and Excel's mark for text, a leading `'`.
+    /// Before the digits there may be zeros, and after them `.0` with any number of zeros, unless that could be a group
+    /// of thousands.
     ///
     /// # Errors
     ///
-    /// What the cell is instead, for every other cell.
+    /// For every other cell, what it is instead.
     pub fn from_cell(cell: &str) -> Result<Self, NotAnId> {
-        // As most cells are: looking for points and quotes takes a third of the time of a whole survey.
+        // A short cut for most cells: to look for points and quotes takes a third of the time of a whole survey.
         if is_number(cell) {
             return Self::from_digits(cell, None);
         }
@@ -112,7 +113,7 @@ impl InvitationId {
         Self::from_digits(digits, decimals)
     }
 
-    /// Takes digits, and zeros behind a point where there is one, for an ID.
+    /// Reads an ID from digits, and the zeros after a point if there is one.
     fn from_digits(digits: &str, decimals: Option<&str>) -> Result<Self, NotAnId> {
         let number = match digits.parse::<u64>() {
             Ok(0) => return Err(NotAnId::Zero),
@@ -151,7 +152,8 @@ impl fmt::Display for InvitationId {
 }
 
 impl NotAnId {
-    /// Says what a text is that is not an ID. It only words the refusal: nothing is sent by what is found here.
+    /// Finds out what kind of text a cell is that is not an ID. This only chooses the words of the reason; nothing is
+    /// sent because of it.
     fn of(text: &str) -> Self {
         if text.is_empty() {
             return Self::Empty;
@@ -177,22 +179,22 @@ impl NotAnId {
     }
 }
 
-/// Whether a character is a blank, or takes no room at all: what nobody sees at the edge of a cell.
+/// Whether a character is a blank or has no width: it is invisible at the edge of a cell.
 pub(crate) fn is_blank(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
 }
 
-/// Whether a character is a quote, as programs write it or as word processors do.
+/// Whether a character is a quote, of programs or of word processors.
 pub(crate) fn is_quote(character: char) -> bool {
     QUOTES.iter().any(|(open, close)| character == *open || character == *close)
 }
 
-/// Takes the blanks off both ends of a cell.
+/// Removes the blanks from both ends of a cell.
 pub(crate) fn without_blanks(cell: &str) -> &str {
     cell.trim_matches(is_blank)
 }
 
-/// Takes off what may stand around the digits of an ID.
+/// Removes what may be around the digits of an ID.
 fn without_wrapping(cell: &str) -> &str {
     let text = without_blanks(cell);
     let unquoted = QUOTES.iter().find_map(|(open, close)| text.strip_prefix(*open)?.strip_suffix(*close));
@@ -217,7 +219,7 @@ fn is_of_another_script(text: &str) -> bool {
         && text.chars().any(|character| character.is_numeric() && !character.is_ascii())
 }
 
-/// Groups of three digits, or of two before the last three, as in `29,32,950`.
+/// Whether the text has groups of three digits, or of two before the last three, as in `29,32,950`.
 fn is_grouped(text: &str) -> bool {
     let separator = |character: char| matches!(character, ',' | '.' | '\'' | '’' | '_') || character.is_whitespace();
     let mut groups: Vec<&str> = text.split(separator).collect();
@@ -228,7 +230,7 @@ fn is_grouped(text: &str) -> bool {
         && groups.iter().skip(1).all(|group| matches!(group.len(), 2 | 3))
 }
 
-/// A point or a comma, and behind a comma so few digits that they are hardly a second ID.
+/// Whether the text is digits with a point or a comma; after a comma there are too few digits for a second ID.
 fn is_fraction(text: &str) -> bool {
     text.split_once(['.', ',']).is_some_and(|(whole, part)| {
         let plain = |digits: &str| digits.is_empty() || is_number(digits);

@@ -2,7 +2,7 @@
 
 use imocha_cancel::ending::ExitCode;
 
-/// A row is allocated by one thread and freed by another, and reqwest allocates dozens of times for a call: this allocator
+/// One thread allocates a row and another frees it, and reqwest allocates dozens of times for each call. This allocator
 /// is made for both.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,35 +1,36 @@
-//! What a run tells those who watch it. The engine knows no terminal: it speaks to a [`Monitor`].
+//! Reports the progress of a run. The engine does not know the terminal: it reports to a [`Monitor`].
 
 use std::fmt;
 use std::time::Instant;
 
 use crate::outcome::Outcome;
 
-/// Somebody who watches a run. The calls come from the thread that writes the results, in order.
+/// Something that watches a run. The recorder's thread calls `recorded` and `lost`, in order.
 pub trait Monitor: fmt::Debug + Send + Sync {
-    /// These rows ended, and the results hold them.
+    /// Reports rows that have ended and are in the results.
     fn recorded(&self, outcomes: &[Outcome]);
 
-    /// These rows ended and could not be written to the results: `csv` holds them, the header first where it is the
-    /// first time. Whoever gets them is the last who can keep them.
+    /// Reports rows that have ended but could not be written to the results. `csv` holds them, the first time with a
+    /// header. The monitor is the last one that can keep them.
     fn lost(&self, csv: &[u8]);
 
-    /// What the API's answers mean for the calls has changed. Must not block: it comes from among the calls.
+    /// Reports that calls go on, pause or wait for an API that is down. It must not block, because it is called on the
+    /// thread of the calls.
     fn traffic(&self, traffic: Traffic) {
         let _ = traffic;
     }
 }
 
-/// Whether calls leave.
+/// Whether calls start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traffic {
-    /// They do.
+    /// Calls start.
     Flowing,
     /// The API asked for a pause (429).
     Paused {
-        /// Its end.
+        /// The end of the pause.
         until: Instant,
     },
-    /// The API is not answering: all calls wait but one, now and then.
+    /// The API does not answer: all calls wait, except one now and then.
     Down,
 }

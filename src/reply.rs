@@ -1,5 +1,5 @@
-//! What one attempt brought: an answer of the API, or a failure that says whether the request can have left this machine.
-//! The client gives it, and the rules judge it.
+//! The result of one attempt: an answer of the API, or a failure that says whether the request may have left this
+//! machine. The client returns it, and the rules judge it.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +12,9 @@ pub struct Reply {
     pub http_status: u16,
     /// The body, as far as it was read.
     pub body: Vec<u8>,
-    /// Whether that is all of the body.
+    /// Whether this is the whole body.
     pub body_end: BodyEnd,
-    /// How long the server asked to wait, if it did so in a way that can be read.
+    /// How long the server asked to wait, if it said so in a readable way.
     pub retry_after: Option<Duration>,
 }
 
@@ -23,23 +23,23 @@ pub struct Reply {
 pub enum BodyEnd {
     /// It was read to its end.
     Complete,
-    /// It was longer than what is read of any answer.
+    /// It was longer than the limit for answers.
     TooLong,
     /// The connection broke, or the time was up, before its end.
     Lost,
 }
 
-/// An attempt that brought no answer.
+/// An attempt without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what}")]
 pub struct Failure {
-    /// Whether the request can have reached the API.
+    /// Whether the request may have reached the API.
     pub sent: Sent,
-    /// What happened, as a lowercase fragment. It can hold text from outside, and is cleaned before it is shown.
+    /// What happened, as a lowercase fragment. It can contain text from outside, and is cleaned before it is shown.
     pub what: String,
 }
 
-/// Whether a request can have left this machine.
+/// Whether a request may have left this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// Certainly not.
@@ -48,12 +48,12 @@ pub enum Sent {
     Maybe,
 }
 
-/// How long a `Retry-After` asks to wait, seen at `now`: a number of seconds or a date (source: RFC 9110, section
-/// 10.2.3). `None` for anything else; a date that is over asks for no wait.
+/// How long a `Retry-After` asks to wait from `now` on: a number of seconds or a date (source: RFC 9110, section
+/// 10.2.3). `None` for any other text; a date in the past means no wait.
 pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than can be counted are still a number: it asks to wait for ever.
+        // A number too large to store is still a number: it asks to wait for ever.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;

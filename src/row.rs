@@ -1,17 +1,17 @@
-//! One row of the input file on its way to the results, and the form of the file around it.
+//! One row of the input on its way to the results, and the layout of its file.
 //!
-//! These are the words in which the reader of the input and the writer of the results understand each other without
-//! knowing each other: the rooms meet in the engine.
+//! The reader of the input and the writer of the results both use these types, and do not know each other: they meet in
+//! the engine.
 
 use csv::ByteRecord;
 
 use crate::invitation::{InvitationId, is_blank};
 use crate::outcome::{Effect, Status};
 
-/// One row of the input, as it stands there.
+/// One row of the input, unchanged.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// The line of the input file on which the row begins, from 1 (the header's line, where there is one).
+    /// The line of the input file on which the row begins, counted from 1 and including the header.
     pub line: u64,
     /// The row's own cells as UTF-8, otherwise untouched.
     pub cells: ByteRecord,
@@ -27,20 +27,21 @@ impl Row {
 /// A row of the input, and what it asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Screened {
-    /// An invitation is to be cancelled.
+    /// The row asks to cancel an invitation.
     ToCancel {
         /// The row.
         row: Row,
         /// The invitation.
         id: InvitationId,
-        /// Whether the input itself says that an earlier call may have taken effect: results of an earlier run can.
+        /// Whether the input itself says that an earlier call may have taken effect, as the results of an earlier run
+        /// can.
         effect: Effect,
     },
     /// The row is never sent.
     Skipped {
         /// The row.
         row: Row,
-        /// Why.
+        /// Why it is not sent.
         skip: Skip,
     },
 }
@@ -54,36 +55,35 @@ impl Screened {
     }
 }
 
-/// Why a row is not sent, in the words of its results row.
+/// Why a row is not sent, as its results row says it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Skip {
     /// One of [`Status::InvalidId`], [`Status::Duplicate`] and [`Status::Filtered`].
     pub status: Status,
-    /// What stands in the `invitation_id` column: the ID as it would be sent, or the cell as it was where it is none.
+    /// The text of the `invitation_id` column: the ID as it would be sent, or the cell as it was if it is not an ID.
     pub invitation_id: String,
-    /// One line for a person.
+    /// One line for the user.
     pub reason: String,
 }
 
-/// The form of the input that its results repeat.
+/// The layout of the input, which the results repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// The byte between two cells.
     pub delimiter: u8,
     /// Whether the input began with a byte-order mark, so that the results do too.
     pub byte_order_mark: bool,
-    /// The names of the input's own columns; `column_1`, `column_2`, … where the input has no header.
+    /// The names of the input's own columns; `column_1`, `column_2`, … if the input has no header.
     pub columns: Vec<String>,
-    /// Whether some row has more cells than there are columns, so that the results need a column for them.
+    /// Whether any row has more cells than there are columns, so that the results need a column for them.
     pub extra_cells: bool,
 }
 
-/// What a column of the input is called in the results when its name collides with another: this comes before it, as
-/// often as it takes.
+/// The prefix of an input column in the results if its name is taken there; it is repeated until the name is free.
 pub const COLLISION_PREFIX: &str = "input_";
 
-/// What two column names must share to be the same to a person: their letters and digits, without case, blanks, `_`
-/// and `-`.
+/// The part of a column name that must be equal for two names to be the same to a person: letters and digits, without
+/// case, blanks, `_` and `-`.
 pub fn column_key(name: &str) -> String {
     name.chars()
         .filter(|&character| !is_blank(character) && character != '_' && character != '-')

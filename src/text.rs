@@ -1,5 +1,5 @@
-//! Makes text from outside harmless before anybody sees it: the one door between what a server says and a results
-//! cell, a log or a terminal, and the one way in which messages quote what the operator wrote.
+//! Makes text from outside harmless before it is shown. All text of a server passes through here before it goes to a
+//! results cell, a log or a terminal. All messages quote the operator's text in the same way.
 
 use std::fmt;
 use std::path::Path;
@@ -9,14 +9,14 @@ use jiff::fmt::temporal::DateTimePrinter;
 
 use crate::config::ApiKey;
 
-/// The most characters of a server's text that are kept: enough for a sentence, too few to fill a screen.
+/// The most characters of a server's text that are kept: enough for a sentence, but not for a whole screen.
 pub const MAX_CHARACTERS: usize = 300;
 
-/// The most characters of the operator's text that a message quotes: enough to find it in the file, few enough for one
-/// line (chosen by us).
+/// The most characters of the operator's text that a message quotes: enough to find it in the file, and few enough for
+/// one line (chosen by us).
 const QUOTED_CHARACTERS: usize = 40;
 
-/// What stands where the API key stood.
+/// The text that replaces the API key.
 const MASK: &str = "[api key]";
 
 /// Cleans text that came from a server.
@@ -26,15 +26,15 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// A scrubber that masks `api_key` wherever it turns up.
+    /// Makes a scrubber that masks every occurrence of `api_key`.
     pub fn new(api_key: ApiKey) -> Self {
         Self { api_key }
     }
 
-    /// One harmless line of at most [`MAX_CHARACTERS`] characters, and an ellipsis where it was cut.
+    /// Turns the text into one harmless line of at most [`MAX_CHARACTERS`] characters, with an ellipsis if it was cut.
     ///
-    /// The key is masked before anything is taken away, so that no cut can leave half of it; it is masked again
-    /// afterwards, because taking a control character away can put it together.
+    /// The key is masked before anything is removed, so that no cut can leave half of it. It is masked again
+    /// afterwards, because removing a control character can join its parts.
     pub fn harmless(&self, text: &str) -> String {
         let masked = self.mask(text);
         let visible: String = masked.chars().filter(|&character| !is_invisible(character)).collect();
@@ -49,7 +49,7 @@ impl Scrubber {
     }
 }
 
-/// The first `most` characters of `text`, and an ellipsis where there were more.
+/// The first `most` characters of `text`, with an ellipsis if there were more.
 pub fn shorten(text: &str, most: usize) -> String {
     let mut characters = text.chars();
     let mut short: String = characters.by_ref().take(most).collect();
@@ -59,12 +59,13 @@ pub fn shorten(text: &str, most: usize) -> String {
     short
 }
 
-/// Whether a character is seen, and leaves the text around it alone.
+/// Whether a character is visible and does not change how the text around it is shown.
 pub fn is_visible(character: char) -> bool {
     !is_invisible(character) && !matches!(character, '\u{2028}' | '\u{2029}')
 }
 
-/// Characters that change how the text around them is shown, without being seen: zero-width and bidirectional marks.
+/// Whether a character changes how the text around it is shown without being visible: zero-width and bidirectional
+/// marks.
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -78,13 +79,13 @@ pub fn quoted(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// Shows a path in the same way, but in whole.
+/// Shows a whole path in the same way.
 pub fn quoted_path(path: &Path) -> String {
     let shown: String = path.to_string_lossy().chars().map(harmless).collect();
     format!("\"{shown}\"")
 }
 
-/// A noun, with an `s` unless there is one.
+/// The noun, with an `s` unless the count is one.
 pub fn plural(count: u64, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
@@ -95,13 +96,13 @@ pub fn push_line(text: &mut String, line: fmt::Arguments<'_>) {
     text.push('\n');
 }
 
-/// A moment as the results and the summary write it: UTC, RFC 3339, to the millisecond.
+/// A time as the results and the summary write it: UTC, RFC 3339, to the millisecond.
 pub fn timestamp(moment: Timestamp) -> String {
     const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
     PRINTER.timestamp_to_string(&moment)
 }
 
-/// Control characters, and those that turn the direction of writing, become blanks.
+/// Replaces control characters, and those that change the direction of writing, by blanks.
 fn harmless(character: char) -> char {
     let turns = matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     if character.is_control() || turns || matches!(character, '\u{2028}' | '\u{2029}') { ' ' } else { character }

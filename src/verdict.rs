@@ -1,8 +1,8 @@
-//! What an answer means. One pure function, [`judge`], holds the table of the contract: it sees one attempt's reply or
-//! failure and says how the row stands. It has no clock, no socket and no file.
+//! Decides what an answer means. One pure function, [`judge`], holds the table of the contract: it gets the reply or
+//! failure of one attempt and returns the state of the row. It has no clock, no socket and no file.
 //!
-//! The direction of doubt is fixed: only an answer that names this very invitation and says that it is cancelled counts
-//! as a cancellation, and only what certainly never left this machine counts as not sent.
+//! In doubt, it always assumes the worse. A row counts as cancelled only if an answer names this very invitation and
+//! says that it is cancelled. A row counts as not sent only if the call certainly never left this machine.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,48 +14,47 @@ use crate::outcome::{Effect, Status, Stop, StopReason};
 use crate::reply::{BodyEnd, Failure, Reply, Sent};
 use crate::text::Scrubber;
 
-/// How a row stands after an attempt.
+/// The state of a row after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The status of the row, should this have been its last attempt.
+    /// The status of the row, if this is its last attempt.
     pub status: Status,
     /// The HTTP status of the last answer, if there was one.
     pub http_status: Option<u16>,
-    /// One line for a person about the last call that may have left; empty when the invitation was cancelled.
+    /// One line for the user about the last call that may have left; empty if the invitation was cancelled.
     pub error: String,
-    /// What kept the calls behind that one from leaving, if there were any.
+    /// Why later calls could not be sent, if there were any.
     pub unsent: Option<String>,
-    /// What comes next.
+    /// What to do next.
     pub next: Next,
-    /// Whether a call for the row may have taken effect without saying so: this one or an earlier one.
+    /// Whether a call for the row, this one or an earlier one, may have taken effect without a confirmation.
     pub effect: Effect,
 }
 
-/// What stands between the two halves of [`Verdict::text`].
+/// The text between the two halves of [`Verdict::text`].
 const UNSENT: &str = "; then a call could not be sent: ";
 
 impl Verdict {
-    /// What is known of a row when it is tried again in a later run: the status that its results have, and what they say
-    /// of it.
+    /// What is known about a row that a later run tries again: the status and the error in its results.
     pub fn of_earlier_run(status: Status, http_status: Option<u16>, error: &str) -> Self {
-        // What was not sent then is no news any more.
+        // That a call could not be sent then no longer matters.
         let error = error.split(UNSENT).next().unwrap_or_default().to_owned();
         Self { status, http_status, error, unsent: None, next: Next::End, effect: status.effect() }
     }
 
-    /// What is known of a row that has no result, but may have been sent by an earlier run.
+    /// What is known about a row without a result that an earlier run may have sent.
     pub fn in_doubt() -> Self {
         let error = "an earlier run may have cancelled it, so look it up in iMocha";
         Self::of_earlier_run(Status::Unconfirmed, None, error)
     }
 
-    /// What is known of a row whose call was under way when this program broke.
+    /// What is known about a row whose call was in flight when this program panicked.
     pub fn of_broken_program() -> Self {
         let error = "this program broke after the call was sent: it may be cancelled, so look it up in iMocha";
         Self::of_earlier_run(Status::Unconfirmed, None, error)
     }
 
-    /// The one line for a person.
+    /// The one line for the user.
     pub fn text(&self) -> String {
         match &self.unsent {
             None => self.error.clone(),
@@ -63,27 +62,27 @@ impl Verdict {
         }
     }
 
-    /// A verdict on a call that brought nothing new.
+    /// Makes a verdict on a call, with the effect that its status implies.
     fn new(status: Status, http_status: Option<u16>, error: String, next: Next) -> Self {
         Self { status, http_status, error, unsent: None, next, effect: status.effect() }
     }
 }
 
-/// What comes after an attempt.
+/// What to do after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// The row has ended.
     End,
-    /// Another attempt may bring another answer.
+    /// Try again: another attempt may have another result.
     Again(Setback),
     /// The row has ended, and no further call may be made for any row.
     Stop(Stop),
 }
 
-/// Why another attempt is worth it.
+/// Why another attempt makes sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setback {
-    /// The API asked for fewer calls (429, or 503 with a time to wait), and perhaps for how long.
+    /// The API asked for fewer calls (429, or 503 with a time to wait); with the time, if it gave one.
     Limited(Option<Duration>),
     /// The API failed, or gave no answer.
     Failed,
@@ -91,12 +90,11 @@ pub enum Setback {
     Unreachable,
 }
 
-/// Judges one attempt to cancel `id`, when the row stood as `earlier` says. Text from the server passes through
+/// Judges one attempt to cancel `id`; `earlier` is the state of the row before it. Text from the server passes through
 /// `scrubber`.
 ///
-/// Tried again are 429, 5xx and calls without an answer, and nothing else: only these speak of the moment and not of the
-/// call (source: iMocha's documentation, "Error Code"), and a second cancel changes nothing (source: "Cancel
-/// Invitation").
+/// Only 429, 5xx and calls without an answer are tried again: only these are about the moment, not about the call
+/// (source: iMocha's documentation, "Error Code"), and a second cancel changes nothing (source: "Cancel Invitation").
 pub fn judge(
     id: InvitationId,
     answer: &Result<Reply, Failure>,
@@ -114,8 +112,9 @@ pub fn judge(
     }
 }
 
-/// A verdict on an attempt after one that may have taken effect. Answers that settle it for this invitation stand; a
-/// refusal may be our own doing, and what is tried again later does not lift the doubt.
+/// Changes a verdict if an earlier attempt may have taken effect. Four statuses stand: they either settle what happened
+/// to this invitation or leave the doubt themselves. Any other answer does not: a refusal may be due to our own earlier
+/// call, and an answer that is tried again later does not remove the doubt.
 fn in_doubt(verdict: Verdict) -> Verdict {
     let stands = match verdict.status {
         Status::Cancelled | Status::NotFound | Status::Unconfirmed | Status::ServerError => true,
@@ -138,7 +137,7 @@ fn in_doubt(verdict: Verdict) -> Verdict {
     Verdict { status: Status::Unconfirmed, error, effect: Effect::Possible, ..verdict }
 }
 
-/// A call that never left changes nothing of what earlier ones made of the row.
+/// A call that never left does not change the state that earlier calls left.
 fn judge_unsent(what: String, earlier: Option<&Verdict>) -> Verdict {
     let next = Next::Again(Setback::Unreachable);
     match earlier.filter(|earlier| earlier.status != Status::Unreachable) {
@@ -147,7 +146,7 @@ fn judge_unsent(what: String, earlier: Option<&Verdict>) -> Verdict {
     }
 }
 
-/// A call that may have left, and brought no answer: the last answer is still that of an earlier one.
+/// A call that may have left but has no answer. The HTTP status is still that of the last call with an answer.
 fn judge_lost(what: &str, earlier: Option<&Verdict>) -> Verdict {
     let error = format!("sent, but without an answer ({what}): it may be cancelled, so look it up in iMocha");
     let http_status = earlier.and_then(|earlier| earlier.http_status);
@@ -173,7 +172,7 @@ fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict 
             Next::Stop(Stop { reason: StopReason::Unauthorized, detail })
         }
         Status::RateLimited => Next::Again(Setback::Limited(reply.retry_after)),
-        // Only a busy API says when to come back (source: RFC 9110, section 15.6.4).
+        // Only a busy API says when to try again (source: RFC 9110, section 15.6.4).
         Status::ServerError if reply.http_status == 503 && reply.retry_after.is_some() => {
             Next::Again(Setback::Limited(reply.retry_after))
         }
@@ -183,7 +182,7 @@ fn judge_reply(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict 
     Verdict::new(status, Some(reply.http_status), error, next)
 }
 
-/// What to tell a person when the server gives no message of its own.
+/// The message for the user if the server gives none.
 fn meaning(status: Status) -> &'static str {
     match status {
         Status::NotCancellable => "iMocha refused; usually the invitation is no longer pending",
@@ -203,7 +202,7 @@ fn meaning(status: Status) -> &'static str {
     }
 }
 
-/// A 2xx: a cancellation if it is the documented answer for this very invitation, and in doubt otherwise.
+/// Judges a 2xx: it is a cancellation if it is the documented answer for this very invitation, and in doubt otherwise.
 fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdict {
     let http_status = Some(reply.http_status);
     let Some(doubt) = doubt_about(id, reply, scrubber) else {
@@ -213,7 +212,7 @@ fn judge_success(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Verdic
     Verdict::new(Status::Unconfirmed, http_status, error, Next::End)
 }
 
-/// Why a 2xx does not confirm the cancellation of `id`, or `None` when it does.
+/// Why a 2xx does not confirm the cancellation of `id`, or `None` if it does.
 fn doubt_about(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Option<String> {
     if reply.http_status != 200 {
         return Some("only 200 confirms a cancellation".to_owned());
@@ -236,8 +235,8 @@ fn doubt_about(id: InvitationId, reply: &Reply, scrubber: &Scrubber) -> Option<S
     None
 }
 
-/// The documented answer to a cancellation. A field that stands twice is an error, so that the second cannot quietly
-/// overrule the first.
+/// The documented answer to a cancellation. A repeated field is an error, so that the second cannot silently replace
+/// the first.
 #[derive(Deserialize)]
 struct Confirmation<'a> {
     #[serde(rename = "testInvitationId", borrow)]
@@ -246,7 +245,7 @@ struct Confirmation<'a> {
     status: Cow<'a, str>,
 }
 
-/// The ID in an answer: the documentation shows a number, the page on cancelling leaves room for a string.
+/// The ID in an answer: the documentation shows a number, but its page on cancelling also allows a string.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ConfirmedId<'a> {
@@ -256,8 +255,8 @@ enum ConfirmedId<'a> {
 }
 
 impl<'a> Confirmation<'a> {
-    /// Reads the answer, if it is one JSON object with these fields. The brace is checked by hand because serde would
-    /// take a list for a struct.
+    /// Reads the answer, if it is one JSON object with these fields. The brace is checked by hand, because serde would
+    /// also read a list into this struct.
     fn parse(body: &'a [u8]) -> Option<Self> {
         let text = without_byte_order_mark(body).trim_ascii_start();
         if text.starts_with(b"{") { serde_json::from_slice(text).ok() } else { None }
@@ -278,7 +277,7 @@ struct ErrorBody {
     errors: Option<Vec<serde_json::Value>>,
 }
 
-/// What the server says in a refusal, harmless, or `None` where it says nothing that a person could use (no body, a
+/// The server's message in a refusal, made harmless, or `None` if it has nothing that helps a person (no body, a
 /// gateway's HTML page).
 pub fn server_message(reply: &Reply, scrubber: &Scrubber) -> Option<String> {
     let body: ErrorBody = serde_json::from_slice(without_byte_order_mark(&reply.body)).ok()?;

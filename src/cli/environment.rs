@@ -1,9 +1,9 @@
-//! The twins of the flags in the environment.
+//! Gives each flag an environment variable, its twin.
 
 use clap::builder::FalseyValueParser;
 use clap::{Arg, Command};
 
-/// What comes before the name of a flag.
+/// The prefix of the variables' names.
 const PREFIX: &str = "IMOCHA_CANCEL_";
 
 /// Switches that hold for one run only. Set in an environment, they would be forgotten there, and confirm, replace or
@@ -18,7 +18,7 @@ pub(super) fn with_twins(command: Command) -> Command {
 fn with_twin(argument: Arg) -> Arg {
     let Some(flag) = argument.get_long().filter(|flag| !ONE_OFF.contains(flag)) else { return argument };
     let twin = format!("{PREFIX}{}", flag.to_uppercase().replace('-', "_"));
-    // The help says it once for all of them.
+    // The help explains the variables once for all flags.
     let argument = argument.env(twin).hide_env(true);
     if argument.get_action().takes_values() { argument } else { argument.value_parser(FalseyValueParser::new()) }
 }

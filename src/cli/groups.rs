@@ -1,4 +1,4 @@
-//! Flags by what they are about. A command takes the groups that it needs.
+//! Groups the flags by topic. A command uses the groups that it needs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::{
 };
 use crate::input::{Filter, parse_delimiter, parse_encoding};
 
-/// The heading of what is said about a run, which several groups have.
+/// The help heading that several groups share.
 const OUTPUT: &str = "Output";
 
 /// Where the results of a run go, and what becomes of those that are there.

@@ -1,8 +1,8 @@
-//! The command line: commands, flags, their help, and their twins in the environment. It only parses; what the flags
-//! mean for a run is decided in [`app`](crate::app).
+//! Parses the command line: commands, flags, their help, and their environment variables. It only parses;
+//! [`app`](crate::app) decides what the flags mean for a run.
 //!
-//! Each command has a file with its arguments. Flags that several commands take stand in `groups`, once. A new flag is
-//! one field: its twin in the environment comes by itself.
+//! Each command has a file with its arguments. Flags that several commands have are written once, in `groups`. A new
+//! flag needs one field: its environment variable is added automatically.
 
 mod environment;
 mod groups;
@@ -43,7 +43,7 @@ pub enum Command {
 }
 
 impl Cli {
-    /// The parser of the command line, twins in the environment included.
+    /// The parser of the command line, including the environment variables.
     pub fn parser() -> clap::Command {
         environment::with_twins(Self::command())
     }

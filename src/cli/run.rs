@@ -1,4 +1,4 @@
-//! What `run` can be told.
+//! The arguments of the command `run`.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::groups::{ConnectionArgs, ConsoleArgs, GuardArgs, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs};
 
-/// What stands under the help.
+/// The text below the help.
 pub(super) const EXAMPLES: &str = "\
 Examples:
   imocha-cancel run samples/invitations.csv --sandbox   rehearse: no key, no network

@@ -1,4 +1,4 @@
-//! What `sandbox` can be told.
+//! The arguments of the command `sandbox`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::error::{Cause, Refusal};
 use crate::sandbox::{ErrorRate, Faults, InvalidOption, Options, RateLimit};
 use crate::text::quoted_path;
 
-/// What stands under the help.
+/// The text below the help.
 pub(super) const NOTES: &str = "\
 An invitation whose ID ends in 90 is in progress, 91 complete, 92 expired, 93 cancelled, 94 left, 95 terminated;
 96 answers 403, 97 does not exist. Every other is pending.";

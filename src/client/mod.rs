@@ -1,5 +1,5 @@
-//! One attempt over HTTP: builds the documented call, sends it once, and reads what comes back. It does not retry, wait
-//! or judge; it only says whether a request that brought no answer can have left this machine.
+//! Makes one attempt over HTTP: builds the documented call, sends it once, and reads the answer. It does not retry,
+//! wait or judge; it only says whether a request without an answer may have left this machine.
 
 mod list;
 
@@ -21,21 +21,21 @@ use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
 use crate::reply::{BodyEnd, Failure, Reply, Sent, retry_after};
 
-/// The most bytes that are read of an answer. The documented ones have about a hundred; 64 KiB leave room for a
+/// The most bytes that are read of an answer. Documented answers have about a hundred. 64 KiB leave room for a
 /// gateway's error page, and a hostile server cannot fill the memory.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The header that carries the key (source: iMocha's documentation, "Authentication Mechanism").
 const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
-/// The header by which the sandbox says what it is.
+/// The header with which the sandbox says that it is a simulation.
 const SIMULATED: HeaderName = HeaderName::from_static("x-simulated");
-/// Who calls, and in which version.
+/// The name and version of this program.
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")));
-/// How long an idle connection is kept. A server that closes it just as a call leaves turns a safe call into a doubtful
-/// one, and the shortest usual limit is 5 s (Node's default), so ours is shorter.
+/// How long an idle connection is kept. If the server closes it just when a call starts, nobody knows whether the call
+/// arrived. The shortest usual limit of servers is 5 s (Node's default), so ours is shorter.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// The most time for making a connection. It must end well before the attempt's own time-out, whose error does not say
-/// whether anything was sent.
+/// The most time for making a connection. It must end well before the time-out of the whole attempt, whose error does
+/// not say whether anything was sent.
 const MAX_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Calls the API with one key, over a pool of connections.
@@ -45,16 +45,16 @@ pub struct Client {
     base_url: BaseUrl,
     timeout: Duration,
     connect_timeout: Duration,
-    /// Whether an answer said that it is a simulation.
+    /// Whether any answer said that it came from a simulation.
     is_simulated: Arc<AtomicBool>,
 }
 
 impl Client {
-    /// A client for the API at `config.base_url`. `extra_roots` are trusted besides the system's root certificates.
+    /// Makes a client for the API at `config.base_url`. It trusts `extra_roots` besides the system's root certificates.
     ///
     /// # Errors
     ///
-    /// When TLS cannot be set up, usually because the system has no root certificates or an extra one is broken.
+    /// If TLS cannot be set up, usually because the system has no root certificates or an extra one is broken.
     pub fn new(config: &Config, api_key: &ApiKey, extra_roots: Vec<Certificate>) -> Result<Self, Refusal> {
         let timeout = config.timeout.get();
         let connect_timeout = MAX_CONNECT_TIMEOUT.min(timeout / 2);
@@ -71,8 +71,8 @@ impl Client {
             .pool_max_idle_per_host(config.concurrency.get())
             .pool_idle_timeout(IDLE_TIMEOUT);
         builder = if config.base_url.is_plain() {
-            // Plain http is for this machine alone: a proxy from the environment would carry the key away in clear,
-            // and root certificates would be loaded for nothing.
+            // Plain http is only for this machine. A proxy from the environment would send the key on unencrypted, and
+            // root certificates are not needed.
             builder.no_proxy().tls_certs_only([])
         } else {
             builder.https_only(true).tls_certs_merge(extra_roots)
@@ -87,15 +87,15 @@ impl Client {
         Ok(Self { http, base_url: config.base_url.clone(), timeout, connect_timeout, is_simulated: Arc::default() })
     }
 
-    /// Asks once for the cancellation of `id` (source: iMocha's documentation, "Cancel Invitation").
+    /// Sends one call that cancels `id` (source: iMocha's documentation, "Cancel Invitation").
     ///
     /// # Errors
     ///
-    /// When no answer came; the failure says whether the request can have been sent.
+    /// If there is no answer; the failure says whether the request may have been sent.
     ///
     /// # Cancel safety
     ///
-    /// Not to be given up once it is polled: the request may be on its way.
+    /// Do not drop the future once it is polled: the request may have been sent.
     pub async fn cancel(&self, id: InvitationId) -> Result<Reply, Failure> {
         let mut request = Request::new(Method::POST, self.url(format_args!("/v3/invitations/{id}/cancel")));
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -103,24 +103,24 @@ impl Client {
         self.send(request).await
     }
 
-    /// Asks for one test of the account: a call that changes nothing, to see whether the key is good (source: iMocha's
-    /// documentation, "Tests").
+    /// Asks for one test of the account. This call changes nothing and shows whether the key is accepted (source:
+    /// iMocha's documentation, "Tests").
     ///
     /// # Errors
     ///
-    /// When no answer came.
+    /// If there is no answer.
     pub async fn list_one_test(&self) -> Result<Reply, Failure> {
         let mut url = self.url(format_args!("/v3/tests"));
         url.set_query(Some("pageNo=1&pageSize=1"));
         self.send(Request::new(Method::GET, url)).await
     }
 
-    /// Whether an answer said that it came from a simulation: that of the command `sandbox`.
+    /// Whether any answer said that it came from a simulation, as the command `sandbox` serves it.
     pub fn is_simulated(&self) -> bool {
         self.is_simulated.load(Ordering::Relaxed)
     }
 
-    /// The address of `path`, below whatever path the base URL has (a company's gateway may add one).
+    /// The address of `path`, after the path of the base URL, if that has one (a company's gateway may add it).
     fn url(&self, path: fmt::Arguments<'_>) -> Url {
         let base = self.base_url.as_url();
         let mut url = base.clone();
@@ -168,11 +168,11 @@ fn headers(api_key: &ApiKey) -> Result<HeaderMap, Refusal> {
     Ok(HeaderMap::from_iter([(API_KEY_HEADER, value)]))
 }
 
-/// Reads the body up to [`MAX_BODY_BYTES`]. The status is an answer even where the body is cut.
+/// Reads the body up to [`MAX_BODY_BYTES`]. Even if the body is cut, the status is an answer.
 async fn read(mut response: Response) -> Reply {
     let http_status = response.status().as_u16();
     let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
-    // A date is meant by the server's own clock; ours may be wrong.
+    // A date refers to the server's clock; ours may be wrong.
     let now = || header(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
     let retry_after = header(RETRY_AFTER).and_then(|value| retry_after(value, now()));
     let mut body = Vec::new();
@@ -187,15 +187,15 @@ async fn read(mut response: Response) -> Reply {
     Reply { http_status, body, body_end, retry_after }
 }
 
-/// Whether the request certainly never left: no connection was made, or hyper handed the request back before it wrote
-/// any of it. The second shows as a "canceled" anywhere in the chain, whatever stands beneath it.
+/// Whether the request certainly never left: either no connection was made, or hyper returned the request before it
+/// wrote any of it. The second case shows as a "canceled" error anywhere in the chain, whatever error caused it.
 fn is_unsent(error: &reqwest::Error) -> bool {
     error.is_connect()
         || error.is_builder()
         || causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
 }
 
-/// The innermost error's text: the outer ones repeat the address and say less.
+/// The text of the innermost error; the outer ones repeat the address and say less.
 fn root_cause(error: &reqwest::Error) -> String {
     let text = causes(error).last().map_or_else(|| "unknown cause".to_owned(), ToString::to_string);
     // rustls ends some of its texts with a link for programmers.

@@ -1,4 +1,5 @@
-//! The settings of a run, each checked once and then trusted. Every default stands here, with its unit and its reason.
+//! Holds the settings of a run. Each is checked once and then trusted. All defaults are in this file, with unit and
+//! reason.
 
 mod since;
 
@@ -25,39 +26,40 @@ pub const DEFAULT_LIST_RATE: &str = "1/15s";
 const LIST_INTERVAL: Duration = Duration::from_secs(15);
 /// Calls in flight at once. Chosen by us: at 5 calls a second, four cover answers that take up to 0.8 s.
 pub const DEFAULT_CONCURRENCY: &str = "4";
-/// The most calls in flight that can be asked for. Each is an open connection; a thousand fit the usual limit of 1,024
-/// open files.
+/// The largest number of calls in flight that can be set. Each call has an open connection; a thousand fit into the
+/// usual limit of 1,024 open files.
 pub const MAX_CONCURRENCY: usize = 1000;
-/// The time for one attempt. Chosen by us: a gateway gives up after 30 s as a rule, so later answers do not come.
+/// The time for one attempt. Chosen by us: gateways usually give up after 30 s, so no answer comes later.
 pub const DEFAULT_TIMEOUT: &str = "30s";
-/// Attempts for one row. Chosen by us: with the back-off they span some ten seconds, which covers a gateway that is
-/// restarted; what lasts longer is an outage, and uses up none.
+/// The attempts for one row. Chosen by us: with the back-off they take about ten seconds, enough for a gateway to
+/// restart. A longer failure is an outage, and uses up no attempts.
 pub const DEFAULT_MAX_ATTEMPTS: &str = "5";
-/// The most attempts that can be asked for.
+/// The largest number of attempts that can be set.
 pub const MAX_ATTEMPTS: usize = 100;
-/// How long to wait out an API that is down. (Source: the contract.)
+/// How long to wait for an API that is down. (Source: the contract.)
 pub const DEFAULT_MAX_OUTAGE: &str = "10m";
-/// The longest wait that can be asked for: beyond a month nobody waits for a run.
+/// The longest wait that can be set: nobody waits more than a month for a run.
 pub const MAX_PATIENCE: Duration = Duration::from_secs(31 * 24 * 60 * 60);
-/// The shortest time for one attempt: less would turn calls that arrive into doubtful ones.
+/// The shortest time for one attempt: with less, calls that arrive would be in doubt.
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The longest time for one attempt.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// The slowest rate: one call a day.
 const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-/// The longest API key. Chosen by us: real ones have some dozens of characters, and a longer one is the wrong file.
+/// The longest API key, in bytes. Chosen by us: real keys have a few dozen characters, so a longer text comes from the
+/// wrong file.
 const MAX_KEY_BYTES: usize = 4096;
 
 /// How a run calls the API.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the API is.
+    /// The address of the API.
     pub base_url: BaseUrl,
-    /// The ceiling on calls for the whole process.
+    /// The most calls in a given time, for the whole process.
     pub rate: Rate,
     /// The most calls in flight.
     pub concurrency: Concurrency,
-    /// The time for one attempt, from the first byte of the connection to the last of the answer.
+    /// The time for one attempt, from making the connection to the last byte of the answer.
     pub timeout: Timeout,
 }
 
@@ -72,16 +74,16 @@ impl ConfigError {
     }
 }
 
-/// A ceiling on calls.
+/// The most calls in a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
-    /// As fast as the API answers.
+    /// No limit: as fast as the API answers.
     Unlimited,
-    /// At most so many calls in so long a time.
+    /// At most `calls` in each `period`.
     Limited {
-        /// The calls.
+        /// The number of calls.
         calls: NonZeroU32,
-        /// The time for them.
+        /// The time for these calls.
         period: Duration,
     },
 }
@@ -104,7 +106,7 @@ impl Rate {
         }
     }
 
-    /// How many calls fit into `time`, at the most; `usize::MAX` without a limit.
+    /// The most calls that fit into `time`; `usize::MAX` without a limit.
     pub fn calls_within(self, time: Duration) -> usize {
         match self {
             Self::Unlimited => usize::MAX,
@@ -244,7 +246,7 @@ impl FromStr for Timeout {
 ///
 /// # Errors
 ///
-/// When the text is not a number with a unit.
+/// If the text is not a number with a unit.
 pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
     humantime::parse_duration(text)
         .map_err(|source| ConfigError::new(format!("{source}; an age looks like 90s, 10m, 2h or 7d")))
@@ -254,33 +256,33 @@ pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
 ///
 /// # Errors
 ///
-/// When the text is anything but digits, or too many of them.
+/// If the text has anything but digits, or too many of them.
 pub fn parse_count(text: &str) -> Result<u64, ConfigError> {
     digits(text).ok_or_else(|| ConfigError::new("it takes a whole number, such as 10"))
 }
 
-/// Reads the number of a port.
+/// Reads a port number.
 ///
 /// # Errors
 ///
-/// When the text is anything else.
+/// If the text is not one.
 pub fn parse_port(text: &str) -> Result<u16, ConfigError> {
     let port = digits(text).and_then(|port| u16::try_from(port).ok());
     port.ok_or_else(|| ConfigError::new("a port is a whole number from 0 to 65535"))
 }
 
-/// A whole number from 1 to `most`.
+/// Reads a whole number from 1 to `most`.
 fn one_to(text: &str, most: usize) -> Option<NonZeroUsize> {
     let number = usize::try_from(digits(text)?).ok()?;
     NonZeroUsize::new(number).filter(|number| number.get() <= most)
 }
 
-/// Only digits: the standard parser would take a sign as well.
+/// Reads a number of digits only: the standard parser would also accept a sign.
 fn digits(text: &str) -> Option<u64> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-/// The address of the API: https anywhere, http only on a loopback address, where nobody can listen in.
+/// The address of the API. It may be https anywhere, but http only on a loopback address, where nobody can listen in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
@@ -290,13 +292,13 @@ impl BaseUrl {
         &self.0
     }
 
-    /// The host and, where it is not the usual one, the port: what an operator recognises.
+    /// The host, and the port unless it is the usual one: what an operator recognises.
     pub fn host(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Whether calls leave unencrypted, as they may to this very machine only.
+    /// Whether calls are unencrypted, which is allowed only to this machine.
     pub fn is_plain(&self) -> bool {
         self.0.scheme() == "http"
     }
@@ -359,7 +361,7 @@ impl ApiKey {
 impl FromStr for ApiKey {
     type Err = ConfigError;
 
-    /// Takes the key from a text of one line; blanks around it are left out. The text is in no error.
+    /// Reads the key from a text of one line, without the blanks around it. No error contains the text.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let key = text.trim_start_matches('\u{feff}').trim();
         if key.is_empty() {

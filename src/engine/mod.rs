@@ -100,7 +100,7 @@ pub struct Job {
     pub limit: Option<u64>,
     /// The threads for reading and writing, which block.
     pub threads: Threads,
-    /// Gets told what the run does.
+    /// Receives the progress of the run.
     pub monitor: Arc<dyn Monitor>,
     /// The switch that ends the run early.
     pub shutdown: Shutdown,

@@ -43,7 +43,7 @@ enum Step {
 }
 
 impl Pool {
-    /// Takes rows until there are none, and sends on how each ended.
+    /// Takes rows until there are none, and sends the outcome of each to the recorder.
     pub(super) async fn work(self: &Arc<Self>) {
         // While the API is down, rows that were never tried go first: their calls show whether it is back. A row that
         // fails through its own fault would never show that.

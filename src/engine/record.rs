@@ -29,7 +29,7 @@ pub(super) const QUEUED_OUTCOMES: usize = 512;
 const GATHERING: Duration = Duration::from_millis(1);
 
 /// The most bytes of written rows that wait for a sync; beyond it, the recorder syncs at once. Chosen by us: with 300
-/// bytes a row and 70,000 calls a second, two syncs follow each other before it is reached.
+/// bytes a row and 70,000 calls a second, it is not reached between two syncs.
 const UNSYNCED_BYTES: usize = 8 * 1024 * 1024;
 
 /// Owns the results and the counts.

@@ -16,7 +16,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts the threads. Dropping this value without using it ends them.
+    /// Starts the threads. If this value is dropped without being used, they end.
     ///
     /// # Errors
     ///

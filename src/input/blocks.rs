@@ -76,7 +76,7 @@ impl Ledger {
     }
 }
 
-/// Finds out whether bytes that come in pieces are UTF-8.
+/// Checks whether bytes that come in pieces are UTF-8.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Utf8Check {
     /// The beginning of a character that continues in the next piece: at most three bytes.

@@ -49,7 +49,7 @@ impl FromStr for Filter {
             None => (before, Comparison::Equal),
         };
         let (column, value) = (without_blanks(column), without_blanks(value));
-        // `Status!==Pending` would let every row through.
+        // Otherwise `Status!==Pending` would select every row.
         if column.is_empty() || value.starts_with('=') {
             return Err(error());
         }

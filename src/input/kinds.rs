@@ -7,7 +7,7 @@ const EXPORT_FROM_EXCEL: &str =
 const UNPACK: &str = "unpack it and give the CSV file in it";
 const EXPORT_CSV: &str = "export the list as CSV and give that file";
 
-/// The first bytes of a kind of file, what it is, and what to do.
+/// For each kind of file: its first bytes, what it is, and what to do.
 const KINDS: [(&[u8], &str, &str); 13] = [
     (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1", "an Excel workbook (.xls) or another old Office file", EXPORT_FROM_EXCEL),
     (b"PK\x05\x06", "an empty zip archive", EXPORT_CSV),

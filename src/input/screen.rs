@@ -197,8 +197,8 @@ impl Screen {
         why
     }
 
-    /// How many cells a row has too many. At the end of the header, there may be columns without a name: empty cells
-    /// below them do not count, unless the row is longer than the header.
+    /// How many cells a row has too many: those beyond the width of the header or, if that is more, those after the
+    /// last column with a name up to the last cell that is not empty.
     fn extra_cells(&self, record: &ByteRecord) -> usize {
         let cells = record.len();
         if cells <= self.named {
@@ -287,7 +287,7 @@ impl Screen {
     /// For example, with three columns, the text `2932950,"Ann,x` and on the next line `2932951,Bob",y` is one row for
     /// a parser. The second line has three cells and an ID of seven digits, as the first: these are two rows, joined by
     /// a quote too many. But `2932950,"12 Main St` and on the next line `75001 Paris",y` is one row with an address:
-    /// its second line has only two cells.
+    /// its lines have two cells each.
     pub(super) fn joined_rows(&self, text: &[u8], kind: FirstRow) -> Option<InvitationId> {
         if self.width < 2 || memchr::memchr2(b'\n', b'\r', text).is_none() {
             return None;

@@ -18,7 +18,7 @@ const LONGEST_NAME_BYTES: usize = 256;
 /// the contract.
 const TELLING_NAMES: usize = 2;
 
-/// The header, for comparison with what may be another one.
+/// The header, to be compared with rows that may be another header.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Header {
     /// The names in their order, as [`column_key`] writes them, up to the last that is not empty. Empty without a
@@ -75,7 +75,8 @@ impl Header {
     }
 
     /// Whether a row without any names of the header still looks like a header: in the place of the ID it has the name
-    /// of a column (which numbers may follow), and at least half of its cells name columns.
+    /// of a column (which numbers may follow), and at least two of its cells, and half of those that are not empty,
+    /// name columns.
     fn reads_like_names(&self, record: &ByteRecord) -> bool {
         let is_column = |cell: &[u8]| {
             let name = std::str::from_utf8(cell).ok().filter(|name| name.len() <= LONGEST_NAME_BYTES);
@@ -120,7 +121,7 @@ pub(super) enum Gap {
     BlankLine,
 }
 
-/// Follows the rows, in their order, to the end of the table of the header.
+/// Reads the rows in their order, and finds the end of the table of the header.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     is_behind_blank: bool,

@@ -115,8 +115,7 @@ fn wrapped(text: &str, wrapping: usize) -> String {
     }
 }
 
-/// The digits that a reader would see before a decimal point, and whether anything else stands there that is neither
-/// blank nor quote.
+/// The digits that a person would see before a decimal point, and what else is there besides blanks and quotes.
 fn seen(cell: &str) -> (String, String) {
     let plain: String = cell.chars().filter(|character| !is_blank(*character)).collect();
     let (whole, zeros) = plain.split_once('.').unwrap_or((&plain, ""));
@@ -137,7 +136,7 @@ proptest! {
         wrapping in 0..3 + QUOTES.len(),
     ) {
         let decimals = if id < EXACT_DECIMALS_END && decimals > 0 { format!(".{}", "0".repeat(decimals)) } else { String::new() };
-        // Thousands, and zeros for lost digits, are read by nobody.
+        // A possible group of thousands, and zeros in place of lost digits, are never read as an ID.
         prop_assume!(id < EXACT_DECIMALS_END || id % 1000 != 0);
         prop_assume!(decimals != ".000" || zeros + id.to_string().len() > 3);
         let spelling = format!("{within}{}{id}{decimals}{within}", "0".repeat(zeros));

@@ -1,11 +1,11 @@
-//! The statuses of a row, and every rule that follows from one: the other rooms ask here.
+//! Defines the statuses of a row, and every rule about them; the other rooms ask here.
 
 use std::fmt;
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// How a row ended. The words are the contract with the operator's scripts; they are the names in snake case. The order
-/// is the one in which a person wants to read them.
+/// How a row ended. The words for scripts are the names in snake case, and a contract. The order is the one in which
+/// users want to read them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
@@ -25,32 +25,32 @@ pub enum Status {
     ServerError,
     /// No connection could be made on any attempt. Nothing was sent.
     Unreachable,
-    /// It was sent, and there is no answer that can be trusted. It may be cancelled.
+    /// The call was sent, but no answer can be trusted. It may be cancelled.
     Unconfirmed,
     /// An answer that the API does not document.
     UnexpectedResponse,
     /// The cell is not the ID of an invitation. Never sent.
     InvalidId,
-    /// The same ID stands on an earlier line. Never sent.
+    /// An earlier line has the same ID. Never sent.
     Duplicate,
     /// Excluded by the operator's filter. Never sent.
     Filtered,
-    /// No run came to the row. Not sent.
+    /// No run reached the row. Not sent.
     NotAttempted,
 }
 
-/// Whether a call for a row may have taken effect without saying so.
+/// Whether a call for a row may have taken effect without a confirmation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Effect {
     /// Certainly not.
     #[default]
     None,
-    /// It may have: the invitation may be cancelled although nobody confirmed it.
+    /// It may have: the invitation may be cancelled without a confirmation.
     Possible,
 }
 
 impl Effect {
-    /// What is known of two calls together.
+    /// Combines what is known about two calls.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
         match self {
@@ -64,7 +64,7 @@ impl Status {
     /// Every status, in their order.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The word that stands in the `status` column and in the JSON summary.
+    /// The word in the `status` column and in the JSON summary.
     pub fn word(self) -> &'static str {
         self.into()
     }
@@ -74,7 +74,7 @@ impl Status {
         word.parse().ok()
     }
 
-    /// Whether a later run tries the row again: nothing is settled about it, or something may have changed.
+    /// Whether a later run tries the row again, because its fate is open or something may have changed.
     pub const fn is_tried_again(self) -> bool {
         match self {
             Self::Cancelled
@@ -94,7 +94,7 @@ impl Status {
         }
     }
 
-    /// Whether iMocha has said for good what becomes of the invitation.
+    /// Whether iMocha has given a final answer about the invitation.
     pub const fn is_settled(self) -> bool {
         match self {
             Self::Cancelled | Self::NotCancellable | Self::NotFound => true,
@@ -112,7 +112,7 @@ impl Status {
         }
     }
 
-    /// Whether a row that ended so may have been cancelled although nobody confirmed it.
+    /// Whether a row with this status may have been cancelled without a confirmation.
     pub const fn effect(self) -> Effect {
         match self {
             Self::ServerError | Self::Unconfirmed | Self::UnexpectedResponse => Effect::Possible,
@@ -130,7 +130,7 @@ impl Status {
         }
     }
 
-    /// Whether a person has to look at the row: the invitation is not cancelled with certainty, and was asked for.
+    /// Whether the user has to look at the row: its cancellation was asked for and is not certain.
     pub const fn needs_attention(self) -> bool {
         match self {
             Self::Cancelled | Self::Duplicate | Self::Filtered => false,

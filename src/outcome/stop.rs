@@ -1,4 +1,4 @@
-//! Why a run ends before its last row.
+//! Lists why a run ends before its last row.
 
 /// Why a run that had begun ended before its last row was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,9 +7,9 @@ pub enum StopReason {
     Unauthorized,
     /// The results could not be written.
     ResultsUnwritable,
-    /// The API did not answer for longer than the operator would wait.
+    /// The API did not answer for longer than the operator waits.
     Outage,
-    /// The API asked for fewer calls for longer than the operator would wait.
+    /// The API asked for fewer calls for longer than the operator waits.
     RateLimited,
     /// The time that the operator gave the run is over.
     Deadline,
@@ -51,7 +51,7 @@ impl StopReason {
 pub enum Signal {
     /// By Ctrl-C (SIGINT).
     Interrupt,
-    /// By whoever supervises it (SIGTERM).
+    /// By the program that supervises it (SIGTERM).
     Terminate,
     /// Because its terminal is gone (SIGHUP).
     HangUp,
@@ -68,7 +68,7 @@ impl Signal {
     }
 }
 
-/// Why a run stopped early, with the particulars.
+/// Why a run stopped early, with details.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
     /// The kind of reason.
@@ -78,7 +78,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// This program panicked. What the panic said is on standard error already, above this.
+    /// This program panicked. The message of the panic is on standard error already, above this.
     pub fn of_panic() -> Self {
         let detail = "this program broke; please report what stands above".to_owned();
         Self { reason: StopReason::Bug, detail }

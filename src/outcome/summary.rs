@@ -1,4 +1,4 @@
-//! The counts of a run, and of all runs over the same results.
+//! Counts the rows and calls of a run, and of all runs over the same results.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 
 use super::{Outcome, Status};
 
-/// What came of a whole run: the counts of its rows and calls.
+/// The counts of the rows and calls of a whole run.
 #[derive(Debug, Clone)]
 pub struct Summary {
     rows: BTreeMap<Status, u64>,
@@ -16,9 +16,9 @@ pub struct Summary {
     latency_us: Histogram<u64>,
 }
 
-/// Decimal digits to which a latency is kept.
+/// How many significant decimal digits of a latency are kept.
 const LATENCY_DIGITS: u8 = 3;
-/// The longest latency that is told from a longer one: an hour, in microseconds. No attempt may take more than ten
+/// The longest latency, in microseconds (one hour); longer ones count as this. No attempt may take more than ten
 /// minutes.
 const MAX_LATENCY_US: u64 = 60 * 60 * 1_000_000;
 
@@ -63,7 +63,7 @@ impl Summary {
         self.rows.get(&status).copied().unwrap_or(0)
     }
 
-    /// The statuses that rows ended with, each with how many did.
+    /// The statuses that any rows have, and how many rows have each.
     pub fn present(&self) -> impl Iterator<Item = (Status, u64)> {
         self.rows.iter().map(|(&status, &rows)| (status, rows)).filter(|(_, rows)| *rows > 0)
     }
@@ -73,7 +73,7 @@ impl Summary {
         self.rows.iter().filter(|(status, _)| status.is_settled()).map(|(_, rows)| rows).sum()
     }
 
-    /// How many rows ended in any way.
+    /// How many rows were counted.
     pub fn total(&self) -> u64 {
         self.rows.values().sum()
     }
@@ -88,9 +88,9 @@ impl Summary {
         self.retries
     }
 
-    /// The time within which the given share of the answers came, or `None` when none came.
+    /// The time within which the given share of the answers came, or `None` if there were none.
     ///
-    /// `quantile` lies between 0 and 1; 1 gives the longest.
+    /// `quantile` is between 0 and 1; 1 gives the longest time.
     pub fn latency(&self, quantile: f64) -> Option<Duration> {
         if self.latency_us.is_empty() {
             return None;
@@ -103,8 +103,8 @@ impl Summary {
         self.rows.iter().any(|(status, &rows)| rows > 0 && status.is_tried_again())
     }
 
-    /// Whether a later run would try rows again that may end otherwise then. What the key may not cancel ends so again until
-    /// somebody has changed that.
+    /// Whether a later run would try rows again whose result may then be different. Rows that the key may not cancel do
+    /// not count: their result stays the same until somebody changes that.
     pub fn has_rows_worth_another_try(&self) -> bool {
         let forbidden = self.count(Status::Forbidden);
         let tried_again: u64 =
@@ -112,7 +112,7 @@ impl Summary {
         tried_again > forbidden
     }
 
-    /// Whether no row needs anybody's attention.
+    /// Whether no row needs the user's attention.
     pub fn is_well(&self) -> bool {
         self.rows.iter().all(|(status, &rows)| rows == 0 || !status.needs_attention())
     }
@@ -124,17 +124,17 @@ impl Default for Summary {
     }
 }
 
-/// What the results hold of all runs together, and what of it this run added.
+/// The counts of what the results hold of all runs, and of what this run added.
 #[derive(Debug, Clone, Default)]
 pub struct Tally {
-    /// All of it.
+    /// The counts of all runs together.
     pub all_runs: Summary,
-    /// What this run added.
+    /// The counts of what this run added.
     pub this_run: Summary,
 }
 
 impl Tally {
-    /// The tally of a run that finds these rows done, and has added none.
+    /// The tally of a run that starts with these rows done and has added none.
     pub fn after(done: Summary) -> Self {
         Self { all_runs: done, this_run: Summary::new() }
     }
@@ -147,7 +147,7 @@ impl Tally {
         }
     }
 
-    /// Counts rows that this run gave their result, and for which no call was made.
+    /// Counts rows that got their result in this run without a call.
     pub fn add_unsent(&mut self, status: Status, rows: u64) {
         self.all_runs.add_unsent(status, rows);
         self.this_run.add_unsent(status, rows);

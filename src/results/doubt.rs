@@ -1,13 +1,15 @@
 //! What the journal says about rows without a results row: whether they may have been sent, and what earlier runs had
 //! found out about them.
 //!
-//! For example, run 1 reserves the rows up to line 40, writes some results, and is killed. Its results say: lines 2 to
-//! 30 `cancelled`, line 31 `forbidden`, line 32 `not_attempted`; lines 33 to 40 have no row. The new results of run 2
-//! keep only the rows that are done, lines 2 to 30. The rest goes into the journal of run 2 (see `carried_on`): `up_to`
-//! 40, line 31 in `tried` with its result, and line 32 in `clear`. So lines 33 to 40 may have been sent, line 32
-//! certainly has no effect yet, and lines beyond 40 were certainly not sent. If run 2 then reserves up to line 60 and
-//! is killed, `sent_up_to` is 60: lines 31 to 60 may all have been sent by run 2, except those with a new results row.
-//! Line 31 keeps its calls and its result, now in doubt.
+//! For example, run 1 reserves the rows up to line 40, is asked to stop, and is killed before it has written all
+//! results. Its results say: lines 2 to 30 `cancelled`, line 31 `forbidden`, line 32 `not_attempted`; lines 33 to 40
+//! have no row. The new results of run 2 keep only the rows that are done, lines 2 to 30. The rest goes into the
+//! journal of run 2 (see `carried_on`): `up_to` 40, line 31 in `tried` with its result, and line 32 in `clear`. So
+//! lines 33 to 40 may have been sent, the call for line 31 had no effect, line 32 was not sent, and lines beyond 40
+//! were certainly not sent.
+//!
+//! If run 2 reserves the rows up to line 60 and is killed before it writes any result, `sent_up_to` is 60: run 2 may
+//! have sent lines 31 to 60. Line 31 keeps its calls and its result, but is now in doubt; line 32 is in doubt, too.
 
 mod tried;
 

@@ -1,11 +1,12 @@
 //! The journal, a file beside the results: what a later run needs to resume this one. It is small, and safe to delete
 //! when no run will resume.
 //!
-//! It has JSON Lines; each line is one of
+//! Its format is JSON Lines. Each line is one of these:
 //!
 //! ```json
 //! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…",
-//!   "base_url":"https://…","encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],"short_rows":false},
+//!   "base_url":"https://…","encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],
+//!   "short_rows":false},
 //!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
 //!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}

@@ -1,7 +1,8 @@
-//! The end of a run before its last row: a value that everyone who waits listens to, and that remembers why.
+//! Ends a run before its last row. All waiting parts of the run watch one shared switch, which also remembers why the
+//! run was stopped.
 //!
-//! After a stop no further call leaves; what is in flight ends and is recorded. When the run is given up, nobody waits
-//! for anything any more. The [`Signals`] end here: the first stops the run, the second gives it up.
+//! After a stop, no further call starts; calls in flight end and are recorded. When the run is given up, nothing waits
+//! any more. The [`Signals`] lead here: the first stops the run, the second gives it up.
 
 mod signals;
 
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::signals::Signals;
 use crate::outcome::{Signal, Stop, StopReason};
 
-/// A switch that is off while a run goes on, and can be turned on once. Its clones are one switch.
+/// A switch that is off while a run goes on, and can be turned on once. All clones are the same switch.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     stopped: CancellationToken,
@@ -23,18 +24,18 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Takes note that calls may leave from now on: then there is something to finish when the run is stopped.
+    /// Records that calls may start from now on: after that, a stop has to wait for calls in flight.
     pub fn calls_begin(&self) {
         self.has_begun.store(true, Ordering::Relaxed);
     }
 
-    /// Whether calls may have left.
+    /// Whether calls may have started.
     pub fn has_begun(&self) -> bool {
         self.has_begun.load(Ordering::Relaxed)
     }
 
-    /// Stops the run, and says so at once: what is in flight and a slow input can take a while. The first reason counts;
-    /// a later one is left out. Does not block: the log does not.
+    /// Stops the run and logs it at once, because calls in flight and a slow input can take a while to end. Only the
+    /// first reason counts. It does not block, because the log does not.
     pub fn stop(&self, stop: Stop) {
         let (reason, detail) = (stop.reason.word(), stop.detail.clone());
         let is_first = self.stop.set(stop).is_ok();
@@ -44,7 +45,7 @@ impl Shutdown {
         }
     }
 
-    /// Takes note of a signal: the first stops the run, any further one gives it up.
+    /// Handles a signal: the first stops the run, any further one gives it up.
     pub fn signalled(&self, signal: Signal, order: Order) {
         match order {
             Order::First if self.has_begun() => {
@@ -62,7 +63,7 @@ impl Shutdown {
         }
     }
 
-    /// Whether the run is stopped: from then on [`stopped`](Self::stopped) does not wait.
+    /// Whether the run is stopped. If it is, [`stopped`](Self::stopped) does not wait.
     pub fn is_stopped(&self) -> bool {
         self.stopped.is_cancelled()
     }
@@ -76,17 +77,17 @@ impl Shutdown {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when the wait is given up.
+    /// If the future is dropped, nothing is lost.
     pub async fn stopped(&self) {
         self.stopped.cancelled().await;
     }
 
-    /// Has everybody stop to wait for anything.
+    /// Ends all waits of the run.
     pub fn give_up(&self) {
         self.given_up.cancel();
     }
 
-    /// Whether nobody is to wait for anything any more.
+    /// Whether the run is given up, so that nothing may wait any more.
     pub fn is_given_up(&self) -> bool {
         self.given_up.is_cancelled()
     }
@@ -95,17 +96,17 @@ impl Shutdown {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost when the wait is given up.
+    /// If the future is dropped, nothing is lost.
     pub async fn given_up(&self) {
         self.given_up.cancelled().await;
     }
 }
 
-/// Which signal it is.
+/// Whether a signal is the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// The first.
     First,
-    /// Any behind it.
+    /// Any later one.
     Further,
 }

@@ -1,5 +1,5 @@
-//! The signals that ask this process to end. They are heard from the beginning, on a thread that does nothing else, so
-//! that nothing that blocks can keep them out.
+//! Listens for the signals that ask this process to end. It listens from the beginning, on a thread of its own, so that
+//! blocked threads cannot delay it.
 
 use std::io;
 use std::thread::Builder as ThreadBuilder;
@@ -12,11 +12,11 @@ use super::{Order, Shutdown};
 use crate::ending::ExitCode;
 use crate::outcome::{Signal, StopReason};
 
-/// How long the process may take to end after a second signal. It needs a moment to say what is left; what takes
-/// longer is stuck, in a disk or a pipe. Chosen by us.
+/// How long the process may take to end after a second signal. It needs a moment to report what is left; if it takes
+/// longer, it is stuck at a disk or a pipe. Chosen by us.
 const LAST_RESORT: Duration = Duration::from_secs(4);
 
-/// Listens to the signals.
+/// Receives the signals.
 #[derive(Debug)]
 pub struct Signals {
     #[cfg(unix)]
@@ -28,12 +28,13 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Listens to signals from now on, and tells `shutdown`. A signal that was ignored when the process began stays
-    /// ignored, as `nohup` wants it. When the process has not ended some time after the second signal, it is ended.
+    /// Listens for signals from now on, and passes them to `shutdown`. A signal that was ignored when the process began
+    /// stays ignored, as `nohup` needs it. If the process has not ended some time after the second signal, this ends
+    /// it.
     ///
     /// # Errors
     ///
-    /// When the system has no room for a thread, or does not allow to listen.
+    /// If the system cannot start a thread, or does not allow listening.
     pub fn listen(shutdown: Shutdown) -> io::Result<()> {
         try_for_files()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -86,7 +87,7 @@ impl Signals {
 
     #[cfg(not(unix))]
     async fn next(&mut self) -> Signal {
-        // An error means that nobody can press Ctrl-C.
+        // An error means that Ctrl-C cannot be received.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -94,7 +95,7 @@ impl Signals {
     }
 }
 
-/// Makes sure that the process may open the files that listening takes: the library panics where it may not.
+/// Makes sure that the process may open the files that listening needs, because the library panics if it may not.
 #[cfg(unix)]
 fn try_for_files() -> io::Result<()> {
     use std::os::unix::net::UnixStream;
@@ -108,7 +109,7 @@ fn try_for_files() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for one signal; for ever where it is not listened to.
+/// Waits for one signal; for ever if it is ignored.
 #[cfg(unix)]
 async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
     let heard = match signal {
@@ -120,10 +121,11 @@ async fn heard(signal: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// The signals that this process was told to ignore by whoever started it, a bit for each, the first signal lowest. To be
-/// asked before anything listens.
+/// The signals that were ignored when this process was started, one bit for each; the lowest bit is signal 1. Call this
+/// before anything listens for signals.
 ///
-/// Without `unsafe` only Linux can be asked, by this file (source: proc(5), `SigIgn`); elsewhere none counts as ignored.
+/// Without `unsafe`, only Linux tells this, in a file (source: proc(5), `SigIgn`); on other systems, no signal counts
+/// as ignored.
 #[cfg(unix)]
 fn ignored_from_the_start() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -131,7 +133,7 @@ fn ignored_from_the_start() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-/// Ends the process from here, because whoever should end it is stuck.
+/// Ends the process from this thread, because the main thread is stuck.
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "nothing else is left, and what could be kept is kept")]
 fn leave(code: ExitCode) {
     std::process::exit(code.number().into());

@@ -31,7 +31,8 @@ const PIECE: usize = 4096;
 pub(super) enum Urgency {
     /// The sender must not wait. If there is no room, the message is left out.
     Now,
-    /// A log line for a call. The sender waits while standard error takes bytes; if it is stuck, the line is left out.
+    /// A log line for a call. The sender waits while standard error takes bytes. If standard error is stuck, or the run
+    /// is stopped, the line is left out.
     EachCall,
     /// The only copy of something. The sender waits until it gets through, or the run is given up.
     Keep,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What stands behind a call that may have taken effect.
+/// The state after a call that may have taken effect.
 fn doubt() -> Verdict {
     Verdict::of_earlier_run(Status::ServerError, Some(500), "HTTP 500: oops")
 }
@@ -176,7 +176,7 @@ fn a_call_that_never_left_changes_nothing_of_what_earlier_ones_made_of_the_row()
         let mut after = judge(id(), &unsent(), Some(&before), &scrubber());
         assert_eq!(after.text(), format!("{}; then a call could not be sent: refused", before.error));
         assert_eq!(after.next, Next::Again(Setback::Unreachable));
-        // Nor do more of them, in this run and in a later one.
+        // Further calls that cannot be sent change nothing either, in this run and in a later one.
         after = judge(id(), &unsent(), Some(&after), &scrubber());
         let later = Verdict::of_earlier_run(after.status, after.http_status, &after.text());
         after = judge(id(), &unsent(), Some(&later), &scrubber());
