@@ -8,6 +8,7 @@ mod crosscheck;
 mod dry_run;
 mod flags;
 mod guards;
+mod held;
 mod places;
 mod plan;
 mod proxy;

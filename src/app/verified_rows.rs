@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
-use super::crosscheck::HeldResults;
+use super::held::HeldResults;
 use crate::error::{Cause, Refusal};
 use crate::results::format::Format;
 use crate::results::{Existing, ResultsFile, ResultsRow};

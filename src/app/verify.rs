@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use same_file::is_same_file;
 
-use super::crosscheck::{CrossCheck, HeldResults};
+use super::crosscheck::CrossCheck;
+use super::held::HeldResults;
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
 use super::standard_output;
