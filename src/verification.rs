@@ -103,17 +103,23 @@ pub struct Lists {
 }
 
 impl Lists {
-    /// Adds a list of this state. What an earlier one of the same state had stays.
+    /// Adds a list of this state. What an earlier one of the same state had stays, and is not counted twice.
     pub fn add(&mut self, state: ListedState, listing: Listing) {
         let own = match state {
             ListedState::Cancelled => &mut self.cancelled,
             ListedState::Completed => &mut self.completed,
             ListedState::Expired => &mut self.expired,
         };
-        own.entries += listing.entries;
+        if own.entries == 0 {
+            *own = listing;
+            return;
+        }
+        let before = own.ids.len();
         own.ids.extend(listing.ids);
         own.ids.sort_unstable();
         own.ids.dedup();
+        // An entry that came before is not new.
+        own.entries += u64::try_from(own.ids.len() - before).unwrap_or(u64::MAX);
     }
 
     /// Adds other lists, those of another window.
@@ -228,13 +234,13 @@ impl Verification {
         }
     }
 
-    /// The first rows that need attention, at most [`MOST_TOLD`], contradicted ones first.
-    pub fn told(&self) -> impl Iterator<Item = &ToldRow> {
-        [Finding::Contradicted, Finding::NotYetSeen]
-            .iter()
-            .filter_map(|finding| self.told.get(finding))
-            .flatten()
-            .take(MOST_TOLD)
+    /// The first rows that need attention, at most [`MOST_TOLD`]: contradicted ones first, and each kind by its lines.
+    pub fn told(&self) -> Vec<&ToldRow> {
+        let kinds = [Finding::Contradicted, Finding::NotYetSeen];
+        let mut told: Vec<&ToldRow> =
+            kinds.iter().filter_map(|finding| self.told.get(finding)).flatten().take(MOST_TOLD).collect();
+        told.sort_by_key(|row| (row.finding != Finding::Contradicted, &row.results, row.line));
+        told
     }
 
     /// How many rows have this finding.
@@ -350,6 +356,6 @@ mod tests {
             [1, 3, 4, 5].map(|id| lists.of(id)),
             [Listed::Both, Listed::Cancelled, Listed::Over(ListedState::Expired), Listed::Nowhere]
         );
-        assert_eq!((lists.entries(ListedState::Cancelled), lists.all_entries()), (4, 6));
+        assert_eq!((lists.entries(ListedState::Cancelled), lists.all_entries()), (3, 5));
     }
 }

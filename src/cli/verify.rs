@@ -15,12 +15,16 @@ Examples:
   imocha-cancel verify round-7.results.csv --wait 30m   ask again for what is not yet in the lists
   imocha-cancel verify *.results.csv -o verified.csv    each row, with what the lists say of it
 
-Words: confirmed (the lists say the same), settled (was in doubt here, and the lists decide), not_yet_seen (cancelled
-or in doubt here, and in no list: a list may lag), contradicted (cancelled here, but listed as completed or expired),
-already_cancelled (not cancelled here, but listed as cancelled), nothing_to_check.
+Words:
+  confirmed           the lists say the same
+  settled             in doubt here, and the lists decide
+  not_yet_seen        cancelled or in doubt here, and in no list: a list may lag
+  contradicted        cancelled here, but listed as completed or expired
+  already_cancelled   not cancelled here, but listed as cancelled
+  nothing_to_check    the rest
 
-Exit codes: 0 nothing is contradicted or not yet seen, 1 something is, 2 refused, 3 the lists could not be read
-(nothing is changed), 130 and 143 stopped by a signal (nothing is changed).
+Exit codes: 0 nothing is contradicted or not yet seen, 1 something is, 2 refused,
+3 the lists could not be read, 130 and 143 stopped by a signal (both change nothing).
 Every flag but -n can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
 
 /// What `verify` can be told.

@@ -85,7 +85,7 @@ fn push_told(text: &mut String, found: &Verification) {
         text,
         format_args!("{} {} attention:", HumanCount(rows), if rows == 1 { "row needs" } else { "rows need" }),
     );
-    let told: Vec<&ToldRow> = found.told().collect();
+    let told = found.told();
     let files: BTreeSet<_> = told.iter().map(|row| &row.results).collect();
     for row in &told {
         let file = if files.len() > 1 { format!("{}, ", quoted_path(&row.results)) } else { String::new() };

@@ -41,10 +41,19 @@ impl Answer {
     }
 }
 
+/// A request that came in whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) at: Instant,
+    /// With its query.
+    pub(crate) path: String,
+    pub(crate) body: String,
+}
+
 /// The server. Its thread ends with the process.
 pub(crate) struct Canned {
     pub(crate) base_url: String,
-    requests: Arc<Mutex<Vec<(Instant, String)>>>,
+    requests: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Canned {
@@ -60,8 +69,8 @@ impl Canned {
                 thread::spawn(move || {
                     let mut connection = connection.unwrap();
                     connection.set_read_timeout(Some(PATIENCE)).unwrap();
-                    if let Some(path) = read_request(&mut connection) {
-                        let before = take_down(&received, &path);
+                    if let Some((path, body)) = read_request(&mut connection) {
+                        let before = take_down(&received, &path, body);
                         give(&mut connection, &answer(&path, before));
                     }
                 });
@@ -77,28 +86,35 @@ impl Canned {
 
     /// When each of them came in, and for which path.
     pub(crate) fn record(&self) -> Vec<(Instant, String)> {
+        self.received().into_iter().map(|received| (received.at, received.path)).collect()
+    }
+
+    /// Each of them.
+    pub(crate) fn received(&self) -> Vec<Received> {
         self.requests.lock().unwrap().clone()
     }
 }
 
 /// Takes a request down and tells how often the path was asked for before.
-fn take_down(received: &Mutex<Vec<(Instant, String)>>, path: &str) -> usize {
+fn take_down(received: &Mutex<Vec<Received>>, path: &str, body: String) -> usize {
     let mut received = received.lock().unwrap();
-    let before = received.iter().filter(|(_, earlier)| earlier == path).count();
-    received.push((Instant::now(), path.to_owned()));
+    let before = received.iter().filter(|earlier| earlier.path == path).count();
+    received.push(Received { at: Instant::now(), path: path.to_owned(), body });
     before
 }
 
-/// Reads a request to the end of its two-byte body, or its head where it has none, and gives its path.
-fn read_request(connection: &mut TcpStream) -> Option<String> {
+/// Reads a request to the end of its body, and gives its path and the body.
+fn read_request(connection: &mut TcpStream) -> Option<(String, String)> {
     let mut request = Vec::new();
     let mut buffer = [0; 1024];
     loop {
         let read = connection.read(&mut buffer).ok().filter(|&read| read > 0)?;
         request.extend_from_slice(&buffer[..read]);
-        if request.ends_with(b"\r\n\r\n{}") || (request.starts_with(b"GET") && request.ends_with(b"\r\n\r\n")) {
-            let head = String::from_utf8(request).unwrap();
-            return head.split(' ').nth(1).map(str::to_owned);
+        let text = String::from_utf8(request.clone()).unwrap();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return Some((head.split(' ').nth(1)?.to_owned(), body.to_owned()));
         }
     }
 }

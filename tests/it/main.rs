@@ -43,4 +43,5 @@ mod terminal;
 mod threads;
 mod tls;
 mod transport;
+mod verify;
 mod walls;

@@ -33,16 +33,23 @@ fn product_commands() -> Vec<Vec<String>> {
 fn every_command_of_the_readme_works() {
     let commands = product_commands();
     assert!(commands.len() >= 6, "the commands are found: {commands:?}");
-    for command in commands.iter().filter(|command| command[0] == "run") {
+    let kinds = ["run", "verify"];
+    for command in commands.iter().filter(|command| kinds.contains(&command[0].as_str())) {
         let server = sandbox();
         let place = Place::with_input("testInvitationId,team\n31,a\n32,b\n");
         fs::create_dir(place.path("samples")).unwrap();
         fs::copy(repository("samples/invitations.csv"), place.path("samples/invitations.csv")).unwrap();
         fs::copy(place.path("input.csv"), place.path("round-7.csv")).unwrap();
         place.write("key.txt", server.api_key());
+        if command[0] == "verify" {
+            let mut run = place.command(["run", "round-7.csv", "--yes", "-q", "--base-url", &server.base_url()]);
+            Ended::of(run.env("IMOCHA_API_KEY", server.api_key())).expect_code(0);
+        }
         // Nobody is there to answer a question here; all else is as a person would type it.
         let mut process = place.command(command);
-        if !command.iter().any(|word| ["--yes", "-y", "--dry-run", "-n", "--sandbox"].contains(&word.as_str())) {
+        if command[0] == "run"
+            && !command.iter().any(|word| ["--yes", "-y", "--dry-run", "-n", "--sandbox"].contains(&word.as_str()))
+        {
             process.arg("--yes");
         }
         process.env("IMOCHA_CANCEL_BASE_URL", server.base_url()).env("IMOCHA_API_KEY", server.api_key());
