@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use same_file::Handle;
 
-use crate::cli::RunArgs;
+use crate::cli::{ConnectionArgs, RunArgs, VerifyArgs};
 use crate::error::{Cause, Refusal};
 use crate::results::Journal;
 use crate::text::quoted_path;
@@ -24,8 +24,7 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
     }
     for stream in [Stream::Output, Stream::Error] {
         if let Some(what) = what_a_stream_goes_into(stream, args, output) {
-            return Err(Refusal::new(Cause::Usage, format!("{stream} and {what} are the same file"))
-                .hint(format!("redirect {stream} to another file")));
+            return Err(spoilt(stream, &what));
         }
     }
     Ok(())
@@ -68,21 +67,43 @@ impl fmt::Display for Stream {
 /// The file of this run that a stream leads into, in words.
 fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>) -> Option<String> {
     let written = ordinary(stream.handle())?;
-    let is_written = |path: &Path| file_at(path).is_some_and(|found| found == written);
     if input_handle(args).is_some_and(|input| input == written) {
         return Some(if args.reads_standard_input() { "standard input" } else { "the input" }.to_owned());
     }
-    if let Some(output) = output {
-        let journal = Journal::path_of(output);
-        for (what, path) in [("the results", output), ("the journal", &journal)] {
-            if is_written(path) {
-                return Some(format!("{what} {}", quoted_path(path)));
-            }
-        }
-    }
-    let also_read = [("--api-key-file", &args.connection.api_key_file), ("--ca-file", &args.connection.ca_file)];
-    let spoiled = also_read.into_iter().find(|(_, path)| path.as_deref().is_some_and(is_written));
-    spoiled.map(|(flag, _)| flag.to_owned())
+    which_goes(stream, &files_of(output.as_slice(), &args.connection))
+}
+
+/// The files of a verification that a stream leads into, in words.
+pub(super) fn what_is_spoilt(stream: Stream, args: &VerifyArgs) -> Option<String> {
+    let results: Vec<&Path> = args.results.iter().chain(&args.output).map(PathBuf::as_path).collect();
+    which_goes(stream, &files_of(&results, &args.connection))
+}
+
+/// Results with their journals and what else a command reads, each in words.
+pub(super) fn files_of(results: &[&Path], connection: &ConnectionArgs) -> Vec<(String, PathBuf)> {
+    let results = results.iter().flat_map(|&results| {
+        let journal = Journal::path_of(results);
+        [
+            (format!("the results {}", quoted_path(results)), results.to_owned()),
+            (format!("the journal {}", quoted_path(&journal)), journal),
+        ]
+    });
+    let read = [("--api-key-file", &connection.api_key_file), ("--ca-file", &connection.ca_file)];
+    let read = read.into_iter().filter_map(|(flag, path)| Some((flag.to_owned(), path.clone()?)));
+    results.chain(read).collect()
+}
+
+/// Which of these files a stream leads into, in words.
+fn which_goes(stream: Stream, files: &[(String, PathBuf)]) -> Option<String> {
+    let written = ordinary(stream.handle())?;
+    let is_written = |path: &Path| file_at(path).is_some_and(|found| found == written);
+    files.iter().find(|(_, path)| is_written(path)).map(|(what, _)| what.clone())
+}
+
+/// The refusal for a stream that leads into a file of the command.
+pub(super) fn spoilt(stream: Stream, what: &str) -> Refusal {
+    Refusal::new(Cause::Usage, format!("{stream} and {what} are the same file"))
+        .hint(format!("redirect {stream} to another file"))
 }
 
 fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
@@ -115,7 +136,7 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn are_one(one: &Path, other: &Path) -> bool {
+pub(super) fn are_one(one: &Path, other: &Path) -> bool {
     one == other || file_at(one).is_some_and(|one| file_at(other).is_some_and(|other| one == other))
 }
 

@@ -58,6 +58,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The name of the main command.
 const RUN: &str = "run";
+/// The other command that has a summary.
+const VERIFY: &str = "verify";
 
 /// Shows help, a version, or what is wrong with the command line.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
@@ -77,7 +79,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
 
 /// Whether a command line that cannot be parsed asks for the JSON summary, which is promised for every ending.
 fn wants_json(arguments: &[OsString]) -> bool {
-    let runs = arguments.get(1).map(OsString::as_os_str) == Some(OsStr::new(RUN));
+    let runs = arguments.get(1).is_some_and(|command| [RUN, VERIFY].iter().any(|name| command == OsStr::new(name)));
     let from_environment = || {
         std::env::var("IMOCHA_CANCEL_JSON")
             .is_ok_and(|value| !["", "0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str()))

@@ -1,10 +1,9 @@
 //! The command `verify`: holds results against iMocha's own lists, and settles what they decide.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use same_file::is_same_file;
-
+use super::collisions::{Stream, are_one, files_of, spoilt, what_is_spoilt};
 use super::crosscheck::CrossCheck;
 use super::held::HeldResults;
 use super::plan::Endpoint;
@@ -39,7 +38,7 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
     let report = match result {
         Ok(report) => report,
         Err(Halt::Refused(refusal)) => {
-            console.refusal(&refusal);
+            refuse(&args, &console, &refusal);
             Report::refused(&refusal)
         }
         Err(Halt::Stopped(stop)) => Report::of(Ending::Stopped(in_order(stop))),
@@ -58,7 +57,7 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
         Ending::Verified | Ending::Finished | Ending::Rehearsed => console.say(&report.text()),
         Ending::Refused(_) => {}
     }
-    if args.summary.json {
+    if args.summary.json && what_is_spoilt(Stream::Output, &args).is_none() {
         console.flush(|| shutdown.is_stopped());
         report.print_json();
     }
@@ -67,6 +66,15 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
         watch.end();
     }
     report.exit_code()
+}
+
+/// Says why it is refused, but into no file that it reads or writes.
+fn refuse(args: &VerifyArgs, console: &Console, refusal: &Refusal) {
+    if what_is_spoilt(Stream::Error, args).is_none() {
+        console.refusal(refusal);
+    } else if !args.summary.json && what_is_spoilt(Stream::Output, args).is_none() {
+        console.refusal_on_standard_output(refusal);
+    }
 }
 
 /// A signal is told as what it is: nothing was to be finished.
@@ -115,6 +123,11 @@ fn check_flags(args: &VerifyArgs) -> Result<(), Refusal> {
     if args.console.quiet && args.console.verbose {
         return usage("--quiet and --verbose contradict each other".to_owned(), "leave one of them out");
     }
+    for stream in [Stream::Output, Stream::Error] {
+        if let Some(what) = what_is_spoilt(stream, args) {
+            return Err(spoilt(stream, &what));
+        }
+    }
     let Some(output) = &args.output else { return check_named_once(args) };
     if is_standard_output(output) {
         if args.summary.json {
@@ -124,18 +137,10 @@ fn check_flags(args: &VerifyArgs) -> Result<(), Refusal> {
         standard_output::check_results()?;
         return check_named_once(args);
     }
-    let is_read = |path: &Path| path == output || is_same_file(path, output).unwrap_or(false);
-    for results in &args.results {
-        for (what, path) in [("the results", results.clone()), ("their journal", Journal::path_of(results))] {
-            if is_read(&path) {
-                let message = format!("--output and {what} {} are the same file", quoted_path(&path));
-                return usage(message, "name another file with --output");
-            }
-        }
-    }
-    for (flag, path) in [("--api-key-file", &args.connection.api_key_file), ("--ca-file", &args.connection.ca_file)] {
-        if path.as_deref().is_some_and(is_read) {
-            return usage(format!("--output and {flag} are the same file"), "name another file with --output");
+    let results: Vec<&Path> = args.results.iter().map(PathBuf::as_path).collect();
+    for (what, path) in files_of(&results, &args.connection) {
+        if are_one(&path, output) {
+            return usage(format!("--output and {what} are the same file"), "name another file with --output");
         }
     }
     check_named_once(args)
@@ -144,7 +149,7 @@ fn check_flags(args: &VerifyArgs) -> Result<(), Refusal> {
 fn check_named_once(args: &VerifyArgs) -> Result<(), Refusal> {
     for (index, path) in args.results.iter().enumerate() {
         let before = args.results.iter().take(index);
-        if before.into_iter().any(|other| other == path || is_same_file(other, path).unwrap_or(false)) {
+        if before.into_iter().any(|other| are_one(other, path)) {
             let message = format!("the results {} are named twice", quoted_path(path));
             return Err(Refusal::new(Cause::Usage, message).hint("name each results file once"));
         }

@@ -14,8 +14,8 @@ use super::{Client, read};
 use crate::listing::{ListFault, ListedState, Listing, ListingWindow};
 use crate::reply::{Failure, Reply, Sent};
 
-/// Pieces of an answer that wait to be read. A piece has some ten kilobytes.
-const QUEUED_PIECES: usize = 16;
+/// Pieces of an answer that wait to be read. A piece has up to some hundred kilobytes.
+const QUEUED_PIECES: usize = 4;
 /// The longest time for one list. Each piece of it has to come within the time for one attempt.
 const LONGEST_LIST: Duration = Duration::from_secs(10 * 60);
 

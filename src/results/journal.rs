@@ -108,14 +108,17 @@ impl Journal {
     /// When it is damaged, of a newer version, or not a journal; when it cannot be read.
     pub fn look(results: &Path) -> Result<Option<LastRun>, Refusal> {
         let path = Self::path_of(results);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                let message = format!("could not read the journal {}", quoted_path(&path));
-                return Err(Refusal::new(Cause::Input, message).caused_by(error));
-            }
+        let unreadable = |error: io::Error| {
+            Refusal::new(Cause::Input, format!("could not read the journal {}", quoted_path(&path))).caused_by(error)
         };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unreadable(error)),
+        };
+        // Before the rest, which may be a file of any size that is not a journal.
+        let mut text = entries::beginning_of(&path, &mut file, unreadable)?;
+        file.read_to_end(&mut text).map_err(unreadable)?;
         Ok(entries::read(&path, &text)?.last_run)
     }
 

@@ -437,6 +437,30 @@ fn results_of_another_kind_and_places_that_are_taken_are_refused_before_any_call
 }
 
 #[test]
+fn nothing_is_written_into_a_file_that_is_verified() {
+    let server = with_lists(&[1], &[], &[]);
+    let place = place_after_run(&server);
+    let before = place.read(RESULTS);
+    for (redirection, stdout) in [(">>", ""), ("2>>", "\"message\":\"standard error and the results")] {
+        let line = format!("exec \"$0\" verify {RESULTS} --json --base-url {} {redirection}{RESULTS}", server.base_url);
+        let mut command = assert_cmd::Command::new("sh");
+        command.args(["-c", &line, env!("CARGO_BIN_EXE_imocha-cancel")]).current_dir(place.path("."));
+        let ended = Ended::of(command.env("IMOCHA_API_KEY", "key")).expect_code(2);
+        assert!(ended.stdout.contains(stdout), "{}", ended.stdout);
+        assert_eq!(place.read(RESULTS), before, "{redirection}");
+    }
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_has_its_summary_too() {
+    let place = Place::new();
+    let ended = Ended::of(&mut place.command(["verify", "--json", "--wiat", "3s"])).expect_code(2);
+    assert_eq!(ended.json()["reason"], "usage");
+    let ended = Ended::of(&mut place.command(["verify", "--json"])).expect_code(2);
+    assert_eq!(ended.json()["outcome"], "refused");
+}
+
+#[test]
 fn results_that_a_run_holds_are_only_told() {
     let server = with_lists(&[1, 3], &[], &[]);
     let place = place_after_run(&server);
