@@ -62,7 +62,13 @@ fn what_was_typed_before_the_question_is_no_answer_to_it() {
     let place = Place::with_input("id\n31\n");
     // The key is awaited meanwhile.
     assert!(Command::new("mkfifo").arg(place.path("key")).status().unwrap().success());
-    let mut session = on_a_terminal(&place, &server, &["--api-key-file", "key"]);
+    // What the terminal shows of what was typed has been taken in, so it is told to show it.
+    let mut command = Command::new("sh");
+    command.env_clear().env("TERM", "xterm").current_dir(place.path(""));
+    command.args(["-c", "stty echo; echo ready; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_imocha-cancel")]);
+    command.args(["run", "input.csv", "--api-key-file", "key", "--base-url", &server.base_url()]);
+    let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
+    session.exp_string("ready").unwrap();
     session.send_line("yes").unwrap();
     session.exp_string("yes").unwrap();
     place.write("key", server.api_key());
