@@ -8,7 +8,7 @@ use imocha_cancel::sandbox::{Options, Sandbox};
 use rexpect::session::spawn_command;
 
 use crate::canned::{Answer, Canned};
-use crate::support::{Ended, PATIENCE, Place, asked_for, column, sandbox, sandbox_with, wait_until};
+use crate::support::{Ended, PATIENCE, Place, asked_for, at_once, column, sandbox, sandbox_with, wait_until};
 
 fn command(place: &Place, base_url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
@@ -111,7 +111,7 @@ fn one_slow_row() -> (Sandbox, Place) {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
-    for (name, ignored) in [("HUP", "-HUP"), ("INT", "-INT"), ("TERM", "-TERM")] {
+    at_once([("HUP", "-HUP"), ("INT", "-INT"), ("TERM", "-TERM")], |(name, ignored)| {
         let (server, place) = one_slow_row();
         let mut command = Command::new("sh");
         command.env_clear().current_dir(place.path("")).env("IMOCHA_API_KEY", server.api_key());
@@ -125,5 +125,5 @@ fn a_signal_that_was_ignored_from_the_start_stays_ignored() {
         let ended = Ended::from(process.wait_with_output().unwrap()).expect_code(0);
         assert_eq!(ended.json()["outcome"], "finished", "{name}");
         assert_eq!(column(&place.results(), "status"), ["cancelled"]);
-    }
+    });
 }

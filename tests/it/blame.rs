@@ -1,27 +1,29 @@
 //! Whose fault it is: rows that are themselves to blame hold up nobody, and what is the API's fault costs no row.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use imocha_cancel::outcome::Status;
 
 use crate::canned::{Answer, Canned, answer_once};
+use crate::engine::{Settings, run_ahead};
 use crate::retries::{failed, input, refused, row_after};
-use crate::support::{Place, column};
+use crate::support::{Place, at_once, column};
 
 #[test]
 fn rows_that_always_fail_do_not_keep_the_others_from_their_turn() {
     // In the middle, at the beginning and at the end of the file: no place makes them an outage.
-    for poisoned in [6..=17, 1..=12, 29..=40] {
+    at_once([6..=17, 1..=12, 29..=40], |poisoned| {
         let range = poisoned.clone();
         let server = Canned::serve(move |path, _before| {
             let id: usize = path.split('/').nth(3).unwrap().parse().unwrap();
             if range.contains(&id) { Answer::json("500 Oops", "{}") } else { Answer::cancelled(path) }
         });
-        let place = input(40);
-        let arguments = ["--max-outage", "5s", "--json", "--concurrency", "4"];
-        let ended = place.run_at(&server.base_url, "key", &arguments).expect_code(1);
-        let rows = &ended.json()["rows"];
-        assert_eq!((&rows["cancelled"], &rows["server_error"]), (&28.into(), &12.into()), "{poisoned:?}");
-    }
+        let settings = Settings { rate: "unlimited", max_outage: Duration::from_secs(5), max_attempts: "5" };
+        let (summary, stop, _) = run_ahead(&input(40), &server, &settings);
+        let counts = (summary.count(Status::Cancelled), summary.count(Status::ServerError));
+        assert_eq!((counts, stop), ((28, 12), None), "{poisoned:?}");
+    });
 }
 
 #[test]
@@ -31,7 +33,7 @@ fn a_resumed_run_goes_past_the_rows_that_stopped_the_one_before() {
         if id <= 40 { Answer::json("500 Oops", "{}") } else { Answer::cancelled(path) }
     });
     let place = input(60);
-    let arguments = ["--max-outage", "3s", "--json", "--resume", "--concurrency", "4"];
+    let arguments = ["--max-outage", "1s", "--max-attempts", "2", "--json", "--resume", "--concurrency", "4"];
     let mut reasons = Vec::new();
     for _ in 0..5 {
         let ended = place.run_at(&server.base_url, "key", &arguments);
@@ -66,38 +68,37 @@ fn a_row_that_is_always_told_429_ends_alone_and_the_run_finishes() {
         "/v3/invitations/5/cancel" => Answer::json("429 Slow Down", "{}"),
         _ => Answer::cancelled(path),
     });
-    let place = input(60);
-    let started = Instant::now();
-    let ended = place.run_at(&server.base_url, "key", &["--rate", "20/s", "--json"]).expect_code(1);
-    assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
-    assert_eq!((&ended.json()["rows"]["cancelled"], &ended.json()["rows"]["rate_limited"]), (&59.into(), &1.into()));
+    let settings = Settings { rate: "20/s", max_outage: Duration::from_secs(600), max_attempts: "5" };
+    let (summary, stop, elapsed) = run_ahead(&input(60), &server, &settings);
+    assert!(elapsed < Duration::from_secs(40), "{elapsed:?}");
+    let counts = (summary.count(Status::Cancelled), summary.count(Status::RateLimited));
+    assert_eq!((counts, stop), ((59, 1), None));
 }
 
 #[test]
 fn an_outage_costs_none_of_the_last_rows_however_few_attempts_they_have() {
-    // Answers nothing for twelve seconds once two rows are left.
-    let began: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    // Does not answer a dozen calls once two rows are left.
+    let failed_calls = AtomicUsize::new(0);
     let server = Canned::serve(move |path, _before| {
         let id: usize = path.split('/').nth(3).unwrap().parse().unwrap();
-        if id > 8 && began.get_or_init(Instant::now).elapsed() < Duration::from_secs(12) {
-            return failed();
-        }
-        Answer::cancelled(path)
+        let fails = id > 8 && failed_calls.fetch_add(1, Ordering::SeqCst) < 12;
+        if fails { failed() } else { Answer::cancelled(path) }
     });
-    let place = input(10);
-    place.run_at(&server.base_url, "key", &["--max-attempts", "1"]).expect_code(0);
+    let settings = Settings { rate: "unlimited", max_outage: Duration::from_secs(600), max_attempts: "1" };
+    let (summary, stop, _) = run_ahead(&input(10), &server, &settings);
+    assert_eq!((summary.count(Status::Cancelled), stop), (10, None));
 }
 
 #[test]
 fn a_look_at_an_outage_waits_for_a_retry_after() {
-    // Ten failures and a 429 come together; nothing may leave in the three seconds behind it.
+    // Ten failures and a 429 come together; nothing may leave in the two seconds behind it, not even the look that is due after one.
     let limited = AtomicBool::new(false);
     let server = Canned::serve(move |path, before| {
         let id: usize = path.split('/').nth(3).unwrap().parse().unwrap();
         match (id, before) {
             (11, 0) => {
                 limited.store(true, Ordering::SeqCst);
-                Answer::limited("3")
+                Answer::limited("2")
             }
             (_, 0) if !limited.load(Ordering::SeqCst) => failed(),
             _ => Answer::cancelled(path),
@@ -108,7 +109,7 @@ fn a_look_at_an_outage_waits_for_a_retry_after() {
     let record = server.record();
     let told = record.iter().find(|(_, path)| path.contains("/11/")).unwrap().0;
     let next = record.iter().map(|(when, _)| *when).find(|&when| when > told).unwrap();
-    assert!(next.duration_since(told) >= Duration::from_millis(2950), "{:?}", next.duration_since(told));
+    assert!(next.duration_since(told) >= Duration::from_millis(1950), "{:?}", next.duration_since(told));
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn a_row_that_was_answered_is_not_unreachable_when_the_server_is_gone() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     let serving = std::thread::spawn(move || answer_once(&listener, &Answer::limited("1")));
-    place.run_at(&base_url, "key", &["--max-attempts", "1", "--max-outage", "2s"]).expect_code(1);
+    place.run_at(&base_url, "key", &["--max-attempts", "1", "--max-outage", "1s"]).expect_code(1);
     serving.join().unwrap();
     let row = &place.results()[0];
     assert_eq!((row["status"].as_str(), row["http_status"].as_str()), ("rate_limited", "429"));
@@ -151,7 +152,7 @@ fn a_row_that_was_answered_is_not_unreachable_when_the_server_is_gone() {
     let serving = std::thread::spawn(move || answer_once(&listener, &forbidden));
     place.run_at(&base_url, "key", &[]).expect_code(1);
     serving.join().unwrap();
-    place.run_at(&base_url, "key", &["--resume", "--max-outage", "1s"]).expect_code(1);
+    place.run_at(&base_url, "key", &["--resume", "--max-attempts", "1", "--max-outage", "200ms"]).expect_code(1);
     let row = &place.results()[0];
     assert_eq!((row["status"].as_str(), row["http_status"].as_str()), ("forbidden", "403"));
     assert!(row["error"].starts_with("HTTP 403: not yours; then a call could not be sent"), "{}", row["error"]);
@@ -162,7 +163,7 @@ fn the_http_status_of_a_row_is_that_of_its_last_answer() {
     let (status, http_status) = {
         let server = Canned::serve(|_path, before| if before == 0 { failed() } else { Answer::HangUp });
         let place = input(1);
-        place.run_at(&server.base_url, "key", &["--max-attempts", "2", "--max-outage", "1s"]);
+        place.run_at(&server.base_url, "key", &["--max-attempts", "2", "--max-outage", "200ms"]);
         let row = &place.results()[0];
         (row["status"].clone(), row["http_status"].clone())
     };

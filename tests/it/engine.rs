@@ -1,8 +1,11 @@
 //! The engine by itself: rows in, outcomes out, and an orderly end also where a part of it breaks.
+//!
+//! What a run waits out for minutes takes seconds here: see [`run_ahead`].
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -11,14 +14,21 @@ use imocha_cancel::config::{ApiKey, Config};
 use imocha_cancel::engine::{self, Finished, InputEnd, Job, Threads};
 use imocha_cancel::input::{self, ReadingOptions, RowReader};
 use imocha_cancel::monitor::Monitor;
-use imocha_cancel::outcome::{Outcome, Signal, Status, Stop, StopReason};
+use imocha_cancel::outcome::{Outcome, Signal, Status, Stop, StopReason, Summary};
 use imocha_cancel::results::{Existing, History, ResultsFile, ResultsWriter};
-use imocha_cancel::sandbox::Sandbox;
 use imocha_cancel::shutdown::Shutdown;
 use imocha_cancel::text::Scrubber;
 use imocha_cancel::throttle::Throttle;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, advance, pause, timeout};
 
+use crate::canned::Canned;
 use crate::support::{PATIENCE, Place, asked_for, column, sandbox};
+
+/// How far the clock that runs ahead goes in one step of a millisecond.
+const STEP: Duration = Duration::from_millis(25);
+/// How many times as fast as real time that is, at the most.
+const AHEAD: u32 = 25;
 
 /// Remembers the lines of the rows that ended, and breaks at one of them.
 #[derive(Debug, Default)]
@@ -40,16 +50,16 @@ impl Monitor for Witness {
 }
 
 /// A run over `input.csv` at this place.
-fn job(place: &Place, server: &Sandbox, witness: &Arc<Witness>, shutdown: &Shutdown) -> Job {
+fn job(place: &Place, base_url: &str, api_key: &str, witness: &Arc<Witness>, shutdown: &Shutdown) -> Job {
     let (file, survey) = input::survey_file(&place.path("input.csv"), &ReadingOptions::default()).unwrap();
     let reader = RowReader::from_file(file, survey.reading).unwrap();
     let results = ResultsFile::plan(place.path("input.results.csv"), Existing::Replace).unwrap();
-    let api_key: ApiKey = server.api_key().parse().unwrap();
+    let api_key: ApiKey = api_key.parse().unwrap();
     let config = Config {
-        base_url: server.base_url().parse().unwrap(),
+        base_url: base_url.parse().unwrap(),
         rate: "unlimited".parse().unwrap(),
         concurrency: "8".parse().unwrap(),
-        timeout: "10s".parse().unwrap(),
+        timeout: "10m".parse().unwrap(),
     };
     let monitor: Arc<dyn Monitor> = Arc::<Witness>::clone(witness);
     Job {
@@ -74,9 +84,57 @@ fn job(place: &Place, server: &Sandbox, witness: &Arc<Witness>, shutdown: &Shutd
 fn run(job: Job) -> Result<Finished, ()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let ended = tokio::time::timeout(PATIENCE, AssertUnwindSafe(engine::run(job)).catch_unwind()).await;
+        let ended = timeout(PATIENCE, AssertUnwindSafe(engine::run(job)).catch_unwind()).await;
         ended.unwrap_or_else(|_late| panic!("the run hangs")).map_err(drop)
     })
+}
+
+/// The settings that say how long a run waits, and for what.
+pub(crate) struct Settings {
+    pub(crate) rate: &'static str,
+    pub(crate) max_outage: Duration,
+    pub(crate) max_attempts: &'static str,
+}
+
+/// Runs the engine over `input.csv` on four workers, by a clock that runs ahead of real time. Gives the counts, how the run was
+/// stopped, and how long it took by that clock.
+pub(crate) fn run_ahead(
+    place: &Place,
+    server: &Canned,
+    settings: &Settings,
+) -> (Summary, Option<StopReason>, Duration) {
+    let (witness, shutdown) = (Arc::new(Witness::default()), Shutdown::default());
+    let throttle =
+        Throttle::new(settings.rate.parse().unwrap(), settings.max_outage, settings.max_attempts.parse().unwrap());
+    let job =
+        Job { throttle, concurrency: "4".parse().unwrap(), ..job(place, &server.base_url, "key", &witness, &shutdown) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (finished, elapsed) = runtime.block_on(async {
+        pause();
+        let begun = Instant::now();
+        let finished = tokio::select! {
+            ended = timeout(PATIENCE * AHEAD, engine::run(job)) => ended.unwrap_or_else(|_late| panic!("the run hangs")),
+            () = run_the_clock_ahead() => panic!("the clock stands"),
+        };
+        (finished, begun.elapsed())
+    });
+    (finished.tally.all_runs, shutdown.reason().map(|stop| stop.reason), elapsed)
+}
+
+/// Moves the paused clock on by a step each millisecond, and less often on a busy machine. By itself it would jump to the next
+/// timer whenever no task is ready, also while a real answer is on its way; it does not as long as the runtime has a thread
+/// at work.
+async fn run_the_clock_ahead() {
+    let (tick, mut ticks) = mpsc::channel(1);
+    let ticking = tokio::task::spawn_blocking(move || {
+        while tick.blocking_send(()).is_ok() {
+            thread::park_timeout(STEP / AHEAD);
+        }
+    });
+    while ticks.recv().await.is_some() {
+        advance(STEP).await;
+    }
+    ticking.await.unwrap();
 }
 
 fn input(rows: u64) -> Place {
@@ -87,7 +145,7 @@ fn input(rows: u64) -> Place {
 fn each_row_ends_once_and_is_told_to_who_watches() {
     let (server, place) = (sandbox(), input(300));
     let (witness, shutdown) = (Arc::new(Witness::default()), Shutdown::default());
-    let finished = run(job(&place, &server, &witness, &shutdown)).unwrap();
+    let finished = run(job(&place, &server.base_url(), server.api_key(), &witness, &shutdown)).unwrap();
     assert_eq!((finished.tally.all_runs.count(Status::Cancelled), finished.input), (300, InputEnd::Reached));
     let told: BTreeSet<u64> = witness.lines.lock().unwrap().iter().copied().collect();
     assert_eq!((told.len(), witness.lines.lock().unwrap().len()), (300, 300));
@@ -100,7 +158,7 @@ fn a_run_that_is_stopped_before_its_first_row_sends_nothing_and_gives_each_row_i
     let (server, place) = (sandbox(), input(100));
     let (witness, shutdown) = (Arc::new(Witness::default()), Shutdown::default());
     shutdown.stop(Stop { reason: StopReason::Interrupted(Signal::Terminate), detail: "asked to".to_owned() });
-    let finished = run(job(&place, &server, &witness, &shutdown)).unwrap();
+    let finished = run(job(&place, &server.base_url(), server.api_key(), &witness, &shutdown)).unwrap();
     assert_eq!(finished.tally.all_runs.count(Status::NotAttempted), 100);
     assert!(asked_for(&server).is_empty());
     assert_eq!(column(&place.results(), "status"), ["not_attempted"; 100]);
@@ -111,7 +169,10 @@ fn a_part_that_breaks_ends_the_run_and_what_was_recorded_stays() {
     let (server, place) = (sandbox(), input(2000));
     let witness = Arc::new(Witness { breaks_after: Some(50), ..Witness::default() });
     let shutdown = Shutdown::default();
-    assert!(run(job(&place, &server, &witness, &shutdown)).is_err(), "the panic is passed on");
+    assert!(
+        run(job(&place, &server.base_url(), server.api_key(), &witness, &shutdown)).is_err(),
+        "the panic is passed on"
+    );
     assert_eq!(shutdown.reason().map(|stop| stop.reason), Some(StopReason::Bug));
     let results = place.results();
     assert!(results.len() >= 50 && asked_for(&server).len() < 2000, "no further call leaves");

@@ -245,7 +245,7 @@ fn doubt_survives_another_name_for_the_input_and_a_403() {
                      {"ids": 101, "attempts": 2, "hang": {}}]"#;
     let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
     let place = input(2);
-    place.run(&server, &["--max-attempts", "1"]).expect_code(1);
+    place.run(&server, &["--max-attempts", "1", "--max-outage", "0s"]).expect_code(1);
     let absolute = place.path("input.csv");
     let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
     command.env_clear().current_dir(place.path("")).env("IMOCHA_API_KEY", server.api_key());

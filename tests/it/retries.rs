@@ -1,12 +1,14 @@
 //! Tries again, pauses, outages and doubt: whatever the API does, each row says no more than what is known.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::canned::{Answer, Canned};
-use crate::support::{Ended, PATIENCE, Place, column};
+use crate::support::{Ended, Place, at_once, column, wait_until};
 
 pub(crate) fn failed() -> Answer {
     Answer::json("503 Unavailable", "{}")
@@ -33,27 +35,28 @@ pub(crate) fn row_after(answers: Vec<Answer>, arguments: &[&str]) -> (String, St
 
 #[test]
 fn what_may_pass_is_tried_again_until_it_is_confirmed() {
-    for setback in [failed(), Answer::json("500 Oops", ""), Answer::HangUp, Answer::Bytes(b"garbage\r\n\r\n".to_vec())]
-    {
+    let garbage = Answer::Bytes(b"garbage\r\n\r\n".to_vec());
+    at_once([failed(), Answer::json("500 Oops", ""), Answer::HangUp, garbage], |setback| {
         let path = "/v3/invitations/1/cancel";
         let (status, attempts, error) = row_after(vec![setback.clone(), setback, Answer::cancelled(path)], &[]);
         assert_eq!((status.as_str(), attempts.as_str(), error.as_str()), ("cancelled", "3", ""));
-    }
+    });
 }
 
 #[test]
 fn a_row_is_tried_no_more_often_than_asked_for_while_others_are_answered() {
-    for (setback, status) in [(failed(), "server_error"), (Answer::HangUp, "unconfirmed")] {
+    at_once([(failed(), "server_error"), (Answer::HangUp, "unconfirmed")], |(setback, status)| {
         let server = Canned::serve(move |path, _before| match path {
             "/v3/invitations/1/cancel" => setback.clone(),
             _ => Answer::cancelled(path),
         });
-        let place = input(200);
+        // The wait before its second attempt is half a second at the most, and the others at this rate take longer.
+        let place = input(60);
         place.run_at(&server.base_url, "key", &["--max-attempts", "2", "--rate", "50/s"]).expect_code(1);
         let results = place.results();
         let row = results.iter().find(|row| row["line"] == "2").unwrap();
         assert_eq!((row["status"].as_str(), row["attempts"].as_str()), (status, "2"));
-    }
+    });
 }
 
 #[test]
@@ -65,14 +68,14 @@ fn a_call_that_takes_too_long_is_tried_again() {
 
 #[test]
 fn a_refusal_after_a_call_that_may_have_worked_is_unconfirmed() {
-    for setback in [failed(), Answer::HangUp] {
+    at_once([failed(), Answer::HangUp], |setback| {
         let (status, attempts, error) = row_after(vec![setback, refused()], &[]);
         assert_eq!((status.as_str(), attempts.as_str()), ("unconfirmed", "2"));
         assert!(
             error.contains("an earlier call may have cancelled it") && error.contains("HTTP 400: can not"),
             "{error}"
         );
-    }
+    });
     let (status, ..) = row_after(vec![Answer::limited("0"), refused()], &[]);
     assert_eq!(status, "not_cancellable", "a 429 has certainly not cancelled");
 }
@@ -114,26 +117,33 @@ fn a_retry_after_longer_than_the_operators_patience_stops_the_run_at_once() {
     ended.expect_said(&["1h", "--max-outage 10m"]);
 }
 
-/// A server that fails its first `failures` calls, whatever the row.
-fn failing_at_first(failures: usize) -> Canned {
-    let calls = AtomicUsize::new(0);
+/// A server that fails all calls until they were for so many rows.
+fn failing_at_first(rows: usize) -> Canned {
+    let failed_rows = Mutex::new(HashSet::new());
     Canned::serve(move |path, _before| {
-        let earlier = calls.fetch_add(1, Ordering::SeqCst);
-        if earlier < failures { failed() } else { Answer::cancelled(path) }
+        let mut failed_rows = failed_rows.lock().unwrap();
+        if failed_rows.len() < rows {
+            failed_rows.insert(path.to_owned());
+            return failed();
+        }
+        Answer::cancelled(path)
     })
 }
 
 #[test]
 fn an_outage_costs_time_and_no_row() {
-    for concurrency in ["1", "4"] {
+    at_once(["1", "4"], |concurrency| {
         let server = failing_at_first(11);
         let place = input(40);
         let ended = place.run_at(&server.base_url, "key", &["--concurrency", concurrency, "--json"]).expect_code(0);
         assert_eq!(ended.json()["rows"]["cancelled"], 40);
-        let calls = server.requests();
-        assert!(calls <= 40 + 11 + 4, "one row probes, the others wait: {calls} calls");
+        // Ten rows that fail are an outage, and the eleventh is the first look.
+        let mut rows = HashSet::new();
+        let is_known = |(_, path): &(Instant, String)| rows.insert(path.clone()) && rows.len() == 10;
+        let later_calls = server.record().len() - server.record().iter().position(is_known).unwrap();
+        assert!(later_calls <= 40 + 1 + 4, "one row probes, the others wait: {later_calls} calls");
         ended.expect_said(&["iMocha is not answering", "iMocha answers again"]);
-    }
+    });
 }
 
 #[test]
@@ -254,11 +264,7 @@ fn a_row_is_tried_again_while_standard_input_is_idle() {
     input.write_all(b"id\n1\n2\n").unwrap();
 
     // Nothing more comes, and the input does not end before both have been tried twice.
-    let patience = Instant::now() + PATIENCE;
-    while server.requests() < 4 {
-        assert!(Instant::now() < patience, "a row that backs off waits for the next row of the input");
-        std::thread::yield_now();
-    }
+    wait_until("the second tries, although a row of the input is awaited", || server.requests() == 4);
     drop(input);
     assert_eq!(running.wait().unwrap().code(), Some(0));
 }

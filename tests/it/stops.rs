@@ -2,9 +2,11 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::canned::{Answer, Canned};
-use crate::support::{Ended, PATIENCE, Place, asked_for, column, sandbox};
+use crate::support::{Ended, PATIENCE, Place, asked_for, at_once, column, sandbox, wait_until};
 
 #[test]
 fn a_rejected_key_stops_the_run_at_once() {
@@ -83,7 +85,7 @@ fn of_a_list_that_a_full_disk_cuts_off_standard_error_gets_the_rows_that_were_ca
 #[test]
 fn an_input_that_changes_during_the_run_stops_it() {
     let server = sandbox();
-    let rows: String = (1..=20_000).map(|number| format!("{number}01,{}\n", "x".repeat(500))).collect();
+    let rows: String = (1..=3000).map(|number| format!("{number}01,{}\n", "x".repeat(500))).collect();
     let place = Place::with_input(format!("id,note\n{rows}"));
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
     command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "--rate", "200/s", "--json"]);
@@ -99,23 +101,29 @@ fn an_input_that_changes_during_the_run_stops_it() {
     let results = place.results();
     let not_attempted = results.iter().filter(|row| row["status"] == "not_attempted").count();
     assert!(not_attempted > 0, "what was read ahead is not sent any more");
-    assert!(asked.len() < 20_000 && !asked.contains(&666), "nothing of the new file is sent");
+    assert!(asked.len() < 3000 && !asked.contains(&666), "nothing of the new file is sent");
     assert_eq!(place.results().len(), usize::try_from(ended.json()["rows"]["total"].as_u64().unwrap()).unwrap());
     ended.expect_said(&["input.csv", "changed", "rows of the input were not read"]);
 }
 
 #[test]
 fn a_tail_overwritten_during_the_run_is_not_sent_whatever_size_and_time_say() {
-    let server = sandbox();
-    let rows: String = (10_000..30_000).map(|number| format!("{number},{}\n", "x".repeat(500))).collect();
+    let is_overwritten = Arc::new(AtomicBool::new(false));
+    let may_answer = Arc::clone(&is_overwritten);
+    let server = Canned::serve(move |path, _before| {
+        wait_until("the new tail", || may_answer.load(Ordering::SeqCst));
+        Answer::cancelled(path)
+    });
+    // At this rate some 160 rows are read ahead; the tail begins behind four hundred.
+    let rows: String = (1600..2400).map(|number| format!("{number},{}\n", "x".repeat(2000))).collect();
     let text = format!("id,note\n{rows}");
     let place = Place::with_input(&text);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
-    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "--rate", "200/s", "--json"]);
-    command.args(["--base-url", &server.base_url()]).env("IMOCHA_API_KEY", server.api_key());
+    command.env_clear().current_dir(place.path("")).args(["run", "input.csv", "-y", "--rate", "400/s", "--json"]);
+    command.args(["--base-url", &server.base_url]).env("IMOCHA_API_KEY", "key");
     let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
 
-    assert!(server.wait_for_arrivals(1, PATIENCE));
+    wait_until("the first call", || server.requests() > 0);
     let path = place.path("input.csv");
     let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
     let (kept, tail) = text.split_at(text.len() / 2);
@@ -124,11 +132,14 @@ fn a_tail_overwritten_during_the_run_is_not_sent_whatever_size_and_time_say() {
     file.write_all(tail.replace("\n2", "\n9").as_bytes()).unwrap();
     file.set_modified(modified).unwrap();
     drop(file);
+    is_overwritten.store(true, Ordering::SeqCst);
     // No call is needed for what the run would send of the new tail: it stops when it reads the first block of it.
     let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(3);
 
     assert_eq!(ended.json()["reason"], "input_changed");
-    assert!(asked_for(&server).iter().all(|id| *id < 30_000), "nothing of the new tail is sent");
+    let record = server.record();
+    assert!(record.iter().all(|(_, path)| !path.contains("/9")), "nothing of the new tail is sent: {record:?}");
+    assert!((100..=400).contains(&record.len()), "what stands before it is: {}", record.len());
     ended.expect_said(&["input.csv", "changed"]);
 }
 
@@ -184,11 +195,12 @@ fn a_stopped_run_over_a_pipe_ends_without_waiting_for_the_pipe_to_end() {
     let rejected = Canned::serve(|_path, _before| Answer::json("401 Unauthorized", "{}"));
     let gone = Canned::serve(|_path, _before| Answer::json("503 Unavailable", "{}"));
     let well = Canned::serve(|path, _before| Answer::cancelled(path));
-    for (server, arguments, reason) in [
+    let cases = [
         (&rejected, vec![], "unauthorized"),
         (&well, vec!["--max-duration", "2s"], "deadline"),
         (&gone, vec!["--max-duration", "2s"], "deadline"),
-    ] {
+    ];
+    at_once(cases, |(server, arguments, reason)| {
         let place = Place::new();
         let (running, input) = over_an_idle_pipe(&place, &server.base_url, &arguments);
         let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(3);
@@ -196,7 +208,7 @@ fn a_stopped_run_over_a_pipe_ends_without_waiting_for_the_pipe_to_end() {
         assert_eq!((&ended.json()["outcome"], &ended.json()["reason"]), (&"stopped".into(), &reason.into()));
         assert_eq!(place.results().len(), 3, "what was read has a result");
         ended.expect_said(&["standard input was not read to its end"]);
-    }
+    });
 }
 
 #[cfg(unix)]
@@ -205,11 +217,7 @@ fn a_signal_ends_a_run_over_an_idle_pipe() {
     let server = Canned::serve(|path, _before| Answer::cancelled(path));
     let place = Place::new();
     let (running, input) = over_an_idle_pipe(&place, &server.base_url, &[]);
-    let patience = std::time::Instant::now() + PATIENCE;
-    while server.requests() < 3 {
-        assert!(std::time::Instant::now() < patience, "the rows are not sent");
-        std::thread::yield_now();
-    }
+    wait_until("three calls", || server.requests() == 3);
     let killed = std::process::Command::new("kill").args(["-TERM", &running.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ended = Ended::from(running.wait_with_output().unwrap()).expect_code(143);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use imocha_cancel::sandbox::{Arrival, Faults, InvitationState, Options, Sandbox};
 
-use crate::support::{Ended, PATIENCE, Place, ResultsRow, sandbox_with};
+use crate::support::{Ended, PATIENCE, Place, ResultsRow, at_once, sandbox_with};
 
 /// Fails unless every row counts the calls that were made for it. Calls of runs that were killed are not counted.
 fn check_attempts(server: &Sandbox, results: &[ResultsRow]) {
@@ -47,7 +47,7 @@ pub(crate) fn check_against_the_record(server: &Sandbox, results: &[ResultsRow],
 
 #[test]
 fn each_fault_alone_leaves_no_untrue_row() {
-    for fault in [
+    let faults = [
         r#"{"answer": {"status": 500}}"#,
         r#"{"answer": {"status": 503, "applied": true}}"#,
         r#"{"answer": {"status": 429, "retry_after": "0"}}"#,
@@ -63,7 +63,8 @@ fn each_fault_alone_leaves_no_untrue_row() {
         r#"{"truncate": {}}"#,
         r#"{"garbage": {"applied": true}}"#,
         r#"{"slow": {"by": "50ms"}}"#,
-    ] {
+    ];
+    at_once(faults, |fault| {
         // The first call for every third invitation, so that no ten calls in a row fail.
         let rule = fault.replacen('{', r#"{"ending": [1, 4, 7, 93], "attempts": 1, "#, 1);
         let server = with_faults(&format!("[{rule}]"));
@@ -80,7 +81,7 @@ fn each_fault_alone_leaves_no_untrue_row() {
         check_against_the_record(&server, &others, others.len());
         check_attempts(&server, &results);
         assert_eq!(results.len(), 12);
-    }
+    });
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn a_server_that_is_gone_for_a_while_costs_no_row() {
 #[test]
 fn a_storm_of_all_faults_leaves_no_untrue_row() {
     let faults = r#"[
-        {"chance": 0.004, "answer": {"status": 429, "retry_after": "1"}},
+        {"chance": 0.002, "answer": {"status": 429, "retry_after": "1"}},
         {"chance": 0.04, "answer": {"status": 500}},
         {"chance": 0.04, "answer": {"status": 502, "body": "<h1>bad</h1>", "applied": true}},
         {"chance": 0.03, "reset": {}},
@@ -110,19 +111,20 @@ fn a_storm_of_all_faults_leaves_no_untrue_row() {
         {"chance": 0.02, "answer": {"status": 200, "body": "{}", "applied": true}},
         {"chance": 0.02, "answer": {"status": 200, "body": "{\"testInvitationId\":{other_id},\"status\":\"cancelled\"}"}},
         {"chance": 0.02, "slow": {"by": "20ms"}},
-        {"refuse": {"after_calls": 1500, "for": "1500ms"}}
+        {"refuse": {"after_calls": 750, "for": "1500ms"}}
     ]"#;
     let server = with_faults(faults);
-    let place = input(2000);
-    let ended = place.run(&server, &["--concurrency", "32", "--timeout", "1s", "--json"]).expect_code(1);
-    check_against_the_record(&server, &place.results(), 2000);
+    let place = input(1000);
+    let ended =
+        place.run(&server, &["--concurrency", "32", "--timeout", "1s", "--max-attempts", "3", "--json"]).expect_code(1);
+    check_against_the_record(&server, &place.results(), 1000);
 
     let rows = &ended.json()["rows"];
     let count = |status: &str| rows[status].as_u64().unwrap();
-    assert!(count("cancelled") > 1400 && count("unconfirmed") > 10, "{rows}");
-    assert!(count("not_cancellable") > 50, "{rows}");
+    assert!(count("cancelled") > 700 && count("unconfirmed") > 5, "{rows}");
+    assert!(count("not_cancellable") > 25, "{rows}");
     assert_eq!(count("not_attempted"), 0, "{rows}");
-    assert!(ended.json()["calls"]["retries"].as_u64().unwrap() > 200);
+    assert!(ended.json()["calls"]["retries"].as_u64().unwrap() > 100);
 }
 
 #[test]

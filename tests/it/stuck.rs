@@ -15,6 +15,9 @@ use crate::support::{PATIENCE, Place, asked_for, column, sandbox, sandbox_with, 
 
 /// How long an answer takes that nobody is to wait for.
 const SLOW: Duration = Duration::from_secs(40);
+/// At this rate each four rows are called for as soon as they are read, and not only when all that comes behind them is
+/// logged.
+const CALLED_AS_READ: &str = "40/s";
 /// What a pipe holds that nobody reads.
 const PIPE_BYTES: usize = 64 * 1024;
 
@@ -28,7 +31,8 @@ fn many_rows(calls: usize) -> Place {
 fn command(place: &Place, server: &Sandbox, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
     command.env_clear().current_dir(place.path("")).env("IMOCHA_API_KEY", server.api_key());
-    command.args(["run", "input.csv", "-y", "--rate", "unlimited", "--base-url", &server.base_url()]).args(arguments);
+    command.env("IMOCHA_CANCEL_RATE", "unlimited");
+    command.args(["run", "input.csv", "-y", "--base-url", &server.base_url()]).args(arguments);
     command
 }
 
@@ -71,8 +75,11 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 fn a_second_signal_leaves_although_nobody_reads_standard_error() {
     let server = sandbox_with(Options { latency: SLOW, ..Options::default() });
     let place = many_rows(4);
-    let mut process =
-        command(&place, &server, &["-v", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut process = command(&place, &server, &["-v", "--json", "--rate", CALLED_AS_READ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     assert!(server.wait_for_arrivals(4, PATIENCE));
     let status = signal_until_it_ends(&mut process, "-TERM");
 
@@ -90,7 +97,7 @@ fn what_is_in_flight_is_recorded_although_nobody_reads_standard_error() {
     let server = sandbox_with(Options { latency: Duration::from_millis(500), ..Options::default() });
     let place = many_rows(40);
     let (mut reader, writer) = full_pipe();
-    let mut process = command(&place, &server, &["-v"]).stderr(writer).spawn().unwrap();
+    let mut process = command(&place, &server, &["-v", "--rate", CALLED_AS_READ]).stderr(writer).spawn().unwrap();
     assert!(server.wait_for_arrivals(4, PATIENCE));
     send(&process, "-TERM");
     let rows = || place.read("input.results.csv").lines().count();

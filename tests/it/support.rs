@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
@@ -164,8 +165,20 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "{what}: it does not come");
-        std::thread::park_timeout(Duration::from_millis(5));
+        thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// Tries all cases at once, each on a thread of its own: for those that wait more than they work. The test fails with the
+/// first that does.
+pub(crate) fn at_once<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+    thread::scope(|scope| {
+        let test = &test;
+        let tried: Vec<_> = cases.into_iter().map(|case| scope.spawn(move || test(case))).collect();
+        for case in tried {
+            case.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
 }
 
 /// A file of this repository.

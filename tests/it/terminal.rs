@@ -1,6 +1,8 @@
 //! What a person sees on a terminal: the question, and the bar.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use imocha_cancel::sandbox::{Options, Sandbox};
 use rexpect::session::{PtySession, spawn_command};
@@ -60,7 +62,13 @@ fn what_was_typed_before_the_question_is_no_answer_to_it() {
     let place = Place::with_input("id\n31\n");
     // The key is awaited meanwhile.
     assert!(Command::new("mkfifo").arg(place.path("key")).status().unwrap().success());
-    let mut session = on_a_terminal(&place, &server, &["--api-key-file", "key"]);
+    // What the terminal shows of what was typed has been taken in, so it is told to show it.
+    let mut command = Command::new("sh");
+    command.env_clear().env("TERM", "xterm").current_dir(place.path(""));
+    command.args(["-c", "stty echo; echo ready; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_imocha-cancel")]);
+    command.args(["run", "input.csv", "--api-key-file", "key", "--base-url", &server.base_url()]);
+    let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
+    session.exp_string("ready").unwrap();
     session.send_line("yes").unwrap();
     session.exp_string("yes").unwrap();
     place.write("key", server.api_key());
@@ -134,9 +142,15 @@ fn the_bar_shows_a_pause_and_an_outage() {
         ("429 Slow Down\r\nRetry-After: 2", "pause \\(429\\), [12]s left"),
         ("500 Broken", "iMocha is not answering, all calls wait"),
     ] {
-        // As many failures as an outage takes, and then all is well.
+        // One 429, or failures until the outage is shown.
+        let is_shown = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&is_shown);
         let server = Canned::serve(move |path, before| {
-            let fails = if answer.starts_with("429") { before == 0 && path.contains("/101/") } else { before < 2 };
+            let fails = if answer.starts_with("429") {
+                before == 0 && path.contains("/101/")
+            } else {
+                !is_over.load(Ordering::SeqCst)
+            };
             if fails { Answer::json(answer, "{}") } else { Answer::cancelled(path) }
         });
         let ids: String = (1..=12).map(|number| format!("{number}01\n")).collect();
@@ -156,6 +170,7 @@ fn the_bar_shows_a_pause_and_an_outage() {
         ]);
         let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
         session.exp_regex(shown).unwrap();
+        is_shown.store(true, Ordering::SeqCst);
         session.exp_string("finished after").unwrap();
         session.exp_eof().unwrap();
     }

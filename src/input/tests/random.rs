@@ -24,7 +24,7 @@ fn lines_with_text(text: &str) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2048))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn no_bytes_make_the_reader_panic_and_no_row_is_lost(bytes in input(), number in prop::option::of(1..3usize)) {
