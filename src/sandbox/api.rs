@@ -15,15 +15,15 @@ use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::answer::{self, ErrorAnswer};
 use super::call::{Call, Decision};
 use super::delivery::Delivery;
 use super::faults::{Applied, CallFault, Interference, Outages};
 use super::invitations::{self, CancelResult, Invitations};
+use super::list_keeper::ListKeeper;
+use super::list_kind::ListKind;
+use super::list_window;
 use super::options::{Options, Recording};
 use super::rate_gate::RateGate;
 use super::record::{FaultDone, SentKey};
@@ -41,6 +41,7 @@ pub(super) struct SandboxApi {
     latency: Duration,
     rate_gate: Option<RateGate>,
     invitations: Invitations,
+    lists: ListKeeper,
     interference: Interference,
     record_keeper: Option<RecordKeeper>,
     record_file: Option<RecordFile>,
@@ -59,6 +60,7 @@ impl SandboxApi {
             latency: options.latency,
             rate_gate: options.rate_limit.and_then(RateGate::new),
             invitations: Invitations::new(ServerErrors::new(options.error_rate, options.seed)),
+            lists: ListKeeper::new(options.list_date, options.list_delay, options.list_page),
             interference,
             record_keeper: match options.recording {
                 Recording::On => Some(RecordKeeper::default()),
@@ -148,6 +150,7 @@ impl SandboxApi {
             return error.with_status_code().into();
         };
         let disruption = self.interference.count_call(invitation, call.when);
+        self.invitations.note_named(invitation);
         let before = self.invitations.state_of(invitation);
         let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
         Decision {
@@ -197,16 +200,12 @@ impl SandboxApi {
 
     fn list(&self, call: &Call) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
-        let window = ListWindow::of(call.json_object()?)?;
-        let invitations = match call.parameters().get("state").map(String::as_str) {
-            Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
-            // Nobody takes a test here and nothing expires, so no invitation has come into these states.
-            Some("completed" | "expired") => Vec::new(),
-            _ => {
-                return Err(ErrorAnswer::malformed("The state must be completed, cancelled or expired."));
-            }
+        let window = list_window::read(call.json_object()?)?;
+        let named = call.parameters().get("state").and_then(|word| ListKind::named(word));
+        let Some(kind) = named else {
+            return Err(ErrorAnswer::malformed("The state must be completed, cancelled or expired."));
         };
-        Ok(answer::cancelled_invitations(&invitations))
+        Ok(answer::list(self.lists.entries(kind, &window, &self.invitations)))
     }
 
     fn tests(&self, call: &Call) -> Result<Response, ErrorAnswer> {
@@ -221,38 +220,6 @@ impl SandboxApi {
         };
         Ok(answer::tests(number("pageNo", 1)?, number("pageSize", 10)?))
     }
-}
-
-/// The time that a list covers, both ends included.
-struct ListWindow {
-    start: Timestamp,
-    end: Timestamp,
-}
-
-impl ListWindow {
-    fn of(object: Map<String, Value>) -> Result<Self, ErrorAnswer> {
-        #[derive(Deserialize)]
-        struct Bounds {
-            #[serde(rename = "StartDateTime")]
-            start: String,
-            #[serde(rename = "EndDateTime")]
-            end: String,
-        }
-        let bounds: Bounds = serde_json::from_value(Value::Object(object))
-            .map_err(|error| ErrorAnswer::malformed(format!("StartDateTime and EndDateTime are needed: {error}.")))?;
-        let window = Self { start: instant(&bounds.start)?, end: instant(&bounds.end)? };
-        if window.start > window.end {
-            return Err(ErrorAnswer::malformed("StartDateTime is after EndDateTime."));
-        }
-        Ok(window)
-    }
-}
-
-/// Reads a time written as `YYYY-MM-ddTHH:mm:ssZ`. Other spellings are refused, so that a test notices a client that
-/// uses one.
-fn instant(text: &str) -> Result<Timestamp, ErrorAnswer> {
-    let instant = text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
-    instant.ok_or_else(|| ErrorAnswer::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z.")))
 }
 
 /// The paths of the API.
