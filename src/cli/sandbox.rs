@@ -33,7 +33,7 @@ pub struct SandboxArgs {
     /// Answer 429 beyond this rate
     #[arg(long, value_name = "RATE")]
     pub rate_limit: Option<Rate>,
-    /// Share of the cancel calls that fail with 500, from 0 to 1
+    /// Share of the cancel and list calls that fail with 500, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0")]
     pub error_rate: f64,
     /// Show a cancellation in the list this late
@@ -45,7 +45,7 @@ pub struct SandboxArgs {
     /// Cut a list silently after its N earliest entries
     #[arg(long, value_name = "N", value_parser = parse_list_page)]
     pub list_page: Option<NonZeroUsize>,
-    /// File with faults to commit on purpose, by ID, attempt, time or chance (JSON)
+    /// File with faults to commit on purpose, by ID, list, attempt, time or chance (JSON)
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
     /// New file for a record of what was received and done, one JSON object a line

@@ -19,7 +19,7 @@ use axum::routing::{get, post};
 use super::answer::{self, ErrorAnswer};
 use super::call::{Call, Decision};
 use super::delivery::Delivery;
-use super::faults::{Applied, CallFault, Interference, Outages};
+use super::faults::{Applied, CallFault, CallSubject, Interference, Outages};
 use super::invitations::{self, CancelResult, Invitations};
 use super::list_keeper::ListKeeper;
 use super::list_kind::ListKind;
@@ -33,6 +33,15 @@ use super::server_errors::ServerErrors;
 
 /// The longest body that is read, in bytes. Chosen by us: the calls of the API need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
+
+/// Whether the error rate may fail a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ErrorChance {
+    /// It may, and counts the call.
+    AsTheRateSays,
+    /// It does not.
+    None,
+}
 
 /// The state of the simulated API, which all requests share.
 #[derive(Debug)]
@@ -55,12 +64,13 @@ impl SandboxApi {
     /// When the file for the record cannot be created.
     pub(super) fn new(options: Options) -> io::Result<(Self, Outages)> {
         let (interference, outages) = Interference::new(options.faults, options.seed);
+        let server_errors = ServerErrors::new(options.error_rate, options.seed);
         let api = Self {
             key: options.api_key,
             latency: options.latency,
             rate_gate: options.rate_limit.and_then(RateGate::new),
-            invitations: Invitations::new(ServerErrors::new(options.error_rate, options.seed)),
-            lists: ListKeeper::new(options.list_date, options.list_delay, options.list_page),
+            invitations: Invitations::new(server_errors),
+            lists: ListKeeper::new(options.list_date, options.list_delay, options.list_page, server_errors),
             interference,
             record_keeper: match options.recording {
                 Recording::On => Some(RecordKeeper::default()),
@@ -149,47 +159,65 @@ impl SandboxApi {
             let error = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
             return error.with_status_code().into();
         };
-        let disruption = self.interference.count_call(invitation, call.when);
         self.invitations.note_named(invitation);
         let before = self.invitations.state_of(invitation);
-        let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
+        let subject = CallSubject::Invitation(invitation);
+        let decision = self.disrupted(subject, call, |chance| self.answer_cancel(invitation, call, chance));
+        Decision { invitation: Some(invitation), before, after: self.invitations.state_of(invitation), ..decision }
+    }
+
+    fn list(&self, call: &Call) -> Decision {
+        let named = call.parameters().get("state").and_then(|word| ListKind::named(word));
+        let Some(kind) = named else {
+            let wrong = || ErrorAnswer::malformed("The state must be completed, cancelled or expired.");
+            return self.admit(call).err().unwrap_or_else(wrong).with_errors().into();
+        };
+        self.disrupted(CallSubject::List(kind), call, |chance| {
+            self.answer_list(kind, call, chance).unwrap_or_else(ErrorAnswer::with_errors)
+        })
+    }
+
+    /// Decides on a call that the faults may be for. `answer` answers it, and carries out what it asks for.
+    fn disrupted(&self, subject: CallSubject, call: &Call, answer: impl Fn(ErrorChance) -> Response) -> Decision {
+        let disruption = self.interference.count_call(subject, call.when);
+        let mut delay = Duration::ZERO;
+        let delivery = match disruption.rule.map(|rule| &rule.fault) {
+            None => Delivery::Answer(answer(ErrorChance::AsTheRateSays)),
+            Some(CallFault::Slow(by)) => {
+                delay = *by;
+                Delivery::Answer(answer(ErrorChance::AsTheRateSays))
+            }
+            Some(CallFault::Truncate(bytes)) => Delivery::Truncated(answer(ErrorChance::None), *bytes),
+            Some(CallFault::Instead { instead, applied }) => {
+                match applied {
+                    // The call takes effect; its answer is not sent.
+                    Applied::Yes => drop(answer(ErrorChance::None)),
+                    Applied::No => {}
+                }
+                instead.delivery_to(subject)
+            }
+        };
         Decision {
             delivery,
             delay,
-            invitation: Some(invitation),
-            before,
-            after: self.invitations.state_of(invitation),
+            invitation: None,
+            before: None,
+            after: None,
             fault: disruption.rule.map(|rule| FaultDone { rule: rule.number, name: rule.name }),
             outages: disruption.outages,
         }
     }
 
-    /// What the caller of a cancel call gets to see when `fault` goes wrong with it, and how long it is held back.
-    fn delivery(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
-        let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
-        let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
-        let delivery = match fault {
-            None => Delivery::Answer(answer()),
-            Some(CallFault::Slow(by)) => return (Delivery::Answer(answer()), *by),
-            Some(CallFault::Truncate(bytes)) => Delivery::Truncated(surely(), *bytes),
-            Some(CallFault::Instead { instead, applied }) => {
-                match applied {
-                    // The call takes effect; its answer is not sent.
-                    Applied::Yes => drop(surely()),
-                    Applied::No => {}
-                }
-                instead.delivery_to(invitation)
-            }
-        };
-        (delivery, Duration::ZERO)
-    }
-
-    /// Answers a cancel call. It takes effect, by `cancel`, only if its key, its rate and its body are right.
-    fn answer_cancel(&self, invitation: u64, call: &Call, cancel: impl FnOnce() -> CancelResult) -> Response {
+    /// Answers a cancel call. It takes effect only if its key, its rate and its body are right.
+    fn answer_cancel(&self, invitation: u64, call: &Call, chance: ErrorChance) -> Response {
         if let Err(error) = self.admit(call).and_then(|()| call.json_object()) {
             return error.with_status_code();
         }
-        match cancel() {
+        let result = match chance {
+            ErrorChance::AsTheRateSays => self.invitations.cancel(invitation),
+            ErrorChance::None => self.invitations.surely_cancel(invitation),
+        };
+        match result {
             CancelResult::Cancelled => answer::cancelled(invitation),
             CancelResult::Refused => ErrorAnswer::not_cancellable().with_status_code(),
             CancelResult::Forbidden => ErrorAnswer::forbidden().with_status_code(),
@@ -198,13 +226,13 @@ impl SandboxApi {
         }
     }
 
-    fn list(&self, call: &Call) -> Result<Response, ErrorAnswer> {
+    fn answer_list(&self, kind: ListKind, call: &Call, chance: ErrorChance) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
         let window = list_window::read(call.json_object()?)?;
-        let named = call.parameters().get("state").and_then(|word| ListKind::named(word));
-        let Some(kind) = named else {
-            return Err(ErrorAnswer::malformed("The state must be completed, cancelled or expired."));
-        };
+        match chance {
+            ErrorChance::AsTheRateSays if self.lists.fails(kind) => return Err(ErrorAnswer::failed()),
+            ErrorChance::AsTheRateSays | ErrorChance::None => {}
+        }
         Ok(answer::list(self.lists.entries(kind, &window, &self.invitations)))
     }
 
@@ -243,7 +271,7 @@ async fn cancel(
 }
 
 async fn list(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {
-    api.attend(request, |call| api.list(call).unwrap_or_else(ErrorAnswer::with_errors).into()).await
+    api.attend(request, |call| api.list(call)).await
 }
 
 async fn tests(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {

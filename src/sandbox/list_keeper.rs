@@ -3,14 +3,17 @@
 //! What the real API does about the last three is not documented, so each is an option: a client must bear all of it.
 //! What became of the invitations, this file asks of [`invitations`](super::invitations).
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::invitations::{Ended, InvitationState, Invitations};
 use super::list_kind::ListKind;
+use super::server_errors::ServerErrors;
 
 /// How long before the sandbox's start the invitations came into their given states. Chosen by us: any window that
 /// holds the day before finds them.
@@ -41,13 +44,33 @@ pub(super) struct ListKeeper {
     delay: SignedDuration,
     date: ListDate,
     page: Option<NonZeroUsize>,
+    server_errors: Option<ServerErrors>,
+    /// How many calls for each list could have failed.
+    calls: Mutex<HashMap<ListKind, u32>>,
 }
 
 impl ListKeeper {
-    /// Lists of a sandbox that starts now: by this date, this late, and with at most so many entries.
-    pub(super) fn new(date: ListDate, delay: Duration, page: Option<NonZeroUsize>) -> Self {
+    /// Lists of a sandbox that starts now: by this date, this late, with at most so many entries, and with these
+    /// errors.
+    pub(super) fn new(
+        date: ListDate,
+        delay: Duration,
+        page: Option<NonZeroUsize>,
+        server_errors: Option<ServerErrors>,
+    ) -> Self {
         let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
-        Self { started: Timestamp::now(), delay, date, page }
+        Self { started: Timestamp::now(), delay, date, page, server_errors, calls: Mutex::default() }
+    }
+
+    /// Counts a call for the list, and says whether the server fails to answer it.
+    pub(super) fn fails(&self, kind: ListKind) -> bool {
+        let Some(errors) = self.server_errors else { return false };
+        // A thread that panicked while it held the lock leaves each count right on its own.
+        let mut all_calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = all_calls.entry(kind).or_insert(0);
+        *calls = calls.saturating_add(1);
+        // By a number that is no invitation's: so lists change nothing about which cancel calls fail.
+        errors.of_call(kind.stand_in(), *calls).is_some()
     }
 
     /// The invitations of a list whose date lies in the window, the earliest first; those of the same date by their ID.
@@ -110,7 +133,7 @@ mod tests {
         invitations.cancel(5);
         let always = Timestamp::MIN..=Timestamp::MAX;
         for (delay, count) in [(Duration::ZERO, 1), (Duration::MAX, 0), (Duration::from_secs(u64::MAX / 4), 0)] {
-            let lists = ListKeeper::new(ListDate::Cancelled, delay, None);
+            let lists = ListKeeper::new(ListDate::Cancelled, delay, None, None);
             assert_eq!(lists.entries(ListKind::Cancelled, &always, &invitations).len(), count, "{delay:?}");
         }
     }

@@ -21,4 +21,14 @@ impl ListKind {
             _ => None,
         }
     }
+
+    /// A number that stands for the list wherever calls are told apart by the ID of their invitation. It is no
+    /// invitation's ID, because those are not above [`i64::MAX`].
+    pub(super) const fn stand_in(self) -> u64 {
+        match self {
+            Self::Cancelled => u64::MAX,
+            Self::Completed => u64::MAX - 1,
+            Self::Expired => u64::MAX - 2,
+        }
+    }
 }

@@ -74,21 +74,22 @@ use self::record_keeper::RecordKeeper;
 ///
 /// # A call's way
 ///
-/// A cancel call that names an ID is first held against [`Options::faults`]: the first rule that is for this call
-/// decides what goes wrong with it, as [`Faults`] describes. Every other call gets the first of these answers that
-/// applies:
+/// A cancel call that names an ID, and a list call that names a list, is first held against [`Options::faults`]: the
+/// first rule that is for this call decides what goes wrong with it, as [`Faults`] describes. Every other call gets the
+/// first of these answers that applies:
 ///
 /// 1. 404 or 405 when the path or the method does not exist;
 /// 2. 401 when the key is missing or wrong;
 /// 3. 429 when the call is beyond the rate limit, with `Retry-After` in whole seconds;
 /// 4. 404 when the path of a cancel call names something that cannot be an ID;
-/// 5. 400 when the body is not a JSON object, or the header `Content-Type` does not say that it is JSON;
+/// 5. 400 when the body is not a JSON object, or the header `Content-Type` does not say that it is JSON; for a list
+///    call, also when it names no list or no time;
 /// 6. 500 when the call is among those that [`Options::error_rate`] fails;
-/// 7. the answer in the table above.
+/// 7. the answer in the table above, or the list.
 ///
-/// Three things decide which calls fail with 500: the seed, the invitation, and how many calls for that invitation came
-/// as far as step 6. The time does not matter, nor does the order in which calls for different invitations come. Half
-/// of the calls that fail take effect all the same.
+/// Three things decide which calls fail with 500: the seed, the invitation or list, and how many calls for it came as
+/// far as step 6. The time does not matter, nor does the order in which calls for different invitations and lists come.
+/// Half of the cancel calls that fail take effect all the same.
 ///
 /// A call takes effect when it arrives; [`Options::latency`] only holds its answer back. So a call also takes effect
 /// when its caller gives up before the answer comes.

@@ -25,7 +25,7 @@ pub struct Options {
     pub latency: Duration,
     /// How many calls are let through in how much time; `None` lets all of them through.
     pub rate_limit: Option<RateLimit>,
-    /// The share of the cancel calls that is answered with 500.
+    /// The share of the cancel calls and of the list calls that is answered with 500.
     pub error_rate: ErrorRate,
     /// How long after its cancellation an invitation shows up in the list of cancelled ones. Those whose given state is
     /// Canceled are in the list at once.
