@@ -9,6 +9,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::invitations::InvitationState;
+
 /// What iMocha says, as documented, when it refuses to cancel: the same for every state.
 const NOT_CANCELLABLE: &str = "Testinvitation state in inprogress, complete, and expired can not be cancelled.";
 
@@ -127,8 +129,8 @@ pub(super) fn cancelled(invitation: u64) -> Response {
     Json(Body { test_invitation_id: invitation, status: "cancelled" }).into_response()
 }
 
-/// A list of these invitations, all of which are cancelled.
-pub(super) fn cancelled_invitations(invitations: &[u64]) -> Response {
+/// A list of these invitations, which are in these states.
+pub(super) fn list(invitations: Vec<(u64, InvitationState)>) -> Response {
     #[derive(Serialize)]
     struct Body {
         result: TestAttempts,
@@ -139,7 +141,7 @@ pub(super) fn cancelled_invitations(invitations: &[u64]) -> Response {
         #[serde(rename = "testAttempts")]
         test_attempts: Vec<TestAttempt>,
     }
-    let test_attempts = invitations.iter().copied().map(TestAttempt::of).collect();
+    let test_attempts = invitations.into_iter().map(|(invitation, state)| TestAttempt::of(invitation, state)).collect();
     Json(Body { result: TestAttempts { test_attempts }, errors: () }).into_response()
 }
 
@@ -157,7 +159,7 @@ struct TestAttempt {
 }
 
 impl TestAttempt {
-    fn of(invitation: u64) -> Self {
+    fn of(invitation: u64, state: InvitationState) -> Self {
         let given = pick(&GIVEN_NAMES, invitation);
         let family = pick(&FAMILY_NAMES, invitation / 8);
         Self {
@@ -166,7 +168,15 @@ impl TestAttempt {
             name: format!("{given} {family}"),
             email: format!("candidate.{invitation}@example.com"),
             invitation_type: "api",
-            test_status: "Cancelled",
+            test_status: match state {
+                InvitationState::Pending => "Pending",
+                InvitationState::InProgress => "In Progress",
+                InvitationState::Complete => "Completed",
+                InvitationState::Expired => "Expired",
+                InvitationState::Canceled => "Cancelled",
+                InvitationState::TestLeft => "Test Left",
+                InvitationState::Terminated => "Terminated",
+            },
         }
     }
 }

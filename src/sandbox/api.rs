@@ -15,15 +15,15 @@ use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::answer::{self, ErrorAnswer};
 use super::call::{Call, Decision};
 use super::delivery::Delivery;
-use super::faults::{Applied, CallFault, Interference, Outages};
+use super::faults::{Applied, CallFault, CallSubject, Interference, Outages};
 use super::invitations::{self, CancelResult, Invitations};
+use super::list_keeper::ListKeeper;
+use super::list_kind::ListKind;
+use super::list_window;
 use super::options::{Options, Recording};
 use super::rate_gate::RateGate;
 use super::record::{FaultDone, SentKey};
@@ -34,6 +34,15 @@ use super::server_errors::ServerErrors;
 /// The longest body that is read, in bytes. Chosen by us: the calls of the API need less than a hundredth of it.
 const BODY_BOUND: usize = 64 * 1024;
 
+/// Whether the error rate may fail a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ErrorChance {
+    /// It may, and counts the call.
+    AsTheRateSays,
+    /// It does not.
+    None,
+}
+
 /// The state of the simulated API, which all requests share.
 #[derive(Debug)]
 pub(super) struct SandboxApi {
@@ -41,6 +50,7 @@ pub(super) struct SandboxApi {
     latency: Duration,
     rate_gate: Option<RateGate>,
     invitations: Invitations,
+    lists: ListKeeper,
     interference: Interference,
     record_keeper: Option<RecordKeeper>,
     record_file: Option<RecordFile>,
@@ -54,11 +64,13 @@ impl SandboxApi {
     /// When the file for the record cannot be created.
     pub(super) fn new(options: Options) -> io::Result<(Self, Outages)> {
         let (interference, outages) = Interference::new(options.faults, options.seed);
+        let server_errors = ServerErrors::new(options.error_rate, options.seed);
         let api = Self {
             key: options.api_key,
             latency: options.latency,
             rate_gate: options.rate_limit.and_then(RateGate::new),
-            invitations: Invitations::new(ServerErrors::new(options.error_rate, options.seed)),
+            invitations: Invitations::new(server_errors),
+            lists: ListKeeper::new(options.list_date, options.list_delay, options.list_page, server_errors),
             interference,
             record_keeper: match options.recording {
                 Recording::On => Some(RecordKeeper::default()),
@@ -147,46 +159,65 @@ impl SandboxApi {
             let error = self.admit(call).err().unwrap_or_else(ErrorAnswer::not_found);
             return error.with_status_code().into();
         };
-        let disruption = self.interference.count_call(invitation, call.when);
+        self.invitations.note_named(invitation);
         let before = self.invitations.state_of(invitation);
-        let (delivery, delay) = self.delivery(invitation, call, disruption.rule.map(|rule| &rule.fault));
+        let subject = CallSubject::Invitation(invitation);
+        let decision = self.disrupted(subject, call, |chance| self.answer_cancel(invitation, call, chance));
+        Decision { invitation: Some(invitation), before, after: self.invitations.state_of(invitation), ..decision }
+    }
+
+    fn list(&self, call: &Call) -> Decision {
+        let named = call.parameters().get("state").and_then(|word| ListKind::named(word));
+        let Some(kind) = named else {
+            let wrong = || ErrorAnswer::malformed("The state must be completed, cancelled or expired.");
+            return self.admit(call).err().unwrap_or_else(wrong).with_errors().into();
+        };
+        self.disrupted(CallSubject::List(kind), call, |chance| {
+            self.answer_list(kind, call, chance).unwrap_or_else(ErrorAnswer::with_errors)
+        })
+    }
+
+    /// Decides on a call that the faults may be for. `answer` answers it, and carries out what it asks for.
+    fn disrupted(&self, subject: CallSubject, call: &Call, answer: impl Fn(ErrorChance) -> Response) -> Decision {
+        let disruption = self.interference.count_call(subject, call.when);
+        let mut delay = Duration::ZERO;
+        let delivery = match disruption.rule.map(|rule| &rule.fault) {
+            None => Delivery::Answer(answer(ErrorChance::AsTheRateSays)),
+            Some(CallFault::Slow(by)) => {
+                delay = *by;
+                Delivery::Answer(answer(ErrorChance::AsTheRateSays))
+            }
+            Some(CallFault::Truncate(bytes)) => Delivery::Truncated(answer(ErrorChance::None), *bytes),
+            Some(CallFault::Instead { instead, applied }) => {
+                match applied {
+                    // The call takes effect; its answer is not sent.
+                    Applied::Yes => drop(answer(ErrorChance::None)),
+                    Applied::No => {}
+                }
+                instead.delivery_to(subject)
+            }
+        };
         Decision {
             delivery,
             delay,
-            invitation: Some(invitation),
-            before,
-            after: self.invitations.state_of(invitation),
+            invitation: None,
+            before: None,
+            after: None,
             fault: disruption.rule.map(|rule| FaultDone { rule: rule.number, name: rule.name }),
             outages: disruption.outages,
         }
     }
 
-    /// What the caller of a cancel call gets to see when `fault` goes wrong with it, and how long it is held back.
-    fn delivery(&self, invitation: u64, call: &Call, fault: Option<&CallFault>) -> (Delivery, Duration) {
-        let surely = || self.answer_cancel(invitation, call, || self.invitations.surely_cancel(invitation));
-        let answer = || self.answer_cancel(invitation, call, || self.invitations.cancel(invitation));
-        let delivery = match fault {
-            None => Delivery::Answer(answer()),
-            Some(CallFault::Slow(by)) => return (Delivery::Answer(answer()), *by),
-            Some(CallFault::Truncate(bytes)) => Delivery::Truncated(surely(), *bytes),
-            Some(CallFault::Instead { instead, applied }) => {
-                match applied {
-                    // The call takes effect; its answer is not sent.
-                    Applied::Yes => drop(surely()),
-                    Applied::No => {}
-                }
-                instead.delivery_to(invitation)
-            }
-        };
-        (delivery, Duration::ZERO)
-    }
-
-    /// Answers a cancel call. It takes effect, by `cancel`, only if its key, its rate and its body are right.
-    fn answer_cancel(&self, invitation: u64, call: &Call, cancel: impl FnOnce() -> CancelResult) -> Response {
+    /// Answers a cancel call. It takes effect only if its key, its rate and its body are right.
+    fn answer_cancel(&self, invitation: u64, call: &Call, chance: ErrorChance) -> Response {
         if let Err(error) = self.admit(call).and_then(|()| call.json_object()) {
             return error.with_status_code();
         }
-        match cancel() {
+        let result = match chance {
+            ErrorChance::AsTheRateSays => self.invitations.cancel(invitation),
+            ErrorChance::None => self.invitations.surely_cancel(invitation),
+        };
+        match result {
             CancelResult::Cancelled => answer::cancelled(invitation),
             CancelResult::Refused => ErrorAnswer::not_cancellable().with_status_code(),
             CancelResult::Forbidden => ErrorAnswer::forbidden().with_status_code(),
@@ -195,18 +226,14 @@ impl SandboxApi {
         }
     }
 
-    fn list(&self, call: &Call) -> Result<Response, ErrorAnswer> {
+    fn answer_list(&self, kind: ListKind, call: &Call, chance: ErrorChance) -> Result<Response, ErrorAnswer> {
         self.admit(call)?;
-        let window = ListWindow::of(call.json_object()?)?;
-        let invitations = match call.parameters().get("state").map(String::as_str) {
-            Some("cancelled") => self.invitations.cancelled_between(window.start, window.end),
-            // Nobody takes a test here and nothing expires, so no invitation has come into these states.
-            Some("completed" | "expired") => Vec::new(),
-            _ => {
-                return Err(ErrorAnswer::malformed("The state must be completed, cancelled or expired."));
-            }
-        };
-        Ok(answer::cancelled_invitations(&invitations))
+        let window = list_window::read(call.json_object()?)?;
+        match chance {
+            ErrorChance::AsTheRateSays if self.lists.fails(kind) => return Err(ErrorAnswer::failed()),
+            ErrorChance::AsTheRateSays | ErrorChance::None => {}
+        }
+        Ok(answer::list(self.lists.entries(kind, &window, &self.invitations)))
     }
 
     fn tests(&self, call: &Call) -> Result<Response, ErrorAnswer> {
@@ -221,38 +248,6 @@ impl SandboxApi {
         };
         Ok(answer::tests(number("pageNo", 1)?, number("pageSize", 10)?))
     }
-}
-
-/// The time that a list covers, both ends included.
-struct ListWindow {
-    start: Timestamp,
-    end: Timestamp,
-}
-
-impl ListWindow {
-    fn of(object: Map<String, Value>) -> Result<Self, ErrorAnswer> {
-        #[derive(Deserialize)]
-        struct Bounds {
-            #[serde(rename = "StartDateTime")]
-            start: String,
-            #[serde(rename = "EndDateTime")]
-            end: String,
-        }
-        let bounds: Bounds = serde_json::from_value(Value::Object(object))
-            .map_err(|error| ErrorAnswer::malformed(format!("StartDateTime and EndDateTime are needed: {error}.")))?;
-        let window = Self { start: instant(&bounds.start)?, end: instant(&bounds.end)? };
-        if window.start > window.end {
-            return Err(ErrorAnswer::malformed("StartDateTime is after EndDateTime."));
-        }
-        Ok(window)
-    }
-}
-
-/// Reads a time written as `YYYY-MM-ddTHH:mm:ssZ`. Other spellings are refused, so that a test notices a client that
-/// uses one.
-fn instant(text: &str) -> Result<Timestamp, ErrorAnswer> {
-    let instant = text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text && text.len() == 20);
-    instant.ok_or_else(|| ErrorAnswer::malformed(format!("{text} is not a time like 2020-03-20T16:00:00Z.")))
 }
 
 /// The paths of the API.
@@ -276,7 +271,7 @@ async fn cancel(
 }
 
 async fn list(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {
-    api.attend(request, |call| api.list(call).unwrap_or_else(ErrorAnswer::with_errors).into()).await
+    api.attend(request, |call| api.list(call)).await
 }
 
 async fn tests(State(api): State<Arc<SandboxApi>>, request: Request) -> Response {

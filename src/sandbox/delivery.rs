@@ -9,10 +9,6 @@ use axum::response::Response;
 use super::answer::{self, ErrorAnswer};
 use super::connection::{Connection, Hangup};
 
-/// The longest body that is cut off, in bytes. Chosen by us: none of the sandbox's own answers to a cancel call has
-/// a hundredth of it.
-const TRUNCATED_BOUND: usize = 64 * 1024;
-
 /// What the caller gets to see.
 pub(super) enum Delivery {
     /// An answer.
@@ -54,7 +50,8 @@ impl Delivery {
 /// (or the first half). The last byte of the body is always missing.
 async fn truncate(response: Response, bytes: Option<usize>) -> Vec<u8> {
     let (head, body) = response.into_parts();
-    let body = to_bytes(body, TRUNCATED_BOUND).await.unwrap_or_default();
+    // The sandbox's own answers are in memory already, so no bound is needed.
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let kept = bytes.unwrap_or(body.len() / 2).min(body.len().saturating_sub(1));
     let reason = head.status.canonical_reason().unwrap_or_default();
     let mut sent = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();

@@ -2,11 +2,12 @@
 //!
 //! It knows nothing of HTTP: [`api`](super::api) asks it, and [`answer`](super::answer) writes the answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::list_kind::ListKind;
 use super::server_errors::{ServerError, ServerErrors};
 
 /// The state of an invitation, as iMocha names them. Only a pending one can be cancelled.
@@ -28,6 +29,27 @@ pub enum InvitationState {
     Terminated,
 }
 
+impl InvitationState {
+    /// The list that shows an invitation in this state.
+    pub(super) const fn list(self) -> Option<ListKind> {
+        match self {
+            Self::Pending | Self::InProgress => None,
+            Self::Complete | Self::TestLeft | Self::Terminated => Some(ListKind::Completed),
+            Self::Expired => Some(ListKind::Expired),
+            Self::Canceled => Some(ListKind::Cancelled),
+        }
+    }
+}
+
+/// An invitation that can be in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) invitation: u64,
+    pub(super) state: InvitationState,
+    /// When it was cancelled here; `None` where its state is the given one.
+    pub(super) cancelled_at: Option<Timestamp>,
+}
+
 /// What a cancel call came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CancelResult {
@@ -45,8 +67,9 @@ pub(super) enum CancelResult {
 
 /// Every invitation there is: one for each positive 64-bit integer.
 ///
-/// Memory grows with the invitations cancelled (about 50 bytes each) and, when calls are to fail, with the invitations
-/// called for (about 30 bytes each). Nothing is ever forgotten: a second cancel must find what the first one did.
+/// Memory grows with the invitations cancelled (about 50 bytes each), with those that were called for and whose given
+/// state has a list (about 20 bytes each), and, when calls are to fail, with all that were called for (about 30 bytes
+/// each). Nothing is ever forgotten: a second cancel must find what the first one did.
 #[derive(Debug)]
 pub(super) struct Invitations {
     server_errors: Option<ServerErrors>,
@@ -59,6 +82,8 @@ pub(super) struct Invitations {
 struct Memory {
     cancelled: HashMap<u64, Timestamp>,
     calls: HashMap<u64, u32>,
+    /// Those that a cancel call named and whose given state has a list.
+    named: HashSet<u64>,
 }
 
 impl Invitations {
@@ -92,19 +117,27 @@ impl Invitations {
         self.lock().state_of(invitation)
     }
 
-    /// The invitations cancelled here from `start` to `end`, both included, the earliest first.
-    pub(super) fn cancelled_between(&self, start: Timestamp, end: Timestamp) -> Vec<u64> {
-        let window = start..=end;
+    /// Remembers that a cancel call named the invitation, whatever becomes of the call. Only one whose given state has
+    /// a list is remembered.
+    pub(super) fn note_named(&self, invitation: u64) {
+        if first_state(invitation).and_then(InvitationState::list).is_some() {
+            self.lock().named.insert(invitation);
+        }
+    }
+
+    /// What `pick` takes of the invitations that can be in a list: those cancelled here, and those that a cancel call
+    /// named and whose given state has a list. Their order is undefined.
+    pub(super) fn ended<T>(&self, pick: impl FnMut(Ended) -> Option<T>) -> Vec<T> {
         let memory = self.lock();
-        let mut found: Vec<(Timestamp, u64)> = memory
-            .cancelled
-            .iter()
-            .filter(|(_, cancelled_at)| window.contains(cancelled_at))
-            .map(|(invitation, cancelled_at)| (*cancelled_at, *invitation))
-            .collect();
-        drop(memory);
-        found.sort_unstable();
-        found.into_iter().map(|(_, invitation)| invitation).collect()
+        let cancelled = memory.cancelled.iter().map(|(invitation, cancelled_at)| Ended {
+            invitation: *invitation,
+            state: InvitationState::Canceled,
+            cancelled_at: Some(*cancelled_at),
+        });
+        let given = memory.named.iter().filter_map(|invitation| {
+            Some(Ended { invitation: *invitation, state: first_state(*invitation)?, cancelled_at: None })
+        });
+        cancelled.chain(given).filter_map(pick).collect()
     }
 
     /// The memory, even if a thread panicked while it held the lock: each change is a single insertion, so that none
@@ -247,18 +280,21 @@ mod tests {
     }
 
     #[test]
-    fn the_list_holds_what_was_cancelled_here_within_the_window() {
+    fn what_can_be_in_a_list_was_cancelled_here_or_named() {
         let invitations = Invitations::new(None);
         let start = Timestamp::now();
-        for invitation in [5, 3, 193, 190] {
+        for invitation in [5, 3, 190, 191, 192, 193, 193, 194, 195, 196, 197] {
+            invitations.note_named(invitation);
             invitations.cancel(invitation);
         }
-        let end = Timestamp::now();
-        let mut found = invitations.cancelled_between(start, end);
-        found.sort_unstable();
-        assert_eq!(found, [3, 5]);
-        assert!(
-            invitations.cancelled_between(Timestamp::UNIX_EPOCH, start - jiff::SignedDuration::from_secs(1)).is_empty()
-        );
+        let mut found = invitations.ended(Some);
+        found.sort_unstable_by_key(|ended| ended.invitation);
+        let numbers: Vec<u64> = found.iter().map(|ended| ended.invitation).collect();
+        assert_eq!(numbers, [3, 5, 191, 192, 193, 194, 195]);
+        for ended in found {
+            assert_eq!(invitations.state_of(ended.invitation), Some(ended.state), "{ended:?}");
+            assert_eq!(ended.cancelled_at.is_some(), ended.invitation < 100, "{ended:?}");
+            assert!(ended.cancelled_at.is_none_or(|at| (start..=Timestamp::now()).contains(&at)), "{ended:?}");
+        }
     }
 }

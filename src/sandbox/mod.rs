@@ -6,7 +6,8 @@
 //!
 //! `options` and `limits` are what a sandbox is told, and `faults` what it is told to do wrong. `api` decides how each
 //! `call` is answered: it asks `rate_gate`, `invitations`, `server_errors` and `faults`, and has the answer written by
-//! `answer`. Where only a share of the calls fails, `chance` says which. `server`, `connection` and `delivery` carry
+//! `answer`. What a list shows, `list_keeper` decides; `list_kind` names the lists, and `list_window` reads what a call
+//! asks for. Where only a share of the calls fails, `chance` says which. `server`, `connection` and `delivery` carry
 //! requests and answers; `record`, `record_keeper` and `record_file` keep what was received.
 
 mod answer;
@@ -18,6 +19,9 @@ mod delivery;
 mod faults;
 mod invitations;
 mod limits;
+mod list_keeper;
+mod list_kind;
+mod list_window;
 mod options;
 mod rate_gate;
 mod record;
@@ -42,6 +46,7 @@ use tokio::sync::oneshot;
 pub use self::faults::{Faults, FaultsError};
 pub use self::invitations::InvitationState;
 pub use self::limits::{ErrorRate, InvalidOption, RateLimit};
+pub use self::list_keeper::ListDate;
 pub use self::options::{DEFAULT_API_KEY, Options, Recording};
 pub use self::record::{Arrival, FaultDone, Record, SentKey};
 
@@ -69,35 +74,52 @@ use self::record_keeper::RecordKeeper;
 ///
 /// # A call's way
 ///
-/// A cancel call that names an ID is first held against [`Options::faults`]: the first rule that is for this call
-/// decides what goes wrong with it, as [`Faults`] describes. Every other call gets the first of these answers that
-/// applies:
+/// A cancel call that names an ID, and a list call that names a list, is first held against [`Options::faults`]: the
+/// first rule that is for this call decides what goes wrong with it, as [`Faults`] describes. Every other call gets the
+/// first of these answers that applies:
 ///
 /// 1. 404 or 405 when the path or the method does not exist;
 /// 2. 401 when the key is missing or wrong;
 /// 3. 429 when the call is beyond the rate limit, with `Retry-After` in whole seconds;
 /// 4. 404 when the path of a cancel call names something that cannot be an ID;
-/// 5. 400 when the body is not a JSON object, or the header `Content-Type` does not say that it is JSON;
+/// 5. 400 when the body is not a JSON object, or the header `Content-Type` does not say that it is JSON; for a list
+///    call, also when it names no list or no time;
 /// 6. 500 when the call is among those that [`Options::error_rate`] fails;
-/// 7. the answer in the table above.
+/// 7. the answer in the table above, or the list.
 ///
-/// Three things decide which calls fail with 500: the seed, the invitation, and how many calls for that invitation came
-/// as far as step 6. The time does not matter, nor does the order in which calls for different invitations come. Half
-/// of the calls that fail take effect all the same.
+/// Three things decide which calls fail with 500: the seed, the invitation or list, and how many calls for it came as
+/// far as step 6. The time does not matter, nor does the order in which calls for different invitations and lists come.
+/// Half of the cancel calls that fail take effect all the same.
 ///
 /// A call takes effect when it arrives; [`Options::latency`] only holds its answer back. So a call also takes effect
 /// when its caller gives up before the answer comes.
 ///
 /// # Lists
 ///
-/// The list of cancelled invitations holds those that were cancelled in this sandbox, in the order of their
-/// cancellation. The time of a cancellation is not rounded: one at 12:00:00.5 is not in a list that ends at 12:00:00.
-/// The lists of completed and of expired invitations are always empty, because no invitation is completed here, and
-/// none expires. The account has three tests.
+/// | list | invitations in it |
+/// | --- | --- |
+/// | `cancelled` | those that were cancelled in this sandbox, and those whose given state is Canceled |
+/// | `completed` | those whose given state is Complete, Test Left or Terminated |
+/// | `expired` | those whose given state is Expired |
+///
+/// Since every number is an ID, an invitation with a given state is in its list only after a cancel call has named it,
+/// whatever became of that call. Pending invitations and those in progress are in no list.
+///
+/// [`Options::list_date`] says which date of an invitation must lie in the window of the call, both ends included:
+///
+/// - with [`ListDate::Cancelled`], the moment of its cancellation; for a given state, the moment one day before the
+///   sandbox's start.
+/// - with [`ListDate::Invited`], the date on which the candidate was invited. It is invented: the ID alone decides it,
+///   and the dates of all IDs are spread evenly over the 90 days before the sandbox's start.
+///
+/// A list has the earliest date first. Dates are not rounded: one of 12:00:00.5 is not in a list that ends at 12:00:00.
+/// What was cancelled here shows up after [`Options::list_delay`]. A list with more entries than [`Options::list_page`]
+/// is cut after so many, and does not say so. The account has three tests.
 ///
 /// # Memory
 ///
-/// A sandbox remembers each invitation that it cancelled. With an error rate or with faults it remembers each
+/// A sandbox remembers each invitation that it cancelled, and each whose given state has a list and that a cancel call
+/// named; when it ends, this is forgotten. With an error rate or with faults it remembers each
 /// invitation that it was called for, and with [`Recording::On`] each request.
 pub struct Sandbox {
     address: SocketAddr,

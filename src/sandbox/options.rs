@@ -3,11 +3,13 @@
 //! Numbers that could make no sense are types of [`limits`](super::limits), which checks them.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::Faults;
 use super::limits::{ErrorRate, RateLimit};
+use super::list_keeper::ListDate;
 
 /// The key that a sandbox takes when the options name no other. It is not a key for the real iMocha.
 pub const DEFAULT_API_KEY: &str = "imocha-sandbox-key";
@@ -23,8 +25,16 @@ pub struct Options {
     pub latency: Duration,
     /// How many calls are let through in how much time; `None` lets all of them through.
     pub rate_limit: Option<RateLimit>,
-    /// The share of the cancel calls that is answered with 500.
+    /// The share of the cancel calls and of the list calls that is answered with 500.
     pub error_rate: ErrorRate,
+    /// How long after its cancellation an invitation shows up in the list of cancelled ones. Those whose given state is
+    /// Canceled are in the list at once.
+    pub list_delay: Duration,
+    /// Which date of an invitation must lie in the window of a list call.
+    pub list_date: ListDate,
+    /// The most entries that a list has: the earliest are in it, and nothing says that others are missing. `None` lists
+    /// all.
+    pub list_page: Option<NonZeroUsize>,
     /// What else goes wrong, and with which calls.
     pub faults: Faults,
     /// Decides which calls go wrong when only a share of them does: the same seed fails the same calls.
@@ -58,6 +68,9 @@ impl Default for Options {
             latency: Duration::ZERO,
             rate_limit: None,
             error_rate: ErrorRate::NEVER,
+            list_delay: Duration::ZERO,
+            list_date: ListDate::default(),
+            list_page: None,
             faults: Faults::default(),
             seed: 0,
             recording: Recording::Off,
@@ -75,6 +88,9 @@ impl fmt::Debug for Options {
             .field("latency", &self.latency)
             .field("rate_limit", &self.rate_limit)
             .field("error_rate", &self.error_rate)
+            .field("list_delay", &self.list_delay)
+            .field("list_date", &self.list_date)
+            .field("list_page", &self.list_page)
             .field("faults", &self.faults)
             .field("seed", &self.seed)
             .field("recording", &self.recording)

@@ -1,8 +1,10 @@
-//! Which cancel calls are answered with 500, as [`Options::error_rate`](super::Options::error_rate) asks.
+//! Which cancel calls and list calls are answered with 500, as [`Options::error_rate`](super::Options::error_rate)
+//! asks.
 //!
-//! The seed, the invitation and the number of the call decide, and nothing else: see [`chance`](super::chance). This is
-//! not one more rule of [`faults`](super::faults), which count every cancel call. Here only calls count that come this
-//! far: those with the right key, within the rate limit, with a body that is right, and without any fault but `slow`.
+//! The seed, the invitation or list, and the number of the call decide, and nothing else: see
+//! [`chance`](super::chance). This is not one more rule of [`faults`](super::faults), which count every call. Here only
+//! calls count that come this far: those with the right key, within the rate limit, with a body that is right, and
+//! without any fault but `slow`.
 
 use super::chance::Draw;
 use super::limits::ErrorRate;
@@ -29,8 +31,9 @@ impl ServerErrors {
         (rate > ErrorRate::NEVER).then_some(Self { rate, seed })
     }
 
-    /// The error that the `call`th cancel call for the invitation (from 1) meets, if any. Half of the errors come after
-    /// the effect.
+    /// The error that the `call`th cancel call for the invitation (from 1) meets, if any; for a list call, a number
+    /// stands for the list, and it does not matter which of the errors it meets. Half of the errors come after the
+    /// effect.
     pub(super) fn of_call(self, invitation: u64, call: u32) -> Option<ServerError> {
         let draw = Draw::of(&[&self.seed.to_le_bytes(), &invitation.to_le_bytes(), &call.to_le_bytes()]);
         let error = if draw.coin() { ServerError::AfterTheEffect } else { ServerError::BeforeTheEffect };

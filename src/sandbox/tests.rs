@@ -3,16 +3,17 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
 
 mod faults;
+mod list_faults;
+mod lists;
 mod outage;
 mod record_file;
 mod seeds;
@@ -213,53 +214,6 @@ fn an_answer_is_held_back_but_the_call_takes_effect_at_once() {
     drop(sandbox);
     assert!(stopping.elapsed() < PATIENCE, "an answer that was held back kept the sandbox from stopping");
     drop(stream);
-}
-
-#[test]
-fn the_list_holds_what_was_cancelled_within_the_window() {
-    let sandbox = sandbox();
-    for invitation in [7, 3, 193, 196] {
-        cancel(&sandbox, invitation);
-    }
-    let now = Timestamp::now();
-    let time = |hours| {
-        let time = now + SignedDuration::from_hours(hours);
-        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    };
-    let list = |state: &str, start: i64, end: i64| {
-        let window = json!({"StartDateTime": time(start), "EndDateTime": time(end)});
-        let call = format!("POST /v3/candidates/testattempts?state={state}");
-        exchange(&sandbox, &keyed(&call, &window.to_string()))
-    };
-    let reply = list("cancelled", -1, 1);
-    assert_eq!((reply.status, &reply.body["errors"]), (200, &Value::Null));
-    let attempts = reply.body["result"]["testAttempts"].as_array().unwrap();
-    let found: Vec<&Value> = attempts.iter().map(|attempt| &attempt["testInvitationId"]).collect();
-    assert_eq!(found, [7, 3]);
-    assert_eq!(attempts[0]["email"], "candidate.7@example.com");
-    assert_eq!(attempts[0]["invitationtype"], "api");
-    assert_eq!(attempts[0]["testStatus"], "Cancelled");
-    let empty = json!({"result": {"testAttempts": []}, "errors": null});
-    for (state, start, end) in [("cancelled", -2, -1), ("cancelled", 1, 2), ("completed", -1, 1), ("expired", -1, 1)] {
-        assert_eq!(list(state, start, end).body, empty, "{state} from {start} h to {end} h");
-    }
-    for (state, start, end) in [("pending", -1, 1), ("", -1, 1), ("cancelled", 1, -1)] {
-        let reply = list(state, start, end);
-        assert_eq!((reply.status, &reply.body["result"]), (400, &Value::Null), "{state} from {start} h to {end} h");
-    }
-}
-
-#[test]
-fn a_time_is_written_as_documented_or_refused() {
-    let sandbox = sandbox();
-    let status = |start: &str| {
-        let window = json!({"StartDateTime": start, "EndDateTime": "2030-01-01T00:00:00Z"}).to_string();
-        exchange(&sandbox, &keyed("POST /v3/candidates/testattempts?state=cancelled", &window)).status
-    };
-    assert_eq!(status("2020-03-20T16:00:00Z"), 200);
-    for start in ["2020-03-20", "2020-03-20T16:00:00", "2020-03-20T16:00:00.5Z", "2020-03-20T16:00:00+00:00", ""] {
-        assert_eq!(status(start), 400, "{start:?}");
-    }
 }
 
 #[test]

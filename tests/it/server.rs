@@ -83,5 +83,13 @@ fn a_port_that_is_taken_and_nonsense_are_refused() {
     let port = server.base_url.rsplit(':').next().unwrap();
     let place = Place::new();
     Ended::of(&mut place.command(["sandbox", "--port", port])).expect_code(2).expect_said(&["127.0.0.1:", "--port"]);
-    Ended::of(&mut place.command(["sandbox", "--error-rate", "2"])).expect_code(2).expect_said(&["from 0 to 1"]);
+    for (flag, value, said) in [
+        ("--error-rate", "2", "from 0 to 1"),
+        ("--list-delay", "soon", "an age looks like 90s"),
+        ("--list-date", "completed", "the date is `invited` or `cancelled`"),
+        ("--list-page", "0", "after one entry or more"),
+        ("--list-page", "all", "a whole number"),
+    ] {
+        Ended::of(&mut place.command(["sandbox", flag, value])).expect_code(2).expect_said(&[said]);
+    }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::call_subject::CallSubject;
 use crate::sandbox::connection::Hangup;
 use crate::sandbox::delivery::Delivery;
 
@@ -51,20 +52,21 @@ pub(crate) enum Applied {
     No,
 }
 
-/// An answer from the file of faults. It is the same for each call, except for the IDs in its body.
+/// An answer from the file of faults. It is the same for each call, except for the IDs in its body where the call is
+/// for an invitation.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CannedAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// The body; `{id}` stands for the invitation that the call is for, and `{other_id}` for the next number.
+    /// The body; `{id}` stands for the invitation that a cancel call is for, and `{other_id}` for the next number.
     pub(super) body: String,
 }
 
 impl Instead {
-    /// What the caller gets to see when the call is for this invitation.
-    pub(crate) fn delivery_to(&self, invitation: u64) -> Delivery {
+    /// What the caller gets to see when the call is for this.
+    pub(crate) fn delivery_to(&self, subject: CallSubject) -> Delivery {
         match self {
-            Self::Answer(answer) => Delivery::Answer(answer.respond(invitation)),
+            Self::Answer(answer) => Delivery::Answer(answer.respond(subject)),
             Self::Reset => Delivery::End(Hangup::Reset),
             Self::Close => Delivery::End(Hangup::Send(Vec::new())),
             Self::Hang => Delivery::Silence,
@@ -74,12 +76,19 @@ impl Instead {
 }
 
 impl CannedAnswer {
-    /// The answer to a call for this invitation.
-    fn respond(&self, invitation: u64) -> Response {
-        let other = invitation.checked_add(1).unwrap_or(1);
-        let body = self.body.replace("{id}", &invitation.to_string()).replace("{other_id}", &other.to_string());
+    /// The answer to a call for this.
+    fn respond(&self, subject: CallSubject) -> Response {
+        let body = match subject {
+            CallSubject::Invitation(invitation) => self.body_for(invitation),
+            CallSubject::List(_) => self.body.clone(),
+        };
         let mut response = (self.status, body).into_response();
         *response.headers_mut() = self.headers.clone();
         response
+    }
+
+    fn body_for(&self, invitation: u64) -> String {
+        let other = invitation.checked_add(1).unwrap_or(1);
+        self.body.replace("{id}", &invitation.to_string()).replace("{other_id}", &other.to_string())
     }
 }

@@ -15,8 +15,9 @@ use serde_json::json;
 use super::call_fault::{Applied, CallFault, CannedAnswer, Instead};
 use super::numbers::Numbers;
 use super::outage::OutagePlan;
-use super::rule::{Condition, Rule};
+use super::rule::{Condition, NamedLists, Rule};
 use crate::sandbox::limits::ErrorRate;
+use crate::sandbox::list_kind::ListKind;
 
 /// What a `garbage` fault sends unless the file names a text: neither HTTP nor valid UTF-8.
 const GARBAGE: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28\xff this is not HTTP\r\n\r\n";
@@ -33,6 +34,7 @@ const FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCOD
 pub(crate) struct RuleForm {
     #[serde(rename = "note")]
     _note: Option<String>,
+    list: Option<ListForm>,
     ids: Option<Numbers>,
     ending: Option<Numbers>,
     attempts: Option<Numbers>,
@@ -84,7 +86,13 @@ impl RuleForm {
     }
 
     fn condition(&mut self) -> Result<Condition, String> {
+        if self.list.is_some() && (self.ids.is_some() || self.ending.is_some()) {
+            return Err(
+                "`list` is for list calls, which name no invitation: it goes without `ids` and `ending`".to_owned()
+            );
+        }
         Ok(Condition {
+            list: self.list.map(NamedLists::from),
             ids: check("ids", self.ids.take(), 1..=i64::MAX.unsigned_abs())?,
             ending: check("ending", self.ending.take(), 0..=99)?,
             attempts: check("attempts", self.attempts.take(), 1..=u64::MAX)?,
@@ -95,10 +103,11 @@ impl RuleForm {
 
     /// What each key asks for that can name a fault; `None` for a key that is not there.
     fn actions(self) -> [(&'static str, Option<Result<Action, String>>); 8] {
+        let is_for_lists = self.list.is_some();
         let fault = |fault| Some(Ok(Action::Fault(fault)));
         let instead = |form: PlainForm, instead| fault(CallFault::Instead { instead, applied: form.applied.into() });
         [
-            ("answer", self.answer.map(|form| form.read().map(Action::Fault))),
+            ("answer", self.answer.map(|form| form.read(is_for_lists).map(Action::Fault))),
             ("reset", self.reset.and_then(|form| instead(form, Instead::Reset))),
             ("close", self.close.and_then(|form| instead(form, Instead::Close))),
             ("hang", self.hang.and_then(|form| instead(form, Instead::Hang))),
@@ -136,6 +145,27 @@ fn read_span(name: &str, from: Option<Time>, to: Option<Time>) -> Result<Range<D
         return Err(format!("`{name}` ends at {to}, not after {from}"));
     }
     Ok(from..to)
+}
+
+/// The lists that a rule is for.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ListForm {
+    Cancelled,
+    Completed,
+    Expired,
+    Any,
+}
+
+impl From<ListForm> for NamedLists {
+    fn from(form: ListForm) -> Self {
+        match form {
+            ListForm::Cancelled => Self::One(ListKind::Cancelled),
+            ListForm::Completed => Self::One(ListKind::Completed),
+            ListForm::Expired => Self::One(ListKind::Expired),
+            ListForm::Any => Self::Any,
+        }
+    }
 }
 
 /// A time, written as text with its unit.
@@ -185,7 +215,8 @@ struct AnswerForm {
 }
 
 impl AnswerForm {
-    fn read(self) -> Result<CallFault, String> {
+    /// Reads the answer. Without a body, it gets one in the shape of the errors of list calls or of other calls.
+    fn read(self, is_for_lists: bool) -> Result<CallFault, String> {
         let status = StatusCode::from_u16(self.status).ok().filter(|status| !status.is_informational());
         let status = status.ok_or_else(|| format!("`status` must be from 200 to 999, not {}", self.status))?;
         let mut headers = HeaderMap::new();
@@ -203,7 +234,9 @@ impl AnswerForm {
         headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
         let body = self.body.unwrap_or_else(|| {
             let message = "The sandbox was told to answer so.";
-            json!({"statusCode": status.as_u16(), "message": message}).to_string()
+            let for_list = || json!({"result": null, "errors": [message]});
+            let body = || json!({"statusCode": status.as_u16(), "message": message});
+            if is_for_lists { for_list() } else { body() }.to_string()
         });
         let instead = Instead::Answer(CannedAnswer { status, headers, body });
         Ok(CallFault::Instead { instead, applied: self.applied.into() })

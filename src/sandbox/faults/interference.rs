@@ -1,6 +1,6 @@
 //! What goes wrong with which call: this file counts the calls, and asks the rules and the outages about each.
 //!
-//! [`api`](crate::sandbox::api) tells it of every cancel call before it decides on the answer.
+//! [`api`](crate::sandbox::api) tells it of every cancel call and of every list call before it decides on the answer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::Faults;
+use super::call_subject::CallSubject;
 use super::outage::{self, OutageAnnouncer, Outages};
 use super::rule::{CountedCall, Rule};
 
@@ -26,11 +27,12 @@ pub(crate) struct Interference {
     counts: Mutex<CallCounts>,
 }
 
-/// When the first call came, and how many calls came since: in all, and for each invitation.
+/// When the first call came, and how many calls came since: in all, and for each invitation and list.
 #[derive(Debug, Default)]
 struct CallCounts {
     first_call: Option<Instant>,
     calls: u64,
+    /// By the number of what the calls are for.
     attempts: HashMap<u64, u64>,
 }
 
@@ -52,8 +54,8 @@ impl Interference {
         (Self { rules: faults.rules, seed, announcer, is_idle, counts: Mutex::default() }, outages)
     }
 
-    /// Counts a call for the invitation, which came at `when`, and says what goes wrong with it.
-    pub(crate) fn count_call(&self, invitation: u64, when: Instant) -> Disruption<'_> {
+    /// Counts a call, which came at `when`, and says what goes wrong with it.
+    pub(crate) fn count_call(&self, subject: CallSubject, when: Instant) -> Disruption<'_> {
         if self.is_idle {
             return Disruption::default();
         }
@@ -61,11 +63,11 @@ impl Interference {
         let first_call = *counts.first_call.get_or_insert(when);
         counts.calls = counts.calls.saturating_add(1);
         let calls = counts.calls;
-        let attempts = counts.attempts.entry(invitation).or_insert(0);
+        let attempts = counts.attempts.entry(subject.number()).or_insert(0);
         *attempts = attempts.saturating_add(1);
         let attempt = *attempts;
         drop(counts);
-        let call = CountedCall { invitation, attempt, since_first_call: when.saturating_duration_since(first_call) };
+        let call = CountedCall { subject, attempt, since_first_call: when.saturating_duration_since(first_call) };
         Disruption {
             rule: self.rules.iter().find(|rule| rule.is_for(call, self.seed)),
             outages: self.announcer.note(calls, when),
@@ -81,13 +83,18 @@ impl Interference {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::list_kind::ListKind;
 
     fn interference(text: &str) -> Interference {
         Interference::new(Faults::parse(text).unwrap(), 3).0
     }
 
     fn met(interference: &Interference, invitation: u64) -> Option<u32> {
-        interference.count_call(invitation, Instant::now()).rule.map(|rule| rule.number)
+        met_by(interference, CallSubject::Invitation(invitation))
+    }
+
+    fn met_by(interference: &Interference, subject: CallSubject) -> Option<u32> {
+        interference.count_call(subject, Instant::now()).rule.map(|rule| rule.number)
     }
 
     #[test]
@@ -99,6 +106,30 @@ mod tests {
         let calls = [(1, Some(1)), (2, Some(1)), (3, Some(2)), (1, Some(2)), (3, Some(2)), (3, None), (1, Some(3))];
         for (invitation, number) in calls {
             assert_eq!(met(&interference, invitation), number, "{invitation}");
+        }
+    }
+
+    #[test]
+    fn calls_are_counted_for_each_list() {
+        let interference = interference(
+            r#"[{"list": "any", "attempts": 1, "reset": {}}, {"list": "expired", "attempts": 3, "close": {}},
+                {"attempts": 2, "hang": {}}]"#,
+        );
+        let [cancelled, completed, expired] =
+            [ListKind::Cancelled, ListKind::Completed, ListKind::Expired].map(CallSubject::List);
+        let calls = [
+            (expired, Some(1)),
+            (cancelled, Some(1)),
+            (CallSubject::Invitation(1), None),
+            (expired, None),
+            (CallSubject::Invitation(1), Some(3)),
+            (expired, Some(2)),
+            (completed, Some(1)),
+            (cancelled, None),
+            (cancelled, None),
+        ];
+        for (subject, number) in calls {
+            assert_eq!(met_by(&interference, subject), number, "{subject:?}");
         }
     }
 

@@ -1,9 +1,11 @@
 //! What the sandbox is told to do wrong, and the file that tells it.
 //!
-//! `form` reads the file. `rule` and `numbers` say which calls a fault is for, `call_fault` what it does to them, and
-//! `outage` when the sandbox does not listen at all. `interference` joins them: it is asked about each call.
+//! `form` reads the file. `rule` and `numbers` say which calls a fault is for (`call_subject` is what a call is for
+//! itself), `call_fault` what it does to them, and `outage` when the sandbox does not listen at all. `interference`
+//! joins them: it is asked about each call.
 
 mod call_fault;
+mod call_subject;
 mod form;
 mod interference;
 mod numbers;
@@ -11,6 +13,7 @@ mod outage;
 mod rule;
 
 pub(crate) use self::call_fault::{Applied, CallFault};
+pub(crate) use self::call_subject::CallSubject;
 pub(crate) use self::interference::Interference;
 pub(crate) use self::outage::Outages;
 
@@ -30,21 +33,24 @@ use self::rule::Rule;
 ///
 /// # Conditions
 ///
-/// A *call* is here a cancel call whose path names an ID, even when something else is wrong with it. The first rule of
-/// which all conditions hold decides what goes wrong with the call. A condition that a rule leaves out always holds.
+/// A *call* is here a cancel call whose path names an ID, or a list call whose `state` names a list, even when
+/// something else is wrong with it. The first rule of which all conditions hold decides what goes wrong with the call.
+/// A rule without `list` is for cancel calls only; one with it takes no `ids` and no `ending`. Any other condition that
+/// a rule leaves out always holds.
 ///
 /// | condition | value | holds for |
 /// | --- | --- | --- |
+/// | `list` | `"cancelled"`, `"completed"`, `"expired"`, `"any"` | calls for this list, or for any list |
 /// | `ids` | numbers | calls for these invitations |
 /// | `ending` | numbers | calls for invitations whose ID ends in these two digits (7 is 07) |
-/// | `attempts` | numbers | calls with these numbers among the calls for the same invitation, from 1 |
+/// | `attempts` | numbers | calls with these numbers among the calls for the same invitation or list, from 1 |
 /// | `time` | `{"from": …, "to": …}` | calls at `from` or later and before `to`; the first call comes at `"0s"` |
 /// | `chance` | from 0 to 1 | this share of the calls for which all other conditions hold |
 ///
 /// *Numbers* are one number, a list, or a range `{"from": …, "to": …}` with both ends included. *Times* are text such
 /// as `"1500ms"`, `"2s"`, `"1m 30s"`. Of `from` and `to`, one may be left out. Which calls `chance` takes follows from
-/// [`Options::seed`](crate::sandbox::Options::seed), the rule's place in the file, the ID and the number of
-/// the call for that ID; neither the time nor the order of the calls matters. A `note` may say what a rule is for.
+/// [`Options::seed`](crate::sandbox::Options::seed), the rule's place in the file, the ID or list, and the
+/// number of the call for it; neither the time nor the order of the calls matters. A `note` may say what a rule is for.
 ///
 /// # Faults
 ///
@@ -61,12 +67,13 @@ use self::rule::Rule;
 ///
 /// With `"applied": true`, a call takes effect before its fault is done to it, unless it would not have taken effect
 /// without the fault either. Otherwise (`false`) it does not reach the API at all, and does not count against the rate
-/// limit. A call with `truncate` or `slow` always reaches the API. The last byte of a truncated body is always missing.
-/// Only calls without a fault, or with `slow`, can fail by
-/// [`Options::error_rate`](crate::sandbox::Options::error_rate).
+/// limit. A list call has no effect, but `applied` counts it against the rate limit. A call with `truncate` or `slow`
+/// always reaches the API. The last byte of a truncated body is always missing. Only calls without a fault, or with
+/// `slow`, can fail by [`Options::error_rate`](crate::sandbox::Options::error_rate).
 ///
 /// In the `body` of an `answer`, `{id}` stands for the ID that the call is for, and `{other_id}` for the next number.
-/// An `answer` without a `body` gets one like those of the API's own errors.
+/// In an answer to a list call, they stand for themselves. An `answer` without a `body` gets one like those of the
+/// API's own errors.
 ///
 /// # Outages
 ///
@@ -77,7 +84,7 @@ use self::rule::Rule;
 ///
 /// # Memory
 ///
-/// With any rule, the sandbox remembers each invitation that it was called for.
+/// With any fault, the sandbox remembers each invitation that it was called for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Faults {
     rules: Vec<Rule>,
@@ -143,7 +150,7 @@ mod tests {
     #[test]
     fn the_example_can_be_followed() {
         let faults = Faults::parse(include_str!("../faults_example.json")).unwrap();
-        assert_eq!((faults.rules.len(), faults.outages.len()), (11, 2));
+        assert_eq!((faults.rules.len(), faults.outages.len()), (13, 2));
         let names: Vec<(u32, &str)> = faults.rules.iter().map(|rule| (rule.number, rule.name)).collect();
         assert_eq!(names[2..6], [(3, "reset"), (4, "close"), (5, "hang"), (6, "truncate")]);
         assert_eq!(Faults::parse("[]"), Ok(Faults::default()));
@@ -175,6 +182,13 @@ mod tests {
             (r#"[{"slow": {"by": "1s"}}, {"reset": {}, "close": {}}]"#, "rule 2: more than one fault: reset, close"),
             (r#"[{"ids": 0, "reset": {}}]"#, "rule 1: `ids` must be from 1 to 9223372036854775807"),
             (r#"[{"ending": [7, 100], "reset": {}}]"#, "rule 1: `ending` must be from 0 to 99"),
+            (r#"[{"list": "pending", "reset": {}}]"#, "unknown variant `pending`, expected one of `cancelled`, "),
+            (
+                r#"[{"list": "any", "ids": 5, "reset": {}}]"#,
+                "rule 1: `list` is for list calls, which name no invitation",
+            ),
+            (r#"[{"list": "any", "ending": 5, "reset": {}}]"#, "rule 1: `list` is for list calls"),
+            (r#"[{"list": "any", "refuse": {"after_calls": 1, "for": "1s"}}]"#, "rule 1: `refuse` takes no conditions"),
             (r#"[{"attempts": [0, 1], "reset": {}}]"#, "rule 1: `attempts` must be 1 or more"),
             (r#"[{"chance": 1.5, "reset": {}}]"#, "rule 1: `chance` must be from 0 to 1, not 1.5"),
             (r#"[{"time": {}, "reset": {}}]"#, "rule 1: `time` needs `from` or `to`"),

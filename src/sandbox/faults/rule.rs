@@ -7,9 +7,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::call_fault::CallFault;
+use super::call_subject::CallSubject;
 use super::numbers::Numbers;
 use crate::sandbox::chance::Draw;
 use crate::sandbox::limits::ErrorRate;
+use crate::sandbox::list_kind::ListKind;
 
 /// A fault, and the calls that it is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,14 +26,17 @@ pub(crate) struct Rule {
     pub(crate) fault: CallFault,
 }
 
-/// What must be true of a call. A condition that is `None` holds for each call.
+/// What must be true of a call. A condition that is `None` holds for each call; only `list` says without a value that
+/// the call is a cancel call.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Condition {
+    /// The lists that are asked for; `None` for cancel calls.
+    pub(super) list: Option<NamedLists>,
     /// The invitation's ID.
     pub(super) ids: Option<Numbers>,
     /// The last two digits of the invitation's ID.
     pub(super) ending: Option<Numbers>,
-    /// The number of the call among the calls for its invitation, from 1.
+    /// The number of the call among the calls for the same invitation or list, from 1.
     pub(super) attempts: Option<Numbers>,
     /// The time since the sandbox's first call.
     pub(super) time: Option<Range<Duration>>,
@@ -39,12 +44,21 @@ pub(super) struct Condition {
     pub(super) chance: Option<ErrorRate>,
 }
 
+/// The lists that a condition names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamedLists {
+    /// Each of them.
+    Any,
+    /// This one.
+    One(ListKind),
+}
+
 /// A call, as the conditions see it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CountedCall {
-    /// The invitation that it is for.
-    pub(super) invitation: u64,
-    /// Its number among the calls for this invitation, from 1.
+    /// What it is for.
+    pub(super) subject: CallSubject,
+    /// Its number among the calls for the same, from 1.
     pub(super) attempt: u64,
     /// How long after the sandbox's first call it came.
     pub(super) since_first_call: Duration,
@@ -53,10 +67,15 @@ pub(super) struct CountedCall {
 impl Rule {
     /// Whether the fault is for this call.
     pub(super) fn is_for(&self, call: CountedCall, seed: u64) -> bool {
-        let Condition { ids, ending, attempts, time, chance } = &self.condition;
+        let Condition { list, ids, ending, attempts, time, chance } = &self.condition;
         let takes = |numbers: &Option<Numbers>, number| numbers.as_ref().is_none_or(|numbers| numbers.contains(number));
-        takes(ids, call.invitation)
-            && takes(ending, call.invitation % 100)
+        let is_for_subject = match (call.subject, list) {
+            (CallSubject::Invitation(invitation), None) => takes(ids, invitation) && takes(ending, invitation % 100),
+            (CallSubject::List(_), Some(NamedLists::Any)) => true,
+            (CallSubject::List(kind), Some(NamedLists::One(named))) => kind == *named,
+            (CallSubject::Invitation(_), Some(_)) | (CallSubject::List(_), None) => false,
+        };
+        is_for_subject
             && takes(attempts, call.attempt)
             && time.as_ref().is_none_or(|time| time.contains(&call.since_first_call))
             && chance.is_none_or(|chance| self.draw(call, seed).is_within(chance))
@@ -64,7 +83,7 @@ impl Rule {
 
     /// The draw for this rule and call, of four numbers with eight little-endian bytes each.
     fn draw(&self, call: CountedCall, seed: u64) -> Draw {
-        let numbers = [seed, u64::from(self.number), call.invitation, call.attempt].map(u64::to_le_bytes);
+        let numbers = [seed, u64::from(self.number), call.subject.number(), call.attempt].map(u64::to_le_bytes);
         Draw::of(&numbers.each_ref().map(<[u8; 8]>::as_slice))
     }
 }
@@ -85,6 +104,7 @@ mod tests {
     fn all_that_a_rule_says_must_be_true() {
         let seconds = Duration::from_secs;
         let condition = Condition {
+            list: None,
             ids: numbers(r#"{"from": 1000}"#),
             ending: numbers("7"),
             attempts: numbers("[1, 3]"),
@@ -102,18 +122,41 @@ mod tests {
         ];
         for (invitation, attempt, since_ms, is_for) in cases {
             let since_first_call = Duration::from_millis(since_ms);
-            let call = CountedCall { invitation, attempt, since_first_call };
+            let call = CountedCall { subject: CallSubject::Invitation(invitation), attempt, since_first_call };
             assert_eq!(rule(1, condition.clone()).is_for(call, 0), is_for, "{call:?}");
         }
-        let anything = CountedCall { invitation: 5, attempt: 9, since_first_call: seconds(9) };
+        let anything = CountedCall { subject: CallSubject::Invitation(5), attempt: 9, since_first_call: seconds(9) };
         assert!(rule(1, Condition::default()).is_for(anything, 0));
+    }
+
+    #[test]
+    fn a_rule_is_for_cancel_calls_or_for_lists() {
+        let expired = Some(NamedLists::One(ListKind::Expired));
+        let cases = [
+            (None, CallSubject::Invitation(5), true),
+            (None, CallSubject::List(ListKind::Expired), false),
+            (expired, CallSubject::Invitation(5), false),
+            (expired, CallSubject::List(ListKind::Expired), true),
+            (expired, CallSubject::List(ListKind::Cancelled), false),
+            (Some(NamedLists::Any), CallSubject::Invitation(5), false),
+            (Some(NamedLists::Any), CallSubject::List(ListKind::Completed), true),
+        ];
+        for (list, subject, is_for) in cases {
+            let call = CountedCall { subject, attempt: 1, since_first_call: Duration::ZERO };
+            assert_eq!(
+                rule(1, Condition { list, ..Condition::default() }).is_for(call, 0),
+                is_for,
+                "{list:?} {call:?}"
+            );
+        }
     }
 
     #[test]
     fn chance_is_kept_and_seed_rule_invitation_and_attempt_decide_it() {
         let chosen = |seed, number, attempt| {
             let rule = rule(number, Condition { chance: Some(ErrorRate::new(0.2).unwrap()), ..Condition::default() });
-            let call = |invitation| CountedCall { invitation, attempt, since_first_call: Duration::ZERO };
+            let subject = CallSubject::Invitation;
+            let call = |id| CountedCall { subject: subject(id), attempt, since_first_call: Duration::ZERO };
             (1..=10_000).filter(|invitation| rule.is_for(call(*invitation), seed)).collect::<Vec<u64>>()
         };
         let found = chosen(1, 1, 1);

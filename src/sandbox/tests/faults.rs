@@ -9,7 +9,7 @@ pub(super) fn faulty(faults: &str) -> Sandbox {
 }
 
 /// All bytes that come until the connection is closed, or the error that ended it.
-fn receive_all(mut stream: TcpStream) -> io::Result<Vec<u8>> {
+pub(super) fn receive_all(mut stream: TcpStream) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     Ok(bytes)

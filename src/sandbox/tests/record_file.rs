@@ -13,7 +13,7 @@ fn lines(path: &Path) -> Vec<Value> {
 fn the_file_knows_each_request_before_its_answer_leaves() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.jsonl");
-    let faults = Faults::parse(r#"[{"ids": 7, "close": {"applied": true}}]"#).unwrap();
+    let faults = Faults::parse(r#"[{"ids": 7, "close": {"applied": true}}, {"list": "expired", "hang": {}}]"#).unwrap();
     let options = Options { faults, record: Some(path.clone()), ..Options::default() };
     let sandbox = Sandbox::start(options).unwrap();
     assert!(lines(&path).is_empty());
@@ -22,6 +22,11 @@ fn the_file_knows_each_request_before_its_answer_leaves() {
     assert_eq!(cancel(&sandbox, 5).status, 400);
     let closed = send(&sandbox, cancel_request(7));
     assert_eq!(io::read_to_string(closed).unwrap(), "");
+    let _hanging = send(&sandbox, lists::list_request("expired", -60, 60));
+    let (list, started) = ("/v3/candidates/testattempts?state=expired", Instant::now());
+    while lines(&path).len() < 5 {
+        assert!(started.elapsed() < PATIENCE, "the list call was never recorded");
+    }
     let lines = lines(&path);
     let cancel = |id: u64| json!({"method": "POST", "path": format!("/v3/invitations/{id}/cancel"), "id": id});
     let expected = [
@@ -29,6 +34,7 @@ fn the_file_knows_each_request_before_its_answer_leaves() {
         (cancel(5), Some(200), true, None, None),
         (cancel(5), Some(400), false, None, None),
         (cancel(7), None, true, Some("close"), Some(1)),
+        (json!({"method": "POST", "path": list, "id": null}), None, false, Some("hang"), Some(2)),
     ];
     assert_eq!(lines.len(), expected.len());
     for (line, (mut expected, status, applied, fault, rule)) in lines.into_iter().zip(expected) {

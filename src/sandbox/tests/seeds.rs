@@ -1,5 +1,6 @@
 //! Which calls a seed fails, pinned: an operator who noted a seed must see the same calls fail with a later version.
 
+use super::lists::list_request;
 use super::*;
 
 /// What became of three cancel calls for each of fifteen invitations, two signs for each call: the number of the rule
@@ -55,5 +56,27 @@ fn chances_and_the_error_rate_together_fail_the_calls_that_they_always_failed() 
     ];
     for (seed, pinned) in cases {
         assert_eq!(history(0.4, seed, faults), pinned, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_seed_fails_the_list_calls_that_it_always_failed() {
+    let faults = r#"[{"list": "completed", "chance": 0.3, "answer": {"status": 503}}]"#;
+    let statuses = |seed| {
+        let (error_rate, faults) = (ErrorRate::new(0.4).unwrap(), Faults::parse(faults).unwrap());
+        let sandbox = Sandbox::start(Options { error_rate, faults, seed, ..Options::default() }).unwrap();
+        let states = (0..8).flat_map(|_| ["cancelled", "completed", "expired"]);
+        let sign = |status| match status {
+            200 => '.',
+            500 => 'B',
+            503 => 'u',
+            unexpected => panic!("{unexpected}"),
+        };
+        states.map(|state| sign(exchange(&sandbox, &list_request(state, -60, 60)).status)).collect::<String>()
+    };
+    for (seed, pinned) in
+        [(0, ".B.B......BB.uBB.BB..B.B"), (5, "B...BB...BB.BB..u.Bu...B"), (u64::MAX, "...BuB.BBBB..u..uB.B....")]
+    {
+        assert_eq!(statuses(seed), pinned, "seed {seed}");
     }
 }
