@@ -24,7 +24,9 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let now = Timestamp::now();
-        let day = |text: &str| text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+        // The parser of days would take one with a time behind it, and leave the time out.
+        let is_day = text.len() == "2026-01-31".len();
+        let day = |text: &str| text.parse::<Date>().ok().filter(|_| is_day)?.to_zoned(TimeZone::UTC).ok();
         let moment = if let Ok(age) = parse_age(text) {
             now.checked_sub(age).ok()
         } else {
