@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 /// Measures how long something takes, including the time that the machine sleeps.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch {
@@ -44,6 +46,30 @@ fn since_boot() -> Option<Duration> {
 #[cfg(not(unix))]
 fn since_boot() -> Option<Duration> {
     None
+}
+
+/// A point in time, by the wall clock and by a clock that never jumps.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning {
+    at: Timestamp,
+    stopwatch: Stopwatch,
+}
+
+impl Beginning {
+    /// The present moment.
+    pub fn now() -> Self {
+        Self { at: Timestamp::now(), stopwatch: Stopwatch::start() }
+    }
+
+    /// When it began.
+    pub fn at(self) -> Timestamp {
+        self.at
+    }
+
+    /// How long ago that is.
+    pub fn elapsed(self) -> Duration {
+        self.stopwatch.elapsed()
+    }
 }
 
 #[cfg(test)]

@@ -203,6 +203,8 @@ pub struct Verification {
     counts: BTreeMap<Finding, u64>,
     /// How many rows of which status were settled as which.
     pub settled: BTreeMap<(Status, Status), u64>,
+    /// Results whose last run did not end by itself, so that rows may be missing.
+    pub unfinished: Vec<PathBuf>,
     /// The first rows that are contradicted, and the first that are not yet seen.
     told: BTreeMap<Finding, Vec<ToldRow>>,
 }
@@ -212,7 +214,15 @@ impl Verification {
     pub fn by(lists: &Lists, window: ListingWindow, settling: Settling) -> Self {
         let entries = [ListedState::Cancelled, ListedState::Completed, ListedState::Expired]
             .map(|state| (state, lists.entries(state)));
-        Self { window, entries, settling, counts: BTreeMap::new(), settled: BTreeMap::new(), told: BTreeMap::new() }
+        Self {
+            window,
+            entries,
+            settling,
+            counts: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            unfinished: Vec::new(),
+            told: BTreeMap::new(),
+        }
     }
 
     /// Counts a row that ended with `status`, with what the lists make of it. `told` describes it, should it be told.
@@ -246,6 +256,11 @@ impl Verification {
     /// How many rows have this finding.
     pub fn rows(&self, finding: Finding) -> u64 {
         self.counts.get(&finding).copied().unwrap_or(0)
+    }
+
+    /// Whether nobody has to look at anything.
+    pub fn is_well(&self) -> bool {
+        self.need_attention() == 0 && self.unfinished.is_empty()
     }
 
     /// How many rows need attention.
@@ -345,7 +360,7 @@ mod tests {
 
     #[test]
     fn lists_of_several_windows_are_one() {
-        let listing = |ids: &[u64]| Listing { ids: ids.to_vec(), entries: 2 };
+        let listing = |ids: &[u64]| Listing { ids: ids.to_vec(), entries: 2, is_absent: false };
         let mut lists = Lists::default();
         lists.add(ListedState::Cancelled, listing(&[3, 9]));
         let mut older = Lists::default();

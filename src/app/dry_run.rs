@@ -137,7 +137,7 @@ fn findings(args: &RunArgs, survey: &Survey, settled: u64) -> Vec<(&'static str,
 fn in_words(already: &Already) -> Vec<(&'static str, String)> {
     let counts: Vec<String> =
         already.counts().map(|(state, count)| format!("{} {}", HumanCount(count), state.word())).collect();
-    let then = if already.total() > 0 { "; a run would only be refused those" } else { "" };
+    let then = if already.total() > 0 { "; a run would most likely be refused those" } else { "" };
     let mut lines =
         vec![("already", format!("{} by iMocha's lists since {}{then}", counts.join(", "), already.window.since))];
     lines.extend(already.first.iter().map(|(line, id, state)| ("", format!("  line {line}: {id}, {}", state.word()))));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::results::format::Format;
 use crate::results::{Existing, Journal, ResultsFile, ResultsReader, ResultsRow, Zeros};
 
@@ -15,6 +15,8 @@ pub(super) struct HeldResults {
     pub(super) format: Format,
     /// When the first run over them began, where their journal says so.
     pub(super) first_began_at: Option<Timestamp>,
+    /// Whether the last run over them did not say that it had ended, so that rows may be missing.
+    pub(super) is_unfinished: bool,
     /// The lock; none where nothing is to be written, or where a run holds it itself.
     _lock: Option<Journal>,
 }
@@ -26,26 +28,20 @@ impl HeldResults {
         let format = Format::found_in(path)?;
         // They keep the readers that they have.
         let file = ResultsFile::plan(path.to_owned(), Existing::Resume)?.for_readers_of(path);
-        Ok(Self { file, format, first_began_at, _lock: lock })
+        Ok(Self { file, format, first_began_at, is_unfinished: false, _lock: lock })
     }
 
-    /// Shows each row to `look`.
+    /// Shows each row to `look`, and says whether the end of the results is torn, as a crash leaves it.
     pub(super) fn for_each_row(
         &self,
         mut look: impl FnMut(&ResultsRow<'_>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         // Which cells of the input hold zeros is not known; what is not whole for another reason is not read.
-        let mut reader = ResultsReader::open(self.file.path(), &self.format, Zeros::InCells)?;
-        while let Some(row) = reader.next_row()? {
+        let of_input = |refusal: Refusal| Refusal { cause: Cause::Input, ..refusal };
+        let mut reader = ResultsReader::open(self.file.path(), &self.format, Zeros::InCells).map_err(of_input)?;
+        while let Some(row) = reader.next_row().map_err(of_input)? {
             look(&row)?;
         }
-        if reader.torn_bytes() > 0 {
-            tracing::warn!(
-                results = ?self.file.path(),
-                from_byte = reader.whole_bytes(),
-                "the end of the results is torn, as a crash leaves it: go on with --resume first, then verify"
-            );
-        }
-        Ok(())
+        Ok(reader.torn_bytes() > 0)
     }
 }

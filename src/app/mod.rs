@@ -2,6 +2,7 @@
 
 mod again;
 mod already;
+mod asking;
 mod collisions;
 mod credentials;
 mod crosscheck;

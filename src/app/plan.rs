@@ -9,7 +9,7 @@ use indicatif::HumanCount;
 use super::{collisions, credentials, proxy, standard_output};
 use crate::cli::{ConnectionArgs, RunArgs, VerifyArgs};
 use crate::client::Client;
-use crate::config::{ApiKey, BaseUrl, Concurrency, Config, ConfigError, MaxAttempts, Patience, Rate};
+use crate::config::{ApiKey, BaseUrl, Concurrency, Config, ConfigError, Patience, Rate};
 use crate::engine::Lister;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
@@ -17,7 +17,6 @@ use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, plural, quoted_path};
-use crate::throttle::Throttle;
 use crate::ui::Api;
 
 /// The input of a run.
@@ -179,8 +178,8 @@ impl Endpoint {
 
     /// What asks for iMocha's lists at this pace, waits out no longer an outage than this, and ends when `shutdown` says so.
     pub(super) fn lister(&self, rate: Rate, max_outage: Patience, shutdown: Shutdown) -> Lister {
-        let throttle = Throttle::new(rate, max_outage.get(), MaxAttempts::default());
-        Lister::new(self.client.clone(), throttle, Scrubber::new(self.api_key.clone()), shutdown)
+        let scrubber = Scrubber::new(self.api_key.clone());
+        Lister::new(self.client.clone(), (rate, max_outage.get()), scrubber, shutdown)
     }
 
     /// The host, as it is shown to the user.

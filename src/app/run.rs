@@ -23,6 +23,7 @@ use super::resume::Resumption;
 use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
 use super::watch::{Halt, Hurry, Watch};
 use crate::cli::RunArgs;
+use crate::clock::Beginning;
 use crate::config::Patience;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
@@ -35,7 +36,7 @@ use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
 use crate::throttle::{Outlook, Throttle};
-use crate::ui::{Beginning, Console, Preview, Progress, Report, Results};
+use crate::ui::{Console, Preview, Progress, Report, Results};
 
 /// The journal reserves at once the rows that can be sent in this time. After a crash, that many rows are in doubt,
 /// besides those that were backing off.
@@ -58,7 +59,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
             refuse(&args, &console, &refusal);
             Report::refused(&refusal).since(beginning)
         }
-        Err(Halt::Stopped(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
+        Err(Halt::Stopped(stop) | Halt::Midway(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
     };
     let report = with_what_is_known(report, &shutdown, &args, command);
     match watch {
@@ -124,7 +125,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let report = match report.ending {
         Ending::Finished if args.guards.verify => {
             let lister = endpoint.lister(args.pace.list_rate(), args.connection.max_outage, watch.shutdown().clone());
-            verify_run(report, first_began_at, lister, watch, console)
+            verify_run(report, first_began_at, lister, watch, console).until_now(beginning)
         }
         _ => report,
     };

@@ -49,8 +49,23 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
         Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {}
     }
+    finish(json_summary(args), console, report, watch);
+}
+
+/// Whether the summary for a script is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum JsonSummary {
+    /// It is.
+    Printed,
+    /// It is not wanted, or would go into a file of the command.
+    LeftOut,
+}
+
+/// Prints the summary for a script and ends, when all that was said is written. If standard error or standard output is
+/// stuck, a signal ends the process without waiting for it.
+pub(super) fn finish(json: JsonSummary, console: &Console, report: &Report, watch: Watch) {
     let hurry = watch.hurry();
-    if has_place_for_json(args) {
+    if json == JsonSummary::Printed {
         standard_output::warn_of_summary();
         if !watch.is_hurried(Hurry::WhenGivenUp) {
             // On a terminal the user sees both summaries; the one for the user comes first.
@@ -65,13 +80,19 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
 
 /// Does the same for a run that was refused because the system allows too few threads even for a watch.
 pub(super) fn tell_without_watch(args: &RunArgs, console: &Console, report: &Report, shutdown: &Shutdown) {
-    if has_place_for_json(args) {
+    finish_without_watch(json_summary(args), console, report, shutdown);
+}
+
+/// Does what [`finish`] does, without a watch.
+pub(super) fn finish_without_watch(json: JsonSummary, console: &Console, report: &Report, shutdown: &Shutdown) {
+    if json == JsonSummary::Printed {
         report.print_json();
     }
     console.flush(|| shutdown.is_stopped());
 }
 
 /// Whether the summary for a script is wanted and does not change a file of the run.
-fn has_place_for_json(args: &RunArgs) -> bool {
-    args.summary.json && !would_spoil(Stream::Output, args)
+fn json_summary(args: &RunArgs) -> JsonSummary {
+    let is_printed = args.summary.json && !would_spoil(Stream::Output, args);
+    if is_printed { JsonSummary::Printed } else { JsonSummary::LeftOut }
 }

@@ -6,13 +6,16 @@ use std::path::Path;
 
 use super::held::HeldResults;
 use crate::error::{Cause, Refusal};
-use crate::results::format::Format;
-use crate::results::{Existing, ResultsFile, ResultsRow};
+use crate::results::format::{Format, delimiter_of_results};
+use crate::results::{Existing, ResultsFile, ResultsRow, Settlement};
 use crate::text::quoted_path;
 use crate::verification::Finding;
 
 /// The name of the first column.
 const VERIFIED: &str = "verified";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// Enough of a file to tell whether it is one of this kind.
+const START_BYTES: u64 = 256;
 
 /// Makes sure that the rows can go to `path`: nothing may stand there but an older file of this kind.
 ///
@@ -35,7 +38,31 @@ pub(super) fn check(path: &Path, results: &[HeldResults]) -> Result<(), Refusal>
     if is_standard_output(path) {
         return Ok(());
     }
-    ResultsFile::plan(path.to_owned(), existing(path)).map(drop)
+    place(path, results)?.try_out(&header)
+}
+
+/// Where the rows go: for those who may read all of the results, if these are the same people, else for the owner alone.
+fn place(path: &Path, results: &[HeldResults]) -> Result<ResultsFile, Refusal> {
+    let file = ResultsFile::plan(path.to_owned(), existing(path))?;
+    let mut readers = results.iter().map(|held| readers_of(held.file.path()));
+    let first = readers.next();
+    let are_the_same = readers.all(|other| Some(other) == first);
+    Ok(match results.first() {
+        Some(held) if are_the_same => file.for_readers_of(held.file.path()),
+        _ => file,
+    })
+}
+
+/// Who may read a file, in a form that can be compared.
+#[cfg(unix)]
+fn readers_of(path: &Path) -> Option<(u32, u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|found| (found.uid(), found.gid(), found.mode()))
+}
+
+#[cfg(not(unix))]
+fn readers_of(_path: &Path) -> Option<(u32, u32, u32)> {
+    None
 }
 
 /// Whether a path stands for standard output.
@@ -45,14 +72,20 @@ pub(super) fn is_standard_output(path: &Path) -> bool {
 
 /// What is to become of a file that is there: only an older one of this kind is replaced.
 fn existing(path: &Path) -> Existing {
-    let mut start = [0; VERIFIED.len() + 4];
-    let read = File::open(path).and_then(|mut file| file.read(&mut start)).unwrap_or(0);
-    let start = start.get(..read).unwrap_or_default();
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
-    if start.starts_with(VERIFIED.as_bytes()) { Existing::Replace } else { Existing::Keep }
+    // The kind is looked at first: who opens a pipe waits for somebody at its other end.
+    let is_file = path.metadata().is_ok_and(|found| found.is_file());
+    let mut start = Vec::new();
+    let read =
+        if is_file { File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start)) } else { Ok(0) };
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
+    let is_ours = start
+        .strip_prefix(VERIFIED.as_bytes())
+        .and_then(|rest| rest.split_first())
+        .is_some_and(|(delimiter, header)| read.is_ok() && delimiter_of_results(header) == Some(*delimiter));
+    if is_ours { Existing::Replace } else { Existing::Keep }
 }
 
-/// Writes each row of the results behind its finding; `finding` is asked with the number of the results.
+/// Writes each row of the results behind its finding, and as it is once it is settled; `look` says both.
 ///
 /// # Errors
 ///
@@ -60,20 +93,28 @@ fn existing(path: &Path) -> Existing {
 pub(super) fn write_verified(
     path: &Path,
     results: &[HeldResults],
-    finding: impl Fn(usize, &ResultsRow<'_>) -> Finding,
+    look: impl Fn(&ResultsRow<'_>) -> (Finding, Option<Settlement>),
 ) -> Result<(), Refusal> {
     let Some(first) = results.first() else { return Ok(()) };
     let header = header(&first.format)?;
     let write_rows = |target: &mut dyn Write| -> Result<(), Refusal> {
-        for (number, held) in results.iter().enumerate() {
+        let mut line = Vec::new();
+        for held in results {
             held.for_each_row(|row| {
-                let word = finding(number, row).word();
-                let written = target
-                    .write_all(word.as_bytes())
-                    .and_then(|()| target.write_all(&[held.format.delimiter()]))
-                    .and_then(|()| target.write_all(row.bytes));
-                written.map_err(|error| unwritable(path, error))
-            })?;
+                let (finding, settlement) = look(row);
+                line.clear();
+                line.extend_from_slice(finding.word().as_bytes());
+                line.push(held.format.delimiter());
+                match settlement {
+                    Some(settlement) => held
+                        .format
+                        .encode(&row.settled(&settlement), &mut line)
+                        .map_err(|error| unwritable(path, error.into()))?,
+                    None => line.extend_from_slice(row.bytes),
+                }
+                target.write_all(&line).map_err(|error| unwritable(path, error))
+            })
+            .map(drop)?;
         }
         target.flush().map_err(|error| unwritable(path, error))
     };
@@ -82,8 +123,7 @@ pub(super) fn write_verified(
         output.write_all(&header).map_err(|error| unwritable(path, error))?;
         return write_rows(&mut output);
     }
-    let file = ResultsFile::plan(path.to_owned(), existing(path))?.for_readers_of(first.file.path());
-    file.create(&header, |target| write_rows(&mut BufWriter::new(target))).map(drop)
+    place(path, results)?.create(&header, |target| write_rows(&mut BufWriter::new(target))).map(drop)
 }
 
 /// The header of the results behind the new column.
@@ -91,8 +131,8 @@ fn header(format: &Format) -> Result<Vec<u8>, Refusal> {
     let header = format.header().map_err(|error| {
         Refusal::new(Cause::ResultsUnwritable, "could not write the header of the rows").caused_by(error)
     })?;
-    let (mark, names) = match header.strip_prefix(b"\xef\xbb\xbf") {
-        Some(names) => (&b"\xef\xbb\xbf"[..], names),
+    let (mark, names) = match header.strip_prefix(BYTE_ORDER_MARK) {
+        Some(names) => (BYTE_ORDER_MARK, names),
         None => (&b""[..], header.as_slice()),
     };
     Ok([mark, VERIFIED.as_bytes(), &[format.delimiter()], names].concat())

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::collisions::{Stream, are_one, files_of, spoilt, what_is_spoilt};
 use super::crosscheck::CrossCheck;
@@ -9,9 +10,11 @@ use super::held::HeldResults;
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
 use super::standard_output;
+use super::tell::{JsonSummary, finish, finish_without_watch};
 use super::verified_rows::{self, is_standard_output};
 use super::watch::{Halt, Watch};
 use crate::cli::VerifyArgs;
+use crate::clock::Beginning;
 use crate::config::{Patience, Since};
 use crate::ending::{Ending, ExitCode};
 use crate::error::{Cause, Refusal};
@@ -20,8 +23,8 @@ use crate::results::format::Format;
 use crate::results::{Journal, LastRun};
 use crate::shutdown::Shutdown;
 use crate::text::quoted_path;
-use crate::ui::{Beginning, Console, Report, Results};
-use crate::verification::Settling;
+use crate::ui::{Console, Report, Results};
+use crate::verification::{Settling, Verification};
 
 /// Does what `verify` was asked, says what came of it, and gives the exit code.
 pub(super) fn verify(args: VerifyArgs) -> ExitCode {
@@ -31,8 +34,9 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
     let console = Console::new(&args.console, results, shutdown.clone());
     let beginning = Beginning::now();
     let args = Arc::new(args);
+    let mut calls = Arc::default();
     let (result, watch) = match Watch::start(&console, &shutdown) {
-        Ok((watch, _threads_of_a_run)) => (perform(&args, &console, &watch), Some(watch)),
+        Ok((watch, _threads_of_a_run)) => (perform(&args, &console, &watch, &mut calls), Some(watch)),
         Err(refusal) => (Err(refusal.into()), None),
     };
     let report = match result {
@@ -41,31 +45,66 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
             refuse(&args, &console, &refusal);
             Report::refused(&refusal)
         }
-        Err(Halt::Stopped(stop)) => Report::of(Ending::Stopped(in_order(stop))),
+        Err(Halt::Stopped(stop)) => {
+            let stop = in_order(stop);
+            console.error(&format!("stopped: {}; nothing was changed\n", stop.detail));
+            Report::of(Ending::Stopped(stop))
+        }
+        Err(Halt::Midway(stop)) => {
+            let stop = in_order(stop);
+            console.error(&format!(
+                "stopped: {}; each of the results is as it was or settled whole: verify again\n",
+                stop.detail
+            ));
+            Report::of(Ending::Stopped(stop))
+        }
     };
-    let host = report.host.clone().or_else(|| Some(args.connection.base_url.host()));
+    let report = with_what_is_known(report, &args, calls.load(Ordering::Relaxed)).since(beginning);
+    say(&report, &args, &console);
+    let is_printed = args.summary.json && what_is_spoilt(Stream::Output, &args).is_none();
+    let json = if is_printed { JsonSummary::Printed } else { JsonSummary::LeftOut };
+    match watch {
+        Some(watch) => finish(json, &console, &report, watch),
+        None => finish_without_watch(json, &console, &report, &shutdown),
+    }
+    report.exit_code()
+}
+
+/// The report with what the command line says, and the calls that were made.
+fn with_what_is_known(mut report: Report, args: &VerifyArgs, calls: u64) -> Report {
+    report.tally.all_runs.add_calls(calls);
+    let host = report.host.or_else(|| Some(args.connection.base_url.host()));
     let results = match args.results.as_slice() {
         [one] => Some(one.clone()),
         _several => None,
     };
-    let report = Report { results, host, ..report }.since(beginning);
-    match &report.ending {
-        Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
-            console.error(&format!("stopped: {}\n", stop.detail));
-        }
-        Ending::Stopped(stop) => console.error(&format!("stopped: {}; nothing was changed\n", stop.detail)),
-        Ending::Verified | Ending::Finished | Ending::Rehearsed => console.say(&report.text()),
-        Ending::Refused(_) => {}
+    let message = report.message.or_else(|| report.verification.as_ref().and_then(unfinished));
+    Report { message, results, host, ..report }
+}
+
+/// What is said of results whose last run did not end by itself.
+fn unfinished(found: &Verification) -> Option<String> {
+    let names: Vec<String> = found.unfinished.iter().map(|path| quoted_path(path)).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "the last run over {} did not end by itself, so rows may be missing here that were sent; go on with --resume, \
+             then verify again",
+            names.join(", ")
+        )
+    })
+}
+
+/// Says what was found; with `--quiet` only where somebody has to look at it.
+fn say(report: &Report, args: &VerifyArgs, console: &Console) {
+    let Some(found) = &report.verification else { return };
+    if let Some(unfinished) = unfinished(found) {
+        tracing::warn!("{unfinished}");
     }
-    if args.summary.json && what_is_spoilt(Stream::Output, &args).is_none() {
-        console.flush(|| shutdown.is_stopped());
-        report.print_json();
+    if !args.console.quiet {
+        console.say(&report.text());
+    } else if found.need_attention() > 0 {
+        console.error(&report.attention());
     }
-    console.flush(|| shutdown.is_stopped());
-    if let Some(watch) = watch {
-        watch.end();
-    }
-    report.exit_code()
 }
 
 /// Says why it is refused, but into no file that it reads or writes.
@@ -85,7 +124,12 @@ fn in_order(stop: Stop) -> Stop {
     }
 }
 
-fn perform(args: &Arc<VerifyArgs>, console: &Console, watch: &Watch) -> Result<Report, Halt> {
+fn perform(
+    args: &Arc<VerifyArgs>,
+    console: &Console,
+    watch: &Watch,
+    calls: &mut Arc<AtomicU64>,
+) -> Result<Report, Halt> {
     check_flags(args)?;
     let settling = if args.dry_run { Settling::OnlyTold } else { Settling::Done };
     let for_results = Arc::clone(args);
@@ -99,8 +143,10 @@ fn perform(args: &Arc<VerifyArgs>, console: &Console, watch: &Watch) -> Result<R
     if let Some(path) = &args.output {
         verified_rows::check(path, &results)?;
     }
+    let lister = endpoint.lister(args.rate, args.connection.max_outage, watch.shutdown().clone());
+    *calls = lister.calls();
     let cross_check = CrossCheck {
-        lister: endpoint.lister(args.rate, args.connection.max_outage, watch.shutdown().clone()),
+        lister,
         results,
         since: args.since.map(Since::get),
         wait: args.wait.map(Patience::get),
@@ -163,27 +209,32 @@ fn open_all(args: &VerifyArgs, settling: Settling) -> Result<Vec<(HeldResults, O
 }
 
 fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>), Refusal> {
+    // A link would be replaced by a file, and the lock of another name holds nobody up.
+    let target = if path.is_symlink() { path.canonicalize() } else { Ok(path.to_owned()) };
+    let path = &target.map_err(|error| {
+        Refusal::new(Cause::Input, format!("could not read the results {}", quoted_path(path))).caused_by(error)
+    })?;
     // Before the lock, which leaves a journal beside whatever is there.
     Format::found_in(path)?;
     let (last_run, lock) = match settling {
         Settling::OnlyTold => (Journal::look(path)?, None),
         Settling::Done => {
-            let journal = Journal::open(path)?;
+            let journal = Journal::open(path).map_err(|refusal| match refusal.cause {
+                Cause::ResultsUnwritable => refusal.hint("with -n the results are only told, and nothing is written"),
+                _ => refusal,
+            })?;
             (journal.last_run().cloned(), Some(journal))
         }
     };
-    match &last_run {
-        None => tracing::warn!(
+    if last_run.is_none() {
+        tracing::warn!(
             results = ?path,
             "the results have no journal: the window of the lists begins 30 days before their first row, or at --since"
-        ),
-        Some(run) if !run.has_ended => tracing::warn!(
-            results = ?path,
-            "the last run did not say that it had ended: rows may have no result yet; go on with --resume first"
-        ),
-        Some(_) => {}
+        );
     }
-    Ok((HeldResults::open(path, last_run.as_ref().and_then(|run| run.first_began_at), lock)?, last_run))
+    let mut held = HeldResults::open(path, last_run.as_ref().and_then(|run| run.first_began_at), lock)?;
+    held.is_unfinished = last_run.as_ref().is_some_and(|run| !run.has_ended);
+    Ok((held, last_run))
 }
 
 /// Lists of another account, or of another API, say nothing about these results.

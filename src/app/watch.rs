@@ -26,6 +26,8 @@ pub(super) enum Halt {
     Refused(Refusal),
     /// It was stopped.
     Stopped(Stop),
+    /// It was stopped while results were being changed: some may be changed.
+    Midway(Stop),
 }
 
 impl From<Refusal> for Halt {

@@ -12,7 +12,12 @@ const ONE_OFF: [&str; 6] = ["yes", "dry-run", "preview", "resume", "overwrite", 
 
 /// Gives each flag of each command its twin: `--max-cancels` can be given as `IMOCHA_CANCEL_MAX_CANCELS`.
 pub(super) fn with_twins(command: Command) -> Command {
-    command.mut_subcommands(|command| command.mut_args(with_twin))
+    command.mut_subcommands(|command| {
+        let is_verify = command.get_name() == "verify";
+        // What is meant for the results of `run` is not meant for the rows of `verify`.
+        let has_twin = move |argument: &Arg| !(is_verify && argument.get_long() == Some("output"));
+        command.mut_args(|argument| if has_twin(&argument) { with_twin(argument) } else { argument })
+    })
 }
 
 fn with_twin(argument: Arg) -> Arg {

@@ -25,7 +25,7 @@ Words:
 
 Exit codes: 0 nothing is contradicted or not yet seen, 1 something is, 2 refused,
 3 the lists could not be read, 130 and 143 stopped by a signal (both change nothing).
-Every flag but -n can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
+Every flag but -n and -o can be given as IMOCHA_CANCEL_<FLAG> in the environment.";
 
 /// What `verify` can be told.
 #[derive(Debug, Args)]

@@ -87,9 +87,8 @@ struct Pieces {
 }
 
 impl Pieces {
-    /// The stream of these pieces, buffered: the parser reads byte by byte.
-    fn of(waiting: Receiver<Piece>) -> io::BufReader<Self> {
-        io::BufReader::new(Self { waiting, piece: io::Cursor::default() })
+    fn of(waiting: Receiver<Piece>) -> Self {
+        Self { waiting, piece: io::Cursor::default() }
     }
 }
 

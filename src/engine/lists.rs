@@ -1,14 +1,16 @@
 //! Asks for iMocha's lists, one call at a time. Lists are heavy for whoever makes them, so the calls are far apart; 429s and
 //! outages are waited out as for rows.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fastrand::Rng;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
 use crate::client::{Client, ListReply};
+use crate::config::{MaxAttempts, Rate};
 use crate::listing::{ListFault, ListedState, Listing, ListingWindow};
 use crate::outcome::{Stop, StopReason};
 use crate::reply::{Failure, Reply, Sent};
@@ -18,9 +20,6 @@ use crate::throttle::{Advice, Sign, Throttle, Troubles, Untried};
 use crate::verdict::server_message;
 use crate::verification::Lists;
 
-/// The longest wait of a list that fails again and again, until it is asked for once more.
-const LONGEST_LOOK: Duration = Duration::from_secs(10);
-
 /// Asks for lists.
 #[derive(Debug)]
 pub struct Lister {
@@ -29,8 +28,10 @@ pub struct Lister {
     /// What cleans the server's text.
     scrubber: Scrubber,
     shutdown: Shutdown,
-    /// How many calls were made.
-    calls: AtomicU64,
+    /// How long a list that fails is asked for again.
+    max_outage: Duration,
+    /// How many calls were made. Shared with whoever tells it, however the asking ends.
+    calls: Arc<AtomicU64>,
 }
 
 /// Why lists could not be read.
@@ -72,14 +73,15 @@ enum Asked {
 }
 
 impl Lister {
-    /// Asks with this client, at the pace of this throttle, until `shutdown` says to stop.
-    pub fn new(client: Client, throttle: Throttle, scrubber: Scrubber, shutdown: Shutdown) -> Self {
-        Self { client, throttle, scrubber, shutdown, calls: AtomicU64::new(0) }
+    /// Asks with this client, at this pace, waits out no longer an outage than this, and ends when `shutdown` says so.
+    pub fn new(client: Client, (rate, max_outage): (Rate, Duration), scrubber: Scrubber, shutdown: Shutdown) -> Self {
+        let throttle = Throttle::new(rate, max_outage, MaxAttempts::default());
+        Self { client, throttle, scrubber, shutdown, max_outage, calls: Arc::default() }
     }
 
-    /// How many calls it has made.
-    pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+    /// How many calls it has made: a count that goes on with them.
+    pub fn calls(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.calls)
     }
 
     /// Asks for all lists of a window.
@@ -89,8 +91,16 @@ impl Lister {
     /// When one of them cannot be read. Then nothing is known by the others, either.
     pub async fn read(&self, window: ListingWindow) -> Result<Lists, Unread> {
         let mut lists = Lists::default();
+        let mut absent = 0;
         for &state in ListedState::ALL {
-            lists.add(state, self.read_one(state, window).await?);
+            let listing = self.read_one(state, window).await?;
+            absent += usize::from(listing.is_absent);
+            lists.add(state, listing);
+        }
+        if absent == ListedState::ALL.len() {
+            tracing::warn!(
+                "iMocha has none of its lists for this time (404); where some are expected, check --base-url"
+            );
         }
         Ok(lists)
     }
@@ -98,6 +108,7 @@ impl Lister {
     async fn read_one(&self, state: ListedState, window: ListingWindow) -> Result<Listing, Unread> {
         let mut troubles = Troubles::default();
         let mut backoff = Backoff::new(Rng::new());
+        let mut failing_since = None;
         loop {
             let permit = tokio::select! {
                 biased;
@@ -125,25 +136,34 @@ impl Lister {
                 Asked::Failed(sign, why) => (sign, why),
             };
             tracing::debug!(state = state.word(), why, "a list call failed");
-            let wait = backoff.next().unwrap_or_default();
-            let waiting = async {
-                match self.throttle.note((sign, permit), &mut troubles, Untried::None) {
-                    Advice::Stop(stop) => return Err(Unread::Stopped(stop)),
-                    Advice::GoOn | Advice::End => return Err(Unread::Unusable { state, why }),
-                    Advice::BackOff(pause) => sleep(wait + pause).await,
-                    Advice::Queue => {}
-                    Advice::AwaitEnd(streak) => {
-                        drop(timeout(wait.min(LONGEST_LOOK), self.throttle.end_of(streak)).await);
-                    }
-                }
-                Ok(())
+            let wait = match self.throttle.note((sign, permit), &mut troubles, Untried::None) {
+                Advice::Stop(stop) => return Err(Unread::Stopped(stop)),
+                Advice::BackOff(pause) => pause,
+                // Whose fault it is, other rows would show. There are none, so it is waited out like an outage.
+                Advice::GoOn | Advice::End | Advice::Queue | Advice::AwaitEnd(_) => Duration::ZERO,
             };
+            if sign == Sign::Failed || sign == Sign::Unreachable {
+                let since = *failing_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= self.max_outage {
+                    return Err(Unread::Stopped(self.outage(state, &why)));
+                }
+            }
+            let wait = wait + backoff.next().unwrap_or_default();
             tokio::select! {
                 biased;
                 () = self.shutdown.stopped() => return Err(self.stopped()),
-                waited = waiting => waited?,
+                () = sleep(wait) => {}
             }
         }
+    }
+
+    fn outage(&self, state: ListedState, why: &str) -> Stop {
+        let waited = humantime::format_duration(self.max_outage);
+        let detail = format!(
+            "iMocha's list of {} invitations could not be read for {waited} (--max-outage): {why}",
+            state.word()
+        );
+        Stop { reason: StopReason::Outage, detail }
     }
 
     fn stopped(&self) -> Unread {
@@ -171,7 +191,7 @@ impl Lister {
         let said = format!("HTTP {}{}", reply.http_status, message.unwrap_or_default());
         match reply.http_status {
             // Seen where there is nothing in the window (source: public clients of the API).
-            404 => Asked::Read(Listing::default()),
+            404 => Asked::Read(Listing { is_absent: true, ..Listing::default() }),
             401 => {
                 let detail = format!("iMocha rejected the API key ({said})");
                 Asked::Rejected(Stop { reason: StopReason::Unauthorized, detail })

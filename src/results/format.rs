@@ -45,8 +45,11 @@ impl Format {
         let fail = |error: io::Error| {
             Refusal::new(Cause::Input, format!("could not read the results {}", quoted_path(results))).caused_by(error)
         };
-        if results.is_dir() {
-            return Err(fail(io::ErrorKind::IsADirectory.into()));
+        // The kind is looked at first: who opens a pipe waits for somebody at its other end.
+        let kind = results.metadata().map_err(fail)?;
+        if !kind.is_file() {
+            return Err(Refusal::new(Cause::Input, format!("{} is not an ordinary file", quoted_path(results)))
+                .hint("name a results file that `run` wrote"));
         }
         let mut start = Vec::new();
         File::open(results).and_then(|file| file.take(LONGEST_HEADER).read_to_end(&mut start)).map_err(fail)?;

@@ -27,6 +27,6 @@ pub use self::doubt::Doubt;
 pub use self::file::{Existing, ResultsFile};
 pub use self::history::History;
 pub use self::journal::{Identity, Journal, LastRun};
-pub use self::reader::{ResultsReader, ResultsRow, Zeros};
+pub use self::reader::{ResultsReader, ResultsRow, Settlement, Zeros};
 pub use self::standing::{Earlier, EarlierResult, Standing};
 pub use self::writer::ResultsWriter;

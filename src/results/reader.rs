@@ -48,10 +48,29 @@ pub struct ResultsRow<'a> {
     /// The row as it stands in the file, its line end included.
     pub bytes: &'a [u8],
     /// Its cells.
-    pub(super) record: &'a ByteRecord,
+    record: &'a ByteRecord,
+}
+
+/// What becomes of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// Its new status.
+    pub status: Status,
+    /// Its new line for a person.
+    pub error: String,
 }
 
 impl<'a> ResultsRow<'a> {
+    /// The cells of the row once it is settled so.
+    pub fn settled(&self, settlement: &Settlement) -> ByteRecord {
+        let new = |index: usize| match Outcome::COLUMNS.get(index) {
+            Some(&"status") => Some(settlement.status.word().as_bytes()),
+            Some(&"error") => Some(settlement.error.as_bytes()),
+            Some(_) | None => None,
+        };
+        self.record.iter().enumerate().map(|(index, cell)| new(index).unwrap_or(cell)).collect()
+    }
+
     fn of(record: &'a ByteRecord, bytes: &'a [u8]) -> Option<Self> {
         let cell = |name: &str| {
             let index = Outcome::COLUMNS.iter().position(|&column| column == name)?;

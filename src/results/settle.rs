@@ -4,23 +4,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use csv::ByteRecord;
-
 use super::file::ResultsFile;
 use super::format::Format;
-use super::reader::{ResultsReader, ResultsRow, Zeros};
+use super::reader::{ResultsReader, ResultsRow, Settlement, Zeros};
 use crate::error::{Cause, Refusal};
-use crate::outcome::{Outcome, Status};
 use crate::text::quoted_path;
-
-/// What becomes of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settlement {
-    /// Its new status.
-    pub status: Status,
-    /// Its new line for a person.
-    pub error: String,
-}
 
 /// Rewrites the results that lie at the place of `file`: the rows that `settle` has something for get that status and
 /// error, and everything else stays byte for byte as it is, a torn end included. Whoever calls it holds the lock of the
@@ -46,7 +34,7 @@ pub fn rewrite(
                 continue;
             };
             changed.clear();
-            let record = settled(row.record, &settlement);
+            let record = row.settled(&settlement);
             format.encode(&record, &mut changed).map_err(|error| fail(error.into()))?;
             target.write_all(&changed).map_err(fail)?;
         }
@@ -55,16 +43,6 @@ pub fn rewrite(
     })?;
     drop(written);
     Ok(())
-}
-
-/// The cells of a row once it is settled so.
-fn settled(cells: &ByteRecord, settlement: &Settlement) -> ByteRecord {
-    let new = |index: usize| match Outcome::COLUMNS.get(index) {
-        Some(&"status") => Some(settlement.status.word().as_bytes()),
-        Some(&"error") => Some(settlement.error.as_bytes()),
-        Some(_) | None => None,
-    };
-    cells.iter().enumerate().map(|(index, cell)| new(index).unwrap_or(cell)).collect()
 }
 
 /// Copies what lies behind the last whole row: only the run that goes on can say what to make of it.

@@ -8,14 +8,14 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::clock::Stopwatch;
+use crate::clock::Beginning;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::Refusal;
 use crate::outcome::{Status, Stop, StopReason, Summary, Tally};
 use crate::text::{plural, push_line, quoted_path, timestamp};
 use crate::ui::verified;
-use crate::verification::{Already, Verification};
+use crate::verification::{Already, Settling, Verification};
 
 /// The message about a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
@@ -56,6 +56,8 @@ pub struct Report {
     pub started_at: Timestamp,
     /// How long it took.
     pub duration: Duration,
+    /// For how long of that the calls for rows were made.
+    pub calling: Duration,
 }
 
 /// Which API was called.
@@ -65,20 +67,6 @@ pub enum Api {
     Real,
     /// The sandbox.
     Simulated,
-}
-
-/// A point in time, by the wall clock and by a clock that never jumps.
-#[derive(Debug, Clone, Copy)]
-pub struct Beginning {
-    at: Timestamp,
-    stopwatch: Stopwatch,
-}
-
-impl Beginning {
-    /// The present moment.
-    pub fn now() -> Self {
-        Self { at: Timestamp::now(), stopwatch: Stopwatch::start() }
-    }
 }
 
 impl Report {
@@ -101,6 +89,7 @@ impl Report {
             resume_command: None,
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
+            calling: Duration::ZERO,
         }
     }
 
@@ -111,17 +100,24 @@ impl Report {
         Self { message: Some(message), ..Self::of(Ending::Refused(refusal.cause)) }
     }
 
-    /// Sets when the run began, and that it ends now.
+    /// Says that the run began then and ends now.
     #[must_use]
     pub fn since(self, beginning: Beginning) -> Self {
-        Self { started_at: beginning.at, duration: beginning.stopwatch.elapsed(), ..self }
+        let duration = beginning.elapsed();
+        Self { started_at: beginning.at(), duration, calling: duration, ..self }
+    }
+
+    /// Says that what began then went on after the last call for a row, and ends now.
+    #[must_use]
+    pub fn until_now(self, beginning: Beginning) -> Self {
+        Self { duration: beginning.elapsed(), ..self }
     }
 
     /// The exit code for this ending.
     pub fn exit_code(&self) -> ExitCode {
         let by_rows = self.ending.exit_code(&self.tally.all_runs);
-        let needs_attention = self.verification.as_ref().is_some_and(|found| found.need_attention() > 0);
-        if by_rows == ExitCode::Done && needs_attention { ExitCode::RowsLeft } else { by_rows }
+        let is_well = self.verification.as_ref().is_none_or(Verification::is_well);
+        if by_rows == ExitCode::Done && !is_well { ExitCode::RowsLeft } else { by_rows }
     }
 
     /// Counts a run as finished if its time was over just when everything was done.
@@ -158,6 +154,12 @@ impl Report {
         self.results.is_some() && self.input_rows.is_some()
     }
 
+    /// Whether nothing was changed because the operator wants it so.
+    fn is_rehearsal(&self) -> bool {
+        let is_only_told = |found: &Verification| found.settling == Settling::OnlyTold;
+        self.ending == Ending::Rehearsed || self.verification.as_ref().is_some_and(is_only_told)
+    }
+
     fn finished_at(&self) -> Timestamp {
         // This fails only after the last year of the calendar; then the start will do.
         self.started_at.checked_add(self.duration).unwrap_or(self.started_at)
@@ -167,7 +169,7 @@ impl Report {
     /// interval and ends none, so a run with few calls does not seem faster than its rate.
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
     fn calls_per_second(&self) -> f64 {
-        let (calls, seconds) = (self.tally.all_runs.calls(), self.duration.as_secs_f64());
+        let (calls, seconds) = (self.tally.all_runs.calls(), self.calling.as_secs_f64());
         let intervals = if calls > 1 { calls - 1 } else { calls };
         if seconds > 0.0 { intervals as f64 / seconds } else { 0.0 }
     }
@@ -217,7 +219,7 @@ impl Report {
             "latency_ms": { "p50": latency(0.50), "p95": latency(0.95), "p99": latency(0.99), "max": latency(1.0) },
             "host": self.host,
             "simulated": self.api == Api::Simulated,
-            "dry_run": self.ending == Ending::Rehearsed,
+            "dry_run": self.is_rehearsal(),
             "this_run": counts(&self.tally.this_run),
             "without_result": if matches!(self.ending, Ending::Stopped(_)) { self.without_result() } else { 0 },
             "message": self.message,
@@ -278,6 +280,16 @@ impl Report {
         }
         self.push_doubts(&mut text);
         self.push_verification(&mut text);
+        text
+    }
+
+    /// The rows that somebody has to look at by iMocha's own lists, in a line and the first few of them: for whoever wants
+    /// to read only that.
+    pub fn attention(&self) -> String {
+        let mut text = String::new();
+        if let Some(found) = &self.verification {
+            verified::push_attention(&mut text, found, verified::FEW);
+        }
         text
     }
 

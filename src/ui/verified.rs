@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::listing::ListingWindow;
 use crate::outcome::{Effect, Status};
-use crate::text::{plural, push_line, quoted_path};
+use crate::text::{plural, push_line, quoted, quoted_path};
 use crate::verification::{Already, Finding, MOST_TOLD, Settling, ToldRow, Verification};
 
 /// The fields that a verification adds to the JSON summary.
@@ -52,7 +52,7 @@ pub(super) fn push(text: &mut String, found: &Verification, host: &str) {
             entries.join(", ")
         ),
     );
-    push_told(text, found);
+    push_attention(text, found, MOST_TOLD);
 }
 
 /// As what rows were settled.
@@ -76,7 +76,11 @@ fn settled(found: &Verification) -> String {
     format!("  ({}{how})", statuses.join(", "))
 }
 
-fn push_told(text: &mut String, found: &Verification) {
+/// The rows that are told to somebody who wants to read little.
+pub(super) const FEW: usize = 5;
+
+/// Appends the first rows that need attention, at most `most` of them.
+pub(super) fn push_attention(text: &mut String, found: &Verification, most: usize) {
     let rows = found.need_attention();
     if rows == 0 {
         return;
@@ -85,13 +89,14 @@ fn push_told(text: &mut String, found: &Verification) {
         text,
         format_args!("{} {} attention:", HumanCount(rows), if rows == 1 { "row needs" } else { "rows need" }),
     );
-    let told = found.told();
+    let mut told = found.told();
+    told.truncate(most);
     let files: BTreeSet<_> = told.iter().map(|row| &row.results).collect();
     for row in &told {
         let file = if files.len() > 1 { format!("{}, ", quoted_path(&row.results)) } else { String::new() };
         push_line(
             text,
-            format_args!("  {file}line {}, {}: {}, {}", row.line, row.invitation_id, row.finding.word(), meaning(row)),
+            format_args!("  {file}line {}, {}: {}, {}", row.line, id(row), row.finding.word(), meaning(row)),
         );
     }
     let told = u64::try_from(told.len()).unwrap_or(u64::MAX);
@@ -100,12 +105,18 @@ fn push_told(text: &mut String, found: &Verification) {
         push_line(
             text,
             format_args!(
-                "  and {} further {} (the first {MOST_TOLD} are told): verify --output FILE writes every row with its word",
+                "  and {} further {}: verify --output FILE writes every row with its word",
                 HumanCount(rest),
                 plural(rest, "row")
             ),
         );
     }
+}
+
+/// The invitation of a row, as it can be shown: somebody may have changed the results.
+fn id(row: &ToldRow) -> String {
+    let is_number = row.invitation_id.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { row.invitation_id.clone() } else { quoted(&row.invitation_id) }
 }
 
 /// What a row that needs attention means.

@@ -108,17 +108,22 @@ pub(crate) fn run_ahead(
         Throttle::new(settings.rate.parse().unwrap(), settings.max_outage, settings.max_attempts.parse().unwrap());
     let job =
         Job { throttle, concurrency: "4".parse().unwrap(), ..job(place, &server.base_url, "key", &witness, &shutdown) };
+    let (finished, elapsed) = ahead(engine::run(job));
+    (finished.tally.all_runs, shutdown.reason().map(|stop| stop.reason), elapsed)
+}
+
+/// Does something by a clock that runs ahead of real time, and tells how long it took by that clock.
+pub(crate) fn ahead<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (finished, elapsed) = runtime.block_on(async {
+    runtime.block_on(async {
         pause();
         let begun = Instant::now();
-        let finished = tokio::select! {
-            ended = timeout(PATIENCE * AHEAD, engine::run(job)) => ended.unwrap_or_else(|_late| panic!("the run hangs")),
+        let done = tokio::select! {
+            ended = timeout(PATIENCE * AHEAD, work) => ended.unwrap_or_else(|_late| panic!("it hangs")),
             () = run_the_clock_ahead() => panic!("the clock stands"),
         };
-        (finished, begun.elapsed())
-    });
-    (finished.tally.all_runs, shutdown.reason().map(|stop| stop.reason), elapsed)
+        (done, begun.elapsed())
+    })
 }
 
 /// Moves the paused clock on by a step each millisecond, and less often on a busy machine. By itself it would jump to the next

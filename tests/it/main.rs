@@ -24,6 +24,7 @@ mod guards;
 mod happy;
 mod journal;
 mod key;
+mod lists;
 mod output;
 mod pace;
 mod readme;

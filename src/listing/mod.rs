@@ -7,8 +7,8 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use jiff::{SignedDuration, Timestamp};
-use serde::de::{SeqAccess, Visitor};
+use jiff::Timestamp;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
@@ -36,15 +36,17 @@ impl ListedState {
         self.into()
     }
 
-    /// The state that an entry's `testStatus` names, if it names one of these.
+    /// The state that an entry's `testStatus` names; `None` where it names none.
     fn of_entry(status: &str) -> Option<EntryState> {
-        let key: String = status.chars().filter(|character| character.is_alphabetic()).collect();
-        Some(match key.to_lowercase().as_str() {
+        let letters: String = status.chars().filter(|character| character.is_alphabetic()).collect();
+        let word = letters.to_lowercase();
+        let word = ["test", "invitation", "link"].iter().find_map(|prefix| word.strip_prefix(prefix)).unwrap_or(&word);
+        Some(match word {
+            "" => return None,
             "cancelled" | "canceled" => EntryState::Listed(Self::Cancelled),
-            "complete" | "completed" | "testleft" | "terminated" => EntryState::Listed(Self::Completed),
+            "complete" | "completed" | "left" | "terminated" => EntryState::Listed(Self::Completed),
             "expired" => EntryState::Listed(Self::Expired),
-            "pending" | "inprogress" => EntryState::Open,
-            _ => return None,
+            _ => EntryState::Other,
         })
     }
 }
@@ -53,8 +55,8 @@ impl ListedState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EntryState {
     Listed(ListedState),
-    /// Pending or in progress: it is in no list, and does not belong into this one.
-    Open,
+    /// Another state, such as pending, or a word that nobody knows: it does not belong into this list.
+    Other,
 }
 
 /// The time for which a list is asked. Which of an invitation's dates has to lie in it is not documented.
@@ -81,11 +83,6 @@ impl ListingWindow {
         Self { until: other.since, ..self }
     }
 
-    /// How long it is.
-    pub fn length(self) -> SignedDuration {
-        self.until.duration_since(self.since)
-    }
-
     /// The body of a list call for this window.
     pub fn body(self) -> String {
         format!(r#"{{"StartDateTime":"{}","EndDateTime":"{}"}}"#, second(self.since), second(self.until))
@@ -108,14 +105,43 @@ pub struct Listing {
     pub ids: Vec<u64>,
     /// How many entries the answer had. One that names a state of another list is among them, and not among `ids`.
     pub entries: u64,
+    /// Whether iMocha says that there is no such list (404).
+    pub is_absent: bool,
+}
+
+/// The longest text in a list, in bytes: a name, an address. Chosen by us: a text without an end must not fill the memory.
+const LONGEST_TEXT: usize = 64 * 1024;
+
+/// JSON whose texts are of a bounded length. The parser keeps each text until it ends.
+struct BoundedTexts<R> {
+    json: R,
+    /// How long the present text is so far, and whether its next character is escaped; `None` outside of texts.
+    text: Option<(usize, bool)>,
+}
+
+impl<R: Read> Read for BoundedTexts<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.json.read(buffer)?;
+        for &byte in buffer.iter().take(read) {
+            self.text = match (self.text, byte) {
+                (None, b'"') => Some((0, false)),
+                (None, _) | (Some((_, false)), b'"') => None,
+                (Some((length, _)), _) if length == LONGEST_TEXT => {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "a text in it has no end"));
+                }
+                (Some((length, is_escaped)), byte) => Some((length + 1, byte == b'\\' && !is_escaped)),
+            };
+        }
+        Ok(read)
+    }
 }
 
 /// Why a list cannot be used.
 #[derive(Debug, Error)]
 pub enum ListFault {
     /// It ended before it was whole.
-    #[error("it was cut off")]
-    Cut(#[source] io::Error),
+    #[error("it was cut off ({0})")]
+    Cut(io::Error),
     /// It is not in the documented form.
     #[error("it is not in the documented form ({0})")]
     Malformed(String),
@@ -131,9 +157,9 @@ impl Listing {
     ///
     /// When the answer is not whole, not in the documented form, or says that there is no list.
     pub fn read(answer: impl Read, state: ListedState) -> Result<Self, ListFault> {
+        let answer = io::BufReader::new(BoundedTexts { json: answer, text: None });
         let answer: ListBody = serde_json::from_reader(answer).map_err(ListFault::of)?;
-        if let Some(errors) = answer.errors.filter(|errors| !errors.is_empty()) {
-            let texts: Vec<String> = errors.iter().map(error_text).collect();
+        if let Some(Errors(texts)) = answer.errors.filter(|Errors(texts)| !texts.is_empty()) {
             return Err(ListFault::Refused(texts.join("; ")));
         }
         let Some(Attempts(entries)) = answer.result.map(|result| result.attempts) else {
@@ -144,27 +170,78 @@ impl Listing {
         let mut ids: Vec<u64> = entries.into_iter().filter(|(_, said)| belongs(*said)).map(|(id, _)| id).collect();
         ids.sort_unstable();
         ids.dedup();
-        Ok(Self { ids, entries: count })
+        Ok(Self { ids, entries: count, is_absent: false })
     }
 }
 
 impl ListFault {
     fn of(error: serde_json::Error) -> Self {
-        if error.is_io() || error.is_eof() { Self::Cut(error.into()) } else { Self::Malformed(error.to_string()) }
+        match error.io_error_kind() {
+            Some(io::ErrorKind::InvalidData) => Self::Malformed(error.to_string()),
+            Some(_) => Self::Cut(error.into()),
+            None if error.is_eof() => Self::Cut(io::Error::new(io::ErrorKind::UnexpectedEof, "its end is missing")),
+            None => Self::Malformed(error.to_string()),
+        }
     }
-}
-
-/// One entry of the `errors` of an answer: a text, or an object that holds one.
-fn error_text(error: &serde_json::Value) -> String {
-    let text = error.as_str().or_else(|| error.get("message")?.as_str());
-    text.map_or_else(|| error.to_string(), str::to_owned)
 }
 
 /// The documented answer. A field that stands in it twice is an error.
 #[derive(Deserialize)]
 struct ListBody {
     result: Option<ListResult>,
-    errors: Option<Vec<serde_json::Value>>,
+    errors: Option<Errors>,
+}
+
+/// The first texts of the `errors` of an answer.
+struct Errors(Vec<String>);
+
+/// The most of them that are kept: more than a person would read.
+const MOST_ERRORS: usize = 20;
+
+impl<'de> Deserialize<'de> for Errors {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ErrorsVisitor)
+    }
+}
+
+struct ErrorsVisitor;
+
+impl<'de> Visitor<'de> for ErrorsVisitor {
+    type Value = Errors;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of errors")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut errors: A) -> Result<Errors, A::Error> {
+        let mut kept = Vec::new();
+        while kept.len() < MOST_ERRORS {
+            match errors.next_element::<ErrorEntry>()? {
+                Some(error) => kept.push(error.text()),
+                None => return Ok(Errors(kept)),
+            }
+        }
+        while errors.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Errors(kept))
+    }
+}
+
+/// One of the errors: a text, or an object that holds one. Of anything else only that it is there is told.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorEntry {
+    Text(String),
+    Object { message: String },
+    Other(IgnoredAny),
+}
+
+impl ErrorEntry {
+    fn text(self) -> String {
+        match self {
+            Self::Text(text) | Self::Object { message: text } => text,
+            Self::Other(_) => "an error without a text".to_owned(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -244,101 +321,4 @@ impl Visitor<'_> for EntryIdVisitor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<Listing, ListFault> {
-        Listing::read(text.as_bytes(), ListedState::Cancelled)
-    }
-
-    fn ids(entries: &str) -> Vec<u64> {
-        read(&format!(r#"{{"errors":null,"result":{{"testAttempts":[{entries}]}},"more":[1]}}"#)).unwrap().ids
-    }
-
-    #[test]
-    fn numbers_are_kept_in_order_and_once() {
-        assert_eq!(ids(""), [0_u64; 0]);
-        assert_eq!(
-            ids(
-                r#"{"testInvitationId":7,"name":"May \"x\"","testId":1},{"testInvitationId":" 3 "},{"testInvitationId":7}"#
-            ),
-            [3, 7]
-        );
-    }
-
-    #[test]
-    fn an_entry_that_names_another_state_is_not_evidence() {
-        let entry = |id: u64, status: &str| format!(r#"{{"testInvitationId":{id},"testStatus":"{status}"}}"#);
-        let entries = [
-            entry(1, "Cancelled"),
-            entry(2, "canceled"),
-            entry(3, "Pending"),
-            entry(4, "In progress"),
-            entry(5, "Test Left"),
-            entry(6, "Expired"),
-            entry(7, "Withdrawn"),
-        ];
-        assert_eq!(ids(&entries.join(",")), [1, 2, 7], "a word that nobody knows speaks against nothing");
-    }
-
-    #[test]
-    fn an_answer_in_any_other_form_is_not_used() {
-        for text in [
-            "{}",
-            "null",
-            "[]",
-            "\"ok\"",
-            r#"{"result":null,"errors":null}"#,
-            r#"{"result":[],"errors":null}"#,
-            r#"{"result":{"testAttempts":null}}"#,
-            r#"{"result":{"testAttempts":{}}}"#,
-            r#"{"result":{"attempts":[]}}"#,
-            r#"{"result":{"testAttempts":[1]}}"#,
-            r#"{"result":{"testAttempts":[{"id":1}]}}"#,
-            r#"{"result":{"testAttempts":[{"testInvitationId":0}]}}"#,
-            r#"{"result":{"testAttempts":[{"testInvitationId":-1}]}}"#,
-            r#"{"result":{"testAttempts":[{"testInvitationId":1.5}]}}"#,
-            r#"{"result":{"testAttempts":[{"testInvitationId":"+1"}]}}"#,
-            r#"{"result":{"testAttempts":[{"testInvitationId":"12a"}]}}"#,
-            r#"{"result":{"testAttempts":[{"testInvitationId":9223372036854775808}]}}"#,
-            r#"{"result":{"testAttempts":[]},"result":{"testAttempts":[]}}"#,
-            r#"{"result":{"testAttempts":[]}} trailing"#,
-            "<html>busy</html>",
-        ] {
-            assert!(matches!(read(text), Err(ListFault::Malformed(_))), "{text}: {:?}", read(text));
-        }
-    }
-
-    #[test]
-    fn a_list_that_is_cut_anywhere_is_not_used() {
-        let whole = r#"{"result":{"testAttempts":[{"testInvitationId":12,"testStatus":"Cancelled"}]},"errors":null}"#;
-        assert_eq!(read(whole).unwrap().ids, [12]);
-        for length in 0..whole.len() {
-            let cut = Listing::read(&whole.as_bytes()[..length], ListedState::Cancelled);
-            assert!(matches!(cut, Err(ListFault::Cut(_))), "{length}");
-        }
-    }
-
-    #[test]
-    fn errors_say_why_there_is_no_list() {
-        let refused = |text| match read(text) {
-            Err(ListFault::Refused(why)) => why,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            refused(r#"{"result":null,"errors":["too long a window",{"message":"sorry"}]}"#),
-            "too long a window; sorry"
-        );
-        assert_eq!(refused(r#"{"result":{"testAttempts":[]},"errors":[{"code":7}]}"#), r#"{"code":7}"#);
-    }
-
-    #[test]
-    fn a_window_is_whole_seconds_and_lies_around_its_moments() {
-        let window =
-            ListingWindow::new("2026-01-02T03:04:05.9Z".parse().unwrap(), "2026-01-02T03:04:06.1Z".parse().unwrap());
-        assert_eq!(window.body(), r#"{"StartDateTime":"2026-01-02T03:04:05Z","EndDateTime":"2026-01-02T03:04:07Z"}"#);
-        let exact =
-            ListingWindow::new("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:04:05Z".parse().unwrap());
-        assert_eq!(exact.since, exact.until);
-    }
-}
+mod tests;
