@@ -16,7 +16,7 @@ pub use self::groups::{
     ConnectionArgs, ConsoleArgs, GuardArgs, LogFormat, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs,
 };
 pub use self::run::RunArgs;
-pub use self::sandbox::SandboxArgs;
+pub use self::sandbox::{LimiterName, SandboxArgs};
 pub use self::verify::VerifyArgs;
 
 /// The whole command line.

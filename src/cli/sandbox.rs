@@ -1,15 +1,16 @@
 //! The arguments of the command `sandbox`.
 
 use std::error::Error;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use strum::IntoStaticStr;
 
 use crate::config::{Rate, parse_age, parse_count, parse_port};
 use crate::error::{Cause, Refusal};
-use crate::sandbox::{ErrorRate, Faults, InvalidOption, ListDate, Options, RateLimit};
+use crate::sandbox::{ErrorRate, Faults, InvalidOption, LimiterKind, ListDate, Options, RateLimit, RetryAfter};
 use crate::text::quoted_path;
 
 /// The text below the help.
@@ -19,7 +20,21 @@ An invitation whose ID ends in 90 is in progress, 91 complete, 92 expired, 93 ca
 
 The lists show what was cancelled here. Of the others they show cancelled (93), completed (91, 94,
 95) and expired (92) ones, but only those that a cancel call has named: dated one day before the
-start. The dates of --list-date invited are invented, from each ID, within 90 days before the start.";
+start. The dates of --list-date invited are invented, from each ID, within 90 days before the start.
+
+What --limiter does with --rate-limit, such as 5/s (5 calls in a period of 1 second):
+  token-bucket    It holds --burst tokens, refilled evenly at the rate; a call takes one, else 429.
+  leaky-bucket    An excess drains at the rate; a call is let through while the excess is at most
+                  --burst, and adds one, else 429 (as limit_req of nginx does with nodelay).
+  fixed-window    At most the calls in each period, counted from the start; then 429 until it ends.
+  sliding-window  At most the calls in any period; then 429 until the oldest is out of it.
+  in-flight       At most the calls in flight at once, whatever the period, each from its arrival
+                  until its answer leaves, latency included; else 429 with a Retry-After of 1 second.
+
+What --retry-after makes of the header Retry-After of a 429:
+  seconds  The seconds until a call would be let through, rounded up, at least 1.
+  date     The date and time of that moment, rounded up to a second.
+  none     The header is left out.";
 
 /// What `sandbox` can be told.
 #[derive(Debug, Args)]
@@ -33,6 +48,17 @@ pub struct SandboxArgs {
     /// Answer 429 beyond this rate
     #[arg(long, value_name = "RATE")]
     pub rate_limit: Option<Rate>,
+    /// What keeps that rate: token-bucket, leaky-bucket, fixed-window, sliding-window or in-flight [default:
+    /// token-bucket]
+    #[arg(long, value_name = "KIND", hide_possible_values = true)]
+    pub limiter: Option<LimiterName>,
+    /// Tokens that the token-bucket holds [default: the calls of the rate], or excess that the leaky-bucket bears
+    /// [default: 1]
+    #[arg(long, value_name = "N", value_parser = parse_burst)]
+    pub burst: Option<u32>,
+    /// When a 429 says to come back: seconds, date or none [default: seconds]
+    #[arg(long, value_name = "FORM", value_parser = parse_retry_after)]
+    pub retry_after: Option<RetryAfter>,
     /// Share of the cancel and list calls that fail with 500, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0")]
     pub error_rate: f64,
@@ -65,22 +91,62 @@ impl SandboxArgs {
         Faults::parse(&text).map_err(|error| unusable().caused_by(error))
     }
 
+    /// The rate limit with its limiter, if there is one.
+    fn limit(&self) -> Result<Option<RateLimit>, Refusal> {
+        let Some(Rate::Limited { calls, period }) = self.rate_limit else {
+            let flags = [
+                ("--limiter", self.limiter.is_some()),
+                ("--burst", self.burst.is_some()),
+                ("--retry-after", self.retry_after.is_some()),
+            ];
+            return match flags.into_iter().find(|(_, is_given)| *is_given) {
+                None => Ok(None),
+                Some((flag, _)) => {
+                    let message = format!("{flag} says how a rate is kept, and there is no rate to keep");
+                    Err(Refusal::new(Cause::Usage, message).hint("name a rate with --rate-limit, such as 5/s"))
+                }
+            };
+        };
+        let limit =
+            RateLimit::new(calls, period).map_err(|error| refuse(&error))?.with_limiter(self.limiter_of(calls)?);
+        Ok(Some(limit.with_retry_after(self.retry_after.unwrap_or_default())))
+    }
+
+    /// The limiter of so many calls.
+    fn limiter_of(&self, calls: NonZeroU32) -> Result<LimiterKind, Refusal> {
+        let name = self.limiter.unwrap_or_default();
+        match (name, self.burst) {
+            (LimiterName::TokenBucket, None) => Ok(LimiterKind::TokenBucket { burst: calls }),
+            (LimiterName::TokenBucket, Some(tokens)) => {
+                let burst = NonZeroU32::new(tokens).ok_or_else(|| {
+                    let refusal = Refusal::new(Cause::Usage, "a token bucket with --burst 0 would let no call through");
+                    refusal.hint("give it one token or more, or take --limiter leaky-bucket")
+                })?;
+                Ok(LimiterKind::TokenBucket { burst })
+            }
+            (LimiterName::LeakyBucket, burst) => Ok(LimiterKind::LeakyBucket { burst: burst.unwrap_or(1) }),
+            (LimiterName::FixedWindow, None) => Ok(LimiterKind::FixedWindow),
+            (LimiterName::SlidingWindow, None) => Ok(LimiterKind::SlidingWindow),
+            (LimiterName::InFlight, None) => Ok(LimiterKind::InFlight),
+            (LimiterName::FixedWindow | LimiterName::SlidingWindow | LimiterName::InFlight, Some(_)) => {
+                let name: &str = name.into();
+                let message = format!("--burst is for buckets, and --limiter {name} is none");
+                Err(Refusal::new(Cause::Usage, message).hint("leave --burst out; --rate-limit alone says how many"))
+            }
+        }
+    }
+
     /// What the sandbox is told.
     ///
     /// # Errors
     ///
     /// When the flags make no sense for a sandbox.
     pub fn options(&self) -> Result<Options, Refusal> {
-        let refuse = |error: InvalidOption| Refusal::new(Cause::Usage, error.to_string());
-        let rate_limit = match self.rate_limit {
-            None | Some(Rate::Unlimited) => None,
-            Some(Rate::Limited { calls, period }) => Some(RateLimit::new(calls, period).map_err(refuse)?),
-        };
         Ok(Options {
             port: self.port,
             latency: self.latency,
-            rate_limit,
-            error_rate: ErrorRate::new(self.error_rate).map_err(refuse)?,
+            rate_limit: self.limit()?,
+            error_rate: ErrorRate::new(self.error_rate).map_err(|error| refuse(&error))?,
             seed: self.seed,
             list_delay: self.list_delay,
             list_date: self.list_date,
@@ -89,6 +155,41 @@ impl SandboxArgs {
             record: self.record.clone(),
             ..Options::default()
         })
+    }
+}
+
+/// The names of the limiters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum LimiterName {
+    /// [`LimiterKind::TokenBucket`].
+    #[default]
+    TokenBucket,
+    /// [`LimiterKind::LeakyBucket`].
+    LeakyBucket,
+    /// [`LimiterKind::FixedWindow`].
+    FixedWindow,
+    /// [`LimiterKind::SlidingWindow`].
+    SlidingWindow,
+    /// [`LimiterKind::InFlight`].
+    InFlight,
+}
+
+fn refuse(error: &InvalidOption) -> Refusal {
+    Refusal::new(Cause::Usage, error.to_string())
+}
+
+fn parse_burst(text: &str) -> Result<u32, Box<dyn Error + Send + Sync>> {
+    let burst = u32::try_from(parse_count(text)?);
+    burst.map_err(|_too_large| format!("a burst is a whole number from 0 to {}", u32::MAX).into())
+}
+
+fn parse_retry_after(text: &str) -> Result<RetryAfter, &'static str> {
+    match text {
+        "seconds" => Ok(RetryAfter::Seconds),
+        "date" => Ok(RetryAfter::Date),
+        "none" => Ok(RetryAfter::None),
+        _ => Err("the form is `seconds`, `date` or `none`"),
     }
 }
 

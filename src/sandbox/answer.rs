@@ -25,17 +25,17 @@ const FAMILY_NAMES: [&str; 8] = ["Ito", "Kowalski", "Larsen", "Mehta", "Nkosi", 
 pub(super) struct ErrorAnswer {
     status: StatusCode,
     message: Cow<'static, str>,
-    retry_after_seconds: Option<u64>,
+    retry_after: Option<HeaderValue>,
 }
 
 impl ErrorAnswer {
     fn new(status: StatusCode, message: &'static str) -> Self {
-        Self { status, message: Cow::Borrowed(message), retry_after_seconds: None }
+        Self { status, message: Cow::Borrowed(message), retry_after: None }
     }
 
     /// The call itself is wrong: 400.
     pub(super) fn malformed(message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, message: message.into(), retry_after_seconds: None }
+        Self { status: StatusCode::BAD_REQUEST, message: message.into(), retry_after: None }
     }
 
     /// The invitation is in a state in which it cannot be cancelled: 400.
@@ -68,10 +68,10 @@ impl ErrorAnswer {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body of the request is too large.")
     }
 
-    /// Too many calls: 429, with the whole seconds after which the next call is let through.
-    pub(super) fn too_many(retry_after_seconds: u64) -> Self {
+    /// Too many calls: 429, with this as `Retry-After`.
+    pub(super) fn too_many(retry_after: Option<HeaderValue>) -> Self {
         let answer = Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
-        Self { retry_after_seconds: Some(retry_after_seconds), ..answer }
+        Self { retry_after, ..answer }
     }
 
     /// The server failed: 500.
@@ -102,8 +102,8 @@ impl ErrorAnswer {
 
     fn respond(&self, body: &impl Serialize) -> Response {
         let mut response = (self.status, Json(body)).into_response();
-        if let Some(seconds) = self.retry_after_seconds {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(retry_after) = &self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after.clone());
         }
         response
     }

@@ -5,7 +5,7 @@
 //! another one could come in between, so the order of the record is the order in which calls took effect.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -68,7 +68,7 @@ impl SandboxApi {
         let api = Self {
             key: options.api_key,
             latency: options.latency,
-            rate_gate: options.rate_limit.and_then(RateGate::new),
+            rate_gate: options.rate_limit.map(RateGate::new),
             invitations: Invitations::new(server_errors),
             lists: ListKeeper::new(options.list_date, options.list_delay, options.list_page, server_errors),
             interference,
@@ -106,7 +106,7 @@ impl SandboxApi {
             return ErrorAnswer::too_large().with_status_code();
         };
         let key = self.judge_key(&head);
-        let call = Call { when, head, body, key };
+        let call = Call { when, head, body, key, passage: OnceLock::new() };
         let mut decision = decide(&call);
         self.keep(&call, &decision);
         for begun in std::mem::take(&mut decision.outages) {
@@ -148,10 +148,10 @@ impl SandboxApi {
         if call.key != SentKey::Right {
             return Err(ErrorAnswer::unauthorized());
         }
-        match &self.rate_gate {
-            Some(gate) => gate.admit().map_err(ErrorAnswer::too_many),
-            None => Ok(()),
+        if let Some(gate) = &self.rate_gate {
+            call.hold(gate.admit().map_err(ErrorAnswer::too_many)?);
         }
+        Ok(())
     }
 
     fn cancel(&self, named: Option<u64>, call: &Call) -> Decision {

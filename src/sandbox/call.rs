@@ -3,6 +3,7 @@
 //! [`api`](super::api) makes the decisions; both together are what the record has to know.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -18,6 +19,7 @@ use super::answer::ErrorAnswer;
 use super::connection::Connection;
 use super::delivery::Delivery;
 use super::invitations::InvitationState;
+use super::rate_gate::Passage;
 use super::record::{Arrival, FaultDone, SentKey};
 
 /// A request that was received completely.
@@ -26,6 +28,8 @@ pub(super) struct Call {
     pub(super) head: Parts,
     pub(super) body: Bytes,
     pub(super) key: SentKey,
+    /// What it holds while it is in flight, once it was let through.
+    pub(super) passage: OnceLock<Passage>,
 }
 
 impl Call {
@@ -49,6 +53,11 @@ impl Call {
     /// The connection that it came on.
     pub(super) fn connection(&self) -> Option<&Connection> {
         self.head.extensions.get()
+    }
+
+    /// Notes that it was let through.
+    pub(super) fn hold(&self, passage: Passage) {
+        self.passage.get_or_init(|| passage);
     }
 
     /// What the record says about it.

@@ -2,6 +2,7 @@
 //! that ends without any.
 
 use std::future::pending;
+use std::time::SystemTime;
 
 use axum::body::to_bytes;
 use axum::response::Response;
@@ -58,7 +59,9 @@ async fn truncate(response: Response, bytes: Option<usize>) -> Vec<u8> {
     for (name, value) in &head.headers {
         sent.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
-    sent.extend(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+    // HTTP adds the date to the answers that it sends itself.
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    sent.extend(format!("date: {date}\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes());
     sent.extend(body.iter().take(kept));
     sent
 }

@@ -5,18 +5,22 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-/// How many calls are let through in how much time.
-///
-/// The limit works like a bucket that holds `calls` tokens and is refilled evenly over `period`; each call takes one.
-/// For example 4 calls in 1 second: after a rest, 4 calls may come at once, and from then on one every 250 ms.
+use super::retry_after::RetryAfter;
+
+/// How many calls are let through in how much time, by which kind of limiter, and what the others are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
     calls: NonZeroU32,
+    period: Duration,
     interval: Duration,
+    limiter: LimiterKind,
+    retry_after: RetryAfter,
 }
 
 impl RateLimit {
-    /// Lets `calls` through in each `period`.
+    /// Lets `calls` through in each `period`, as a token bucket that holds `calls` tokens, and tells the others the
+    /// seconds to wait. For example 4 calls in 1 second: after a rest, 4 calls may come at once, and from then on one
+    /// every 250 ms.
     ///
     /// # Errors
     ///
@@ -26,18 +30,72 @@ impl RateLimit {
         if interval.is_zero() {
             return Err(InvalidOption::RateLimit { calls, period });
         }
-        Ok(Self { calls, interval })
+        let limiter = LimiterKind::TokenBucket { burst: calls };
+        Ok(Self { calls, period, interval, limiter, retry_after: RetryAfter::default() })
     }
 
-    /// The calls that may come at once after a rest.
-    pub(super) const fn burst(self) -> NonZeroU32 {
+    /// The same rate, kept by another kind of limiter.
+    #[must_use]
+    pub const fn with_limiter(self, limiter: LimiterKind) -> Self {
+        Self { limiter, ..self }
+    }
+
+    /// The same limit with another `Retry-After`.
+    #[must_use]
+    pub const fn with_retry_after(self, retry_after: RetryAfter) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// The calls of the rate.
+    pub(super) const fn calls(self) -> NonZeroU32 {
         self.calls
+    }
+
+    /// The time for these calls.
+    pub(super) const fn period(self) -> Duration {
+        self.period
+    }
+
+    /// What keeps the rate.
+    pub(super) const fn limiter(self) -> LimiterKind {
+        self.limiter
+    }
+
+    /// What those beyond the limit are told.
+    pub(super) const fn retry_after(self) -> RetryAfter {
+        self.retry_after
     }
 
     /// How long it takes until one more call is let through.
     pub(super) const fn interval(self) -> Duration {
         self.interval
     }
+}
+
+/// The kinds of limiters that APIs have. Each answers 429 to the calls that it does not let through; these take nothing
+/// from the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimiterKind {
+    /// It holds `burst` tokens, refilled evenly at the rate; each call takes one.
+    TokenBucket {
+        /// The tokens when it is full: so many calls may come at once after a rest.
+        burst: NonZeroU32,
+    },
+    /// It counts the excess, which drains at the rate; a call is let through while the excess is at most `burst`, and
+    /// adds one. nginx does so with `limit_req` and `nodelay`.
+    LeakyBucket {
+        /// The highest excess with which a call is let through: so many calls and one more may come at once.
+        burst: u32,
+    },
+    /// It lets at most the calls of the rate through in each period, counted from the sandbox's start, and none more
+    /// until that period ends.
+    FixedWindow,
+    /// It lets at most the calls of the rate through in any period, and none more until the oldest of them is out of
+    /// it.
+    SlidingWindow,
+    /// It lets at most the calls of the rate be in flight at once, whatever the period: each from its arrival until its
+    /// answer leaves, latency included. The others are told to wait for a second.
+    InFlight,
 }
 
 /// The share of calls that go wrong, from 0 (none) to 1 (all).

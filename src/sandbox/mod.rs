@@ -6,9 +6,10 @@
 //!
 //! `options` and `limits` are what a sandbox is told, and `faults` what it is told to do wrong. `api` decides how each
 //! `call` is answered: it asks `rate_gate`, `invitations`, `server_errors` and `faults`, and has the answer written by
-//! `answer`. What a list shows, `list_keeper` decides; `list_kind` names the lists, and `list_window` reads what a call
-//! asks for. Where only a share of the calls fails, `chance` says which. `server`, `connection` and `delivery` carry
-//! requests and answers; `record`, `record_keeper` and `record_file` keep what was received.
+//! `answer`. The limiters of `rate_gate` that go by time are in `time_limiter`, and `retry_after` says when to come back.
+//! What a list shows, `list_keeper` decides; `list_kind` names the lists, and `list_window` reads what a call asks for.
+//! Where only a share of the calls fails, `chance` says which. `server`, `connection` and `delivery` carry requests and
+//! answers; `record`, `record_keeper` and `record_file` keep what was received.
 
 mod answer;
 mod api;
@@ -27,10 +28,12 @@ mod rate_gate;
 mod record;
 mod record_file;
 mod record_keeper;
+mod retry_after;
 mod server;
 mod server_errors;
 #[cfg(test)]
 mod tests;
+mod time_limiter;
 
 use std::fmt;
 use std::io;
@@ -45,10 +48,11 @@ use tokio::sync::oneshot;
 
 pub use self::faults::{Faults, FaultsError};
 pub use self::invitations::InvitationState;
-pub use self::limits::{ErrorRate, InvalidOption, RateLimit};
+pub use self::limits::{ErrorRate, InvalidOption, LimiterKind, RateLimit};
 pub use self::list_keeper::ListDate;
 pub use self::options::{DEFAULT_API_KEY, Options, Recording};
 pub use self::record::{Arrival, FaultDone, Record, SentKey};
+pub use self::retry_after::RetryAfter;
 
 use self::api::SandboxApi;
 use self::faults::Outages;
@@ -80,7 +84,7 @@ use self::record_keeper::RecordKeeper;
 ///
 /// 1. 404 or 405 when the path or the method does not exist;
 /// 2. 401 when the key is missing or wrong;
-/// 3. 429 when the call is beyond the rate limit, with `Retry-After` in whole seconds;
+/// 3. 429 when the call is beyond the rate limit, by the limiter and with the `Retry-After` that [`RateLimit`] names;
 /// 4. 404 when the path of a cancel call names something that cannot be an ID;
 /// 5. 400 when the body is not a JSON object, or the header `Content-Type` does not say that it is JSON; for a list
 ///    call, also when it names no list or no time;
@@ -120,7 +124,8 @@ use self::record_keeper::RecordKeeper;
 ///
 /// A sandbox remembers each invitation that it cancelled, and each whose given state has a list and that a cancel call
 /// named; when it ends, this is forgotten. With an error rate or with faults it remembers each
-/// invitation that it was called for, and with [`Recording::On`] each request.
+/// invitation that it was called for, with [`LimiterKind::SlidingWindow`] the moment of each call that it let through in
+/// the last period, and with [`Recording::On`] each request.
 pub struct Sandbox {
     address: SocketAddr,
     api: Arc<SandboxApi>,

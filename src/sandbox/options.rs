@@ -23,7 +23,7 @@ pub struct Options {
     pub api_key: String,
     /// How long each answer is held back. The call itself takes effect when it arrives.
     pub latency: Duration,
-    /// How many calls are let through in how much time; `None` lets all of them through.
+    /// How many calls are let through in how much time, by which limiter; `None` lets all of them through.
     pub rate_limit: Option<RateLimit>,
     /// The share of the cancel calls and of the list calls that is answered with 500.
     pub error_rate: ErrorRate,

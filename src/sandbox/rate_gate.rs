@@ -1,63 +1,103 @@
-//! The gate for calls: it lets them through at the rate limit, and tells the others when to come back.
+//! The gate for calls: it lets them through as the rate limit allows, and tells the others when to come back.
 
-use std::fmt;
-use std::time::Duration;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use axum::http::HeaderValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limits::RateLimit;
+use super::retry_after::RetryAfter;
+use super::time_limiter::TimeLimiter;
+
+/// What a caller is told to wait for when too many calls are in flight: nobody knows when one of them ends. Chosen by
+/// us.
+const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
 
 /// Lets calls through as a [`RateLimit`] allows.
+#[derive(Debug)]
 pub(super) struct RateGate {
-    bucket: DefaultDirectRateLimiter,
-    clock: DefaultClock,
+    started: Instant,
+    limits: GateLimits,
+    retry_after: RetryAfter,
+}
+
+#[derive(Debug)]
+enum GateLimits {
+    OverTime(Mutex<TimeLimiter>),
+    /// A permit for each call that may be in flight.
+    InFlight(Arc<Semaphore>),
+}
+
+/// What a call that was let through holds until its answer leaves.
+#[derive(Debug)]
+pub(super) struct Passage {
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl RateGate {
-    /// A gate that has seen no call yet.
-    pub(super) fn new(limit: RateLimit) -> Option<Self> {
-        let quota = Quota::with_period(limit.interval())?.allow_burst(limit.burst());
-        Some(Self { bucket: RateLimiter::direct(quota), clock: DefaultClock::default() })
+    /// A gate that has seen no call yet. It counts time from now on.
+    pub(super) fn new(limit: RateLimit) -> Self {
+        let in_flight = || GateLimits::InFlight(Arc::new(Semaphore::new(permits(limit.calls()))));
+        let over_time = TimeLimiter::new(limit).map(|limiter| GateLimits::OverTime(Mutex::new(limiter)));
+        let limits = over_time.unwrap_or_else(in_flight);
+        Self { started: Instant::now(), limits, retry_after: limit.retry_after() }
     }
 
-    /// Lets a call through, or returns the whole seconds (at least 1) after which it would be let through.
-    pub(super) fn admit(&self) -> Result<(), u64> {
-        self.bucket.check().map_err(|not_until| whole_seconds(not_until.wait_time_from(self.clock.now())))
+    /// Lets a call through, or returns the `Retry-After` for it, if it gets one.
+    pub(super) fn admit(&self) -> Result<Passage, Option<HeaderValue>> {
+        let passage = self.admit_after(self.started.elapsed());
+        passage.map_err(|wait| self.retry_after.value(wait, SystemTime::now()))
+    }
+
+    /// Lets a call through that comes so long after the start, or returns how long it has to wait.
+    fn admit_after(&self, now: Duration) -> Result<Passage, Duration> {
+        let permit = match &self.limits {
+            GateLimits::OverTime(limiter) => {
+                limiter.lock().unwrap_or_else(PoisonError::into_inner).admit(now)?;
+                None
+            }
+            GateLimits::InFlight(semaphore) => {
+                Some(Arc::clone(semaphore).try_acquire_owned().map_err(|_none_left| IN_FLIGHT_WAIT)?)
+            }
+        };
+        Ok(Passage { _permit: permit })
     }
 }
 
-impl fmt::Debug for RateGate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RateGate").finish_non_exhaustive()
-    }
-}
-
-/// Rounds up to whole seconds, the unit of `Retry-After`: a caller who comes back too early is refused again.
-fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+/// The permits for so many calls; a semaphore holds a bounded number of them.
+fn permits(calls: NonZeroU32) -> usize {
+    usize::try_from(calls.get()).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
+    use super::super::limits::LimiterKind;
     use super::*;
 
-    #[test]
-    fn a_wait_is_rounded_up_to_whole_seconds() {
-        let cases = [(0, 1), (1, 1), (999, 1), (1000, 1), (1001, 2), (59_500, 60)];
-        for (wait_ms, seconds) in cases {
-            assert_eq!(whole_seconds(Duration::from_millis(wait_ms)), seconds, "{wait_ms} ms");
-        }
+    fn hourly(calls: u32) -> RateLimit {
+        RateLimit::new(NonZeroU32::new(calls).unwrap(), Duration::from_secs(3600)).unwrap()
     }
 
     #[test]
     fn the_bucket_holds_as_many_calls_as_were_named() {
-        let limit = RateLimit::new(NonZeroU32::new(3).unwrap(), Duration::from_secs(3600)).unwrap();
-        let gate = RateGate::new(limit).unwrap();
+        let gate = RateGate::new(hourly(3));
         let admitted: Vec<bool> = (0..4).map(|_| gate.admit().is_ok()).collect();
         assert_eq!(admitted, [true, true, true, false]);
-        assert_eq!(gate.admit(), Err(1200));
+        assert_eq!(gate.admit().unwrap_err().unwrap(), "1200");
+    }
+
+    #[test]
+    fn calls_in_flight_are_counted_until_their_answers_leave_and_time_does_not_matter() {
+        let gate = RateGate::new(hourly(2).with_limiter(LimiterKind::InFlight));
+        let (first, _second) = (gate.admit_after(Duration::ZERO).unwrap(), gate.admit_after(Duration::ZERO).unwrap());
+        for now in [Duration::ZERO, Duration::from_secs(9000)] {
+            assert_eq!(gate.admit_after(now).unwrap_err(), Duration::from_secs(1));
+        }
+        drop(first);
+        let _third = gate.admit_after(Duration::ZERO).unwrap();
+        assert_eq!(gate.admit().unwrap_err().unwrap(), "1");
+        assert!(RateGate::new(RateLimit::new(NonZeroU32::MAX, Duration::MAX).unwrap()).admit().is_ok());
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod faults;
+mod limiters;
 mod list_faults;
 mod lists;
 mod outage;
