@@ -161,6 +161,30 @@ impl Lists {
     }
 }
 
+/// Why rows may be missing in results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingRows {
+    /// A run is at work at them.
+    AtWork,
+    /// The last run did not say that it had ended: it was killed.
+    Killed,
+    /// Their end is torn.
+    Torn,
+}
+
+impl MissingRows {
+    /// What is said of such results, behind their name.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::AtWork => "are being written by another run, so rows are missing: verify again when it has ended",
+            Self::Killed => {
+                "may lack rows that were sent, for the last run was killed: go on with --resume, then verify again"
+            }
+            Self::Torn => "have a torn end, so rows are missing: go on with --resume, then verify again",
+        }
+    }
+}
+
 /// Whether rows that the lists decide are settled in the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settling {
@@ -186,6 +210,8 @@ pub struct ToldRow {
     pub finding: Finding,
     /// How it ended.
     pub status: Status,
+    /// The HTTP status of the last answer, if there was one.
+    pub http_status: Option<u16>,
     /// What is listed: completed or expired.
     pub listed: Option<ListedState>,
 }
@@ -203,8 +229,8 @@ pub struct Verification {
     counts: BTreeMap<Finding, u64>,
     /// How many rows of which status were settled as which.
     pub settled: BTreeMap<(Status, Status), u64>,
-    /// Results whose last run did not end by itself, so that rows may be missing.
-    pub unfinished: Vec<PathBuf>,
+    /// Results in which rows may be missing, and why.
+    pub gaps: Vec<(PathBuf, MissingRows)>,
     /// The first rows that are contradicted, and the first that are not yet seen.
     told: BTreeMap<Finding, Vec<ToldRow>>,
 }
@@ -220,7 +246,7 @@ impl Verification {
             settling,
             counts: BTreeMap::new(),
             settled: BTreeMap::new(),
-            unfinished: Vec::new(),
+            gaps: Vec::new(),
             told: BTreeMap::new(),
         }
     }
@@ -260,7 +286,7 @@ impl Verification {
 
     /// Whether nobody has to look at anything.
     pub fn is_well(&self) -> bool {
-        self.need_attention() == 0 && self.unfinished.is_empty()
+        self.need_attention() == 0 && self.gaps.is_empty()
     }
 
     /// How many rows need attention.

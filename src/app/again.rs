@@ -3,6 +3,7 @@
 //! without them, because the other shell may not have them in its environment.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
@@ -14,6 +15,9 @@ const FIRST_STEPS: [&str; 3] = ["limit", "overwrite", "resume"];
 /// results are.
 const IDENTITY: [&str; 8] =
     ["output", "base_url", "id_column", "no_header", "delimiter", "encoding", "filters", "short_rows"];
+
+/// Flags that `verify` takes, too: whom to call, and how to get there.
+const CONNECTION: [&str; 5] = ["timeout", "max_outage", "base_url", "api_key_file", "ca_file"];
 
 /// What was said on the command line of `run`.
 #[derive(Debug)]
@@ -76,6 +80,15 @@ impl CommandLine {
     }
 
     /// The same command again. `None` if it cannot be written for a shell.
+    /// The command that verifies these results.
+    pub(super) fn verify(&self, results: &Path) -> Option<String> {
+        let mut words = vec![env!("CARGO_PKG_NAME").to_owned(), "verify".to_owned(), word(results.as_os_str())?];
+        for flag in self.flags.iter().filter(|flag| CONNECTION.contains(&flag.id.as_str())) {
+            words.extend(flag.words()?);
+        }
+        Some(words.join(" "))
+    }
+
     pub(super) fn once_more(&self) -> Option<String> {
         self.say(self.flags.iter())
     }
@@ -186,6 +199,13 @@ mod tests {
             let arguments: Vec<&str> = began.split(' ').collect();
             assert_eq!(goes_on(&arguments), format!("imocha-cancel run {expected}"), "{began}");
         }
+    }
+
+    #[test]
+    fn the_command_that_verifies_says_whom_to_call() {
+        let line = line(&["a.csv", "-y", "--base-url", "http://127.0.0.1:8080", "--rate", "1/s", "--timeout=9s"]);
+        let command = line.verify(Path::new("a b.results.csv")).unwrap();
+        assert_eq!(command, "imocha-cancel verify 'a b.results.csv' --timeout 9s --base-url http://127.0.0.1:8080");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::results::settle::rewrite;
 use crate::results::{ResultsRow, Settlement};
 use crate::text::quoted_path;
 use crate::ui::{Console, Report};
-use crate::verification::{Finding, Listed, Lists, Settling, ToldRow, Verification, compare};
+use crate::verification::{Finding, Listed, Lists, MissingRows, Settling, ToldRow, Verification, compare};
 
 /// How results are held against the lists.
 #[derive(Debug)]
@@ -87,9 +87,11 @@ pub(super) fn verify_run(
         }
         Err(Halt::Stopped(stop) | Halt::Midway(stop)) => {
             let detail = format!("{}; the run is over, but its results are not verified", stop.detail);
-            Report { ending: Ending::Stopped(Stop { detail, ..stop }), ..report }
+            Report { ending: Ending::Stopped(Stop { detail, ..stop }), is_unverified: true, ..report }
         }
-        Err(Halt::Refused(refusal)) => Report { ending: Ending::Stopped(unwritable(&refusal, &[])), ..report },
+        Err(Halt::Refused(refusal)) => {
+            Report { ending: Ending::Stopped(unwritable(&refusal, &[])), is_unverified: true, ..report }
+        }
     }
 }
 
@@ -114,9 +116,8 @@ fn conclude(
             settles |= found.1.is_some();
             Ok(())
         })?;
-        if is_torn || held.is_unfinished {
-            verification.unfinished.push(held.file.path().to_owned());
-        }
+        let gap = held.gap.or(is_torn.then_some(MissingRows::Torn));
+        verification.gaps.extend(gap.map(|gap| (held.file.path().to_owned(), gap)));
         has_settled.push(settles);
     }
     let settlement = |row: &ResultsRow<'_>| match settling {
@@ -165,6 +166,7 @@ fn told(held: &HeldResults, row: &ResultsRow<'_>, finding: Finding, listed: List
         invitation_id: row.invitation_id.to_owned(),
         finding,
         status: row.status,
+        http_status: row.http_status,
         listed: match listed {
             Listed::Over(state) => Some(state),
             Listed::Nowhere | Listed::Cancelled | Listed::Both => None,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::error::{Cause, Refusal};
 use crate::results::format::Format;
 use crate::results::{Existing, Journal, ResultsFile, ResultsReader, ResultsRow, Zeros};
+use crate::verification::MissingRows;
 
 /// Results that are held against the lists, and by nobody else meanwhile.
 #[derive(Debug)]
@@ -15,8 +16,8 @@ pub(super) struct HeldResults {
     pub(super) format: Format,
     /// When the first run over them began, where their journal says so.
     pub(super) first_began_at: Option<Timestamp>,
-    /// Whether the last run over them did not say that it had ended, so that rows may be missing.
-    pub(super) is_unfinished: bool,
+    /// Why rows may be missing, where they may.
+    pub(super) gap: Option<MissingRows>,
     /// The lock; none where nothing is to be written, or where a run holds it itself.
     _lock: Option<Journal>,
 }
@@ -28,7 +29,7 @@ impl HeldResults {
         let format = Format::found_in(path)?;
         // They keep the readers that they have.
         let file = ResultsFile::plan(path.to_owned(), Existing::Resume)?.for_readers_of(path);
-        Ok(Self { file, format, first_began_at, is_unfinished: false, _lock: lock })
+        Ok(Self { file, format, first_began_at, gap: None, _lock: lock })
     }
 
     /// Shows each row to `look`, and says whether the end of the results is torn, as a crash leaves it.

@@ -30,7 +30,7 @@ impl RunArgs {
 }
 
 /// The path of the results beside their input: `round.csv` gives `round.results.csv`.
-fn default_output(input: &Path) -> PathBuf {
+pub(super) fn default_output(input: &Path) -> PathBuf {
     let is_csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let stem = if is_csv { input.with_extension("") } else { input.to_owned() };
     let mut name = stem.into_os_string();

@@ -21,14 +21,20 @@ pub(super) fn with_what_is_known(
         match &report.ending {
             // The run had not begun, so there is nothing to resume.
             Ending::Stopped(_) if !shutdown.has_begun() => command.once_more(),
+            Ending::Stopped(_) if report.is_unverified => report.results.as_ref().and_then(|path| command.verify(path)),
             Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
                 report.can_be_resumed().then(|| command.going_on()).flatten()
             }
         }
     });
+    // The invitations of a sandbox that ends with the process cannot be looked up any more.
+    let verify_command = command
+        .filter(|_| !args.sandbox)
+        .zip(report.results.as_ref())
+        .and_then(|(command, results)| command.verify(results));
     let host = report.host.clone().or_else(|| (!args.sandbox).then(|| args.connection.base_url.host()));
     let api = if args.sandbox { Api::Simulated } else { report.api };
-    Report { input: Some(args.input.clone()), host, api, resume_command, ..report }
+    Report { input: Some(args.input.clone()), host, api, verify_command, resume_command, ..report }
 }
 
 /// Says why a run is refused. It says so on standard error, unless that leads into a file of the run, which must not be
@@ -46,6 +52,12 @@ pub(super) fn refuse(args: &RunArgs, console: &Console, refusal: &Refusal) {
 pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Watch) {
     match &report.ending {
         Ending::Stopped(stop) if !watch.has_begun() => console.error(&report.line(stop)),
+        Ending::Finished | Ending::Stopped(_) if args.console.quiet => {
+            let attention = report.attention();
+            if !attention.is_empty() {
+                console.error(&attention);
+            }
+        }
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
         Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {}
     }

@@ -43,7 +43,13 @@ pub(super) fn check(path: &Path, results: &[HeldResults]) -> Result<(), Refusal>
 
 /// Where the rows go: for those who may read all of the results, if these are the same people, else for the owner alone.
 fn place(path: &Path, results: &[HeldResults]) -> Result<ResultsFile, Refusal> {
-    let file = ResultsFile::plan(path.to_owned(), existing(path))?;
+    let file = ResultsFile::plan(path.to_owned(), existing(path)).map_err(|refusal| match refusal.cause {
+        Cause::ResultsExist => {
+            Refusal::new(Cause::ResultsExist, format!("the file {} is there already", quoted_path(path)))
+                .hint("name another file with --output; only rows that verify wrote before are replaced")
+        }
+        _ => refusal,
+    })?;
     let mut readers = results.iter().map(|held| readers_of(held.file.path()));
     let first = readers.next();
     let are_the_same = readers.all(|other| Some(other) == first);

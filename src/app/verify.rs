@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::collisions::{Stream, are_one, files_of, spoilt, what_is_spoilt};
 use super::crosscheck::CrossCheck;
 use super::held::HeldResults;
+use super::places::default_output;
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
 use super::standard_output;
@@ -14,6 +15,7 @@ use super::tell::{JsonSummary, finish, finish_without_watch};
 use super::verified_rows::{self, is_standard_output};
 use super::watch::{Halt, Watch};
 use crate::cli::VerifyArgs;
+use crate::client::Client;
 use crate::clock::Beginning;
 use crate::config::{Patience, Since};
 use crate::ending::{Ending, ExitCode};
@@ -23,8 +25,8 @@ use crate::results::format::Format;
 use crate::results::{Journal, LastRun};
 use crate::shutdown::Shutdown;
 use crate::text::quoted_path;
-use crate::ui::{Console, Report, Results};
-use crate::verification::{Settling, Verification};
+use crate::ui::{Api, Console, Report, Results};
+use crate::verification::{MissingRows, Settling, Verification};
 
 /// Does what `verify` was asked, says what came of it, and gives the exit code.
 pub(super) fn verify(args: VerifyArgs) -> ExitCode {
@@ -34,9 +36,9 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
     let console = Console::new(&args.console, results, shutdown.clone());
     let beginning = Beginning::now();
     let args = Arc::new(args);
-    let mut calls = Arc::default();
+    let mut asked = None;
     let (result, watch) = match Watch::start(&console, &shutdown) {
-        Ok((watch, _threads_of_a_run)) => (perform(&args, &console, &watch, &mut calls), Some(watch)),
+        Ok((watch, _threads_of_a_run)) => (perform(&args, &console, &watch, &mut asked), Some(watch)),
         Err(refusal) => (Err(refusal.into()), None),
     };
     let report = match result {
@@ -59,7 +61,7 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
             Report::of(Ending::Stopped(stop))
         }
     };
-    let report = with_what_is_known(report, &args, calls.load(Ordering::Relaxed)).since(beginning);
+    let report = with_what_is_known(report, &args, asked).since(beginning);
     say(&report, &args, &console);
     let is_printed = args.summary.json && what_is_spoilt(Stream::Output, &args).is_none();
     let json = if is_printed { JsonSummary::Printed } else { JsonSummary::LeftOut };
@@ -71,34 +73,32 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
 }
 
 /// The report with what the command line says, and the calls that were made.
-fn with_what_is_known(mut report: Report, args: &VerifyArgs, calls: u64) -> Report {
-    report.tally.all_runs.add_calls(calls);
+fn with_what_is_known(mut report: Report, args: &VerifyArgs, asked: Option<(Client, Arc<AtomicU64>)>) -> Report {
+    if let Some((client, calls)) = asked {
+        report.tally.all_runs.add_calls(calls.load(Ordering::Relaxed));
+        report.api = if client.is_simulated() { Api::Simulated } else { Api::Real };
+    }
     let host = report.host.or_else(|| Some(args.connection.base_url.host()));
     let results = match args.results.as_slice() {
         [one] => Some(one.clone()),
         _several => None,
     };
-    let message = report.message.or_else(|| report.verification.as_ref().and_then(unfinished));
+    let message = report.message.or_else(|| report.verification.as_ref().and_then(gaps));
     Report { message, results, host, ..report }
 }
 
-/// What is said of results whose last run did not end by itself.
-fn unfinished(found: &Verification) -> Option<String> {
-    let names: Vec<String> = found.unfinished.iter().map(|path| quoted_path(path)).collect();
-    (!names.is_empty()).then(|| {
-        format!(
-            "the last run over {} did not end by itself, so rows may be missing here that were sent; go on with --resume, \
-             then verify again",
-            names.join(", ")
-        )
-    })
+/// What is said of results in which rows may be missing.
+fn gaps(found: &Verification) -> Option<String> {
+    let said: Vec<String> =
+        found.gaps.iter().map(|(path, gap)| format!("{} {}", quoted_path(path), gap.in_words())).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Says what was found; with `--quiet` only where somebody has to look at it.
 fn say(report: &Report, args: &VerifyArgs, console: &Console) {
     let Some(found) = &report.verification else { return };
-    if let Some(unfinished) = unfinished(found) {
-        tracing::warn!("{unfinished}");
+    if let Some(gaps) = gaps(found) {
+        tracing::warn!("the results {gaps}");
     }
     if !args.console.quiet {
         console.say(&report.text());
@@ -128,7 +128,7 @@ fn perform(
     args: &Arc<VerifyArgs>,
     console: &Console,
     watch: &Watch,
-    calls: &mut Arc<AtomicU64>,
+    asked: &mut Option<(Client, Arc<AtomicU64>)>,
 ) -> Result<Report, Halt> {
     check_flags(args)?;
     let settling = if args.dry_run { Settling::OnlyTold } else { Settling::Done };
@@ -144,7 +144,7 @@ fn perform(
         verified_rows::check(path, &results)?;
     }
     let lister = endpoint.lister(args.rate, args.connection.max_outage, watch.shutdown().clone());
-    *calls = lister.calls();
+    *asked = Some((endpoint.client.clone(), lister.calls()));
     let cross_check = CrossCheck {
         lister,
         results,
@@ -156,7 +156,6 @@ fn perform(
     let checked = cross_check.perform(watch, console)?;
     Ok(Report {
         host: Some(endpoint.config.base_url.host()),
-        api: endpoint.api(),
         tally: Tally::after(checked.summary),
         verification: Some(checked.verification),
         ..Report::of(Ending::Verified)
@@ -215,7 +214,10 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
         Refusal::new(Cause::Input, format!("could not read the results {}", quoted_path(path))).caused_by(error)
     })?;
     // Before the lock, which leaves a journal beside whatever is there.
-    Format::found_in(path)?;
+    Format::found_in(path).map_err(|refusal| {
+        let beside = default_output(path);
+        if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
+    })?;
     let (last_run, lock) = match settling {
         Settling::OnlyTold => (Journal::look(path)?, None),
         Settling::Done => {
@@ -229,11 +231,16 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
     if last_run.is_none() {
         tracing::warn!(
             results = ?path,
-            "the results have no journal: the window of the lists begins 30 days before their first row, or at --since"
+            "the results have no journal, so nobody can tell whether they are of this API and account: check --base-url and \
+             the key; the window of the lists begins 30 days before their first row, or at --since"
         );
     }
     let mut held = HeldResults::open(path, last_run.as_ref().and_then(|run| run.first_began_at), lock)?;
-    held.is_unfinished = last_run.as_ref().is_some_and(|run| !run.has_ended);
+    held.gap = match &last_run {
+        Some(_) if settling == Settling::OnlyTold && Journal::is_held(path) => Some(MissingRows::AtWork),
+        Some(run) if !run.has_ended => Some(MissingRows::Killed),
+        Some(_) | None => None,
+    };
     Ok((held, last_run))
 }
 
@@ -246,11 +253,11 @@ fn check_host(path: &Path, last_run: Option<&LastRun>, endpoint: &Endpoint) -> R
     }
     let results = quoted_path(path);
     Err(if then == SANDBOX {
-        Refusal::new(Cause::OptionsChanged, format!("{results} were written against a sandbox that is gone")).hint(
+        Refusal::new(Cause::OptionsChanged, format!("the results {results} are of a sandbox that is gone")).hint(
             "rehearse with `imocha-cancel sandbox`, which goes on until you end it, or with run --sandbox --verify",
         )
     } else {
-        Refusal::new(Cause::OptionsChanged, format!("{results} were written against {then}, not against {now}"))
-            .hint(format!("say --base-url {then}"))
+        Refusal::new(Cause::OptionsChanged, format!("the results {results} are of {then}, not of {now}"))
+            .hint(format!("say --base-url {then}, and verify results of different APIs one by one"))
     })
 }

@@ -122,6 +122,13 @@ impl Journal {
         Ok(entries::read(&path, &text)?.last_run)
     }
 
+    /// Whether another process holds these results at this moment.
+    pub fn is_held(results: &Path) -> bool {
+        // The lock that this takes ends with the file.
+        let file = File::open(Self::path_of(results));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// What the last run left behind, if there was one.
     pub fn last_run(&self) -> Option<&LastRun> {
         self.last_run.as_ref()

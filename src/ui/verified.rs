@@ -76,6 +76,8 @@ fn settled(found: &Verification) -> String {
     format!("  ({}{how})", statuses.join(", "))
 }
 
+/// The HTTP status of a refusal.
+const REFUSED: u16 = 400;
 /// The rows that are told to somebody who wants to read little.
 pub(super) const FEW: usize = 5;
 
@@ -125,9 +127,12 @@ fn meaning(row: &ToldRow) -> String {
         (Finding::Contradicted, Some(state)) => {
             format!("cancelled here, but listed as {}: invited again since, or never cancelled", state.word())
         }
+        _ if row.status.effect() == Effect::Possible && row.http_status == Some(REFUSED) => {
+            format!("{} here, refused last (400), and in no list that says why; look it up", row.status)
+        }
         _ if row.status.effect() == Effect::Possible => {
             format!("{} here, and in no list that would decide it; it may still be pending, so look it up", row.status)
         }
-        _ => format!("{} here, and in no list yet; lists may lag, so verify again later", row.status),
+        _ => format!("{} here, and in no list yet; lists may lag or be cut, so verify again later", row.status),
     }
 }

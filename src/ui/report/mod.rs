@@ -1,10 +1,11 @@
-//! Reports how a run ended: the summary for the user, and the JSON object for a script.
+//! Reports how a run ended: the JSON object for a script is made here, the summary for the user in `text`.
+
+mod text;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use indicatif::HumanCount;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -12,14 +13,10 @@ use crate::clock::Beginning;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::Refusal;
-use crate::outcome::{Status, Stop, StopReason, Summary, Tally};
-use crate::text::{plural, push_line, quoted_path, timestamp};
+use crate::outcome::{Status, StopReason, Summary, Tally};
+use crate::text::timestamp;
 use crate::ui::verified;
 use crate::verification::{Already, Settling, Verification};
-
-/// The message about a stream that had not ended when the run was stopped.
-const NOT_READ_ON: &str =
-    "standard input was not read to its end: what did not come before was not sent, and has no result";
 
 /// How the command `run` ended, in all cases.
 #[derive(Debug, Clone)]
@@ -40,6 +37,10 @@ pub struct Report {
     pub tally: Tally,
     /// What iMocha's own lists say, where they were asked.
     pub verification: Option<Verification>,
+    /// Whether they were to be asked, and the results are not verified.
+    pub is_unverified: bool,
+    /// The command that asks them.
+    pub verify_command: Option<String>,
     /// What they say of the invitations that a run would cancel, after a dry run with `--preview`.
     pub already: Option<Already>,
     /// How many invitations a run would cancel, after a dry run.
@@ -81,6 +82,8 @@ impl Report {
             api: Api::Real,
             tally: Tally::default(),
             verification: None,
+            is_unverified: false,
+            verify_command: None,
             already: None,
             would_cancel: None,
             input_rows: None,
@@ -236,161 +239,11 @@ impl Report {
         }
         json
     }
-
-    /// The summary for the user of a run that was stopped before it began: one line.
-    pub fn line(&self, stop: &Stop) -> String {
-        let again = self.resume_command.as_ref().map(|command| format!("; to begin again: {command}"));
-        format!("stopped: {}, nothing was sent{}\n", stop.detail, again.unwrap_or_default())
-    }
-
-    /// The summary of a run that began, or of a verification, for a person.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        if self.ending == Ending::Verified {
-            let time = humantime::format_duration(whole_millis(self.duration));
-            let rows = self.tally.all_runs.total();
-            push_line(&mut text, format_args!("verified {} {} in {time}", HumanCount(rows), plural(rows, "row")));
-            self.push_verification(&mut text);
-            return text;
-        }
-        let how = match &self.ending {
-            // The user was told when the signal came.
-            Ending::Stopped(Stop { reason: StopReason::Interrupted(_), .. }) => "stopped",
-            Ending::Stopped(stop) => {
-                push_line(&mut text, format_args!("stopped: {}", stop.detail));
-                "stopped"
-            }
-            Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
-        };
-        let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
-        push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
-        for (status, count) in self.tally.all_runs.present() {
-            push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
-        }
-        self.push_this_run(&mut text);
-        self.push_without_result(&mut text);
-        if let Some(results) = &self.results {
-            let whole =
-                if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
-            push_line(&mut text, format_args!("results: {}{whole}", quoted_path(results)));
-        }
-        self.push_forbidden(&mut text);
-        if let Some(command) = &self.resume_command {
-            push_line(&mut text, format_args!("to go on: {command}"));
-        }
-        self.push_doubts(&mut text);
-        self.push_verification(&mut text);
-        text
-    }
-
-    /// The rows that somebody has to look at by iMocha's own lists, in a line and the first few of them: for whoever wants
-    /// to read only that.
-    pub fn attention(&self) -> String {
-        let mut text = String::new();
-        if let Some(found) = &self.verification {
-            verified::push_attention(&mut text, found, verified::FEW);
-        }
-        text
-    }
-
-    /// What iMocha's own lists say.
-    fn push_verification(&self, text: &mut String) {
-        if let Some(found) = &self.verification {
-            verified::push(text, found, self.host.as_deref().unwrap_or("iMocha"));
-        }
-    }
-
-    /// What this run added, where an earlier one had begun, and its calls.
-    fn push_this_run(&self, text: &mut String) {
-        let added: Vec<String> =
-            self.tally.this_run.present().map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
-        if !self.tally.this_run.present().eq(self.tally.all_runs.present()) {
-            let added = if added.is_empty() { "no row".to_owned() } else { added.join(", ") };
-            push_line(text, format_args!("of this run: {added}"));
-        }
-        let calls = self.tally.all_runs.calls();
-        if let (Some(median), Some(most)) = (self.tally.all_runs.latency(0.5), self.tally.all_runs.latency(0.95)) {
-            push_line(
-                text,
-                format_args!(
-                    "{} {}, {:.1} a second; half answered within {median:.1?}, 95 % within {most:.1?}",
-                    HumanCount(calls),
-                    plural(calls, "call"),
-                    self.calls_per_second(),
-                ),
-            );
-        }
-    }
-
-    /// Adds what the user has to do before rows can be tried again that the key may not cancel.
-    fn push_forbidden(&self, text: &mut String) {
-        let forbidden = self.tally.all_runs.count(Status::Forbidden);
-        if forbidden > 0 {
-            let again = if self.is_of_files() { "; once that is mended, --resume tries them again" } else { "" };
-            push_line(
-                text,
-                format_args!(
-                    "the API key may not cancel {} {} (403): ask iMocha why{again}",
-                    HumanCount(forbidden),
-                    plural(forbidden, "invitation"),
-                ),
-            );
-        }
-    }
-
-    /// Adds what happened to the rows without a result.
-    fn push_without_result(&self, text: &mut String) {
-        let rows = self.without_result();
-        if rows == 0 {
-            if self.input_rows.is_none() && self.input_end == InputEnd::NotReached {
-                push_line(text, format_args!("{NOT_READ_ON}"));
-            }
-            return;
-        }
-        let (count, noun) = (HumanCount(rows), plural(rows, "row"));
-        let why = match &self.ending {
-            Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
-                "were not read, not sent, and have no result"
-            }
-            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable && self.is_of_files() => {
-                "have no result, and --resume gives them theirs once they can be written"
-            }
-            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
-                "were not sent, and have no result"
-            }
-            _still_under_way if !self.is_of_files() => {
-                "have no result; those whose calls were in flight may have taken effect"
-            }
-            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
-                "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
-            }
-        };
-        push_line(text, format_args!("{count} {noun} of the input {why}"));
-    }
-
-    /// Adds what the user has to look up.
-    fn push_doubts(&self, text: &mut String) {
-        let doubtful = self.tally.all_runs.count(Status::Unconfirmed) + self.tally.all_runs.count(Status::ServerError);
-        if doubtful > 0 {
-            push_line(
-                text,
-                format_args!(
-                    "{} {} may be cancelled although iMocha did not confirm it: those with the status unconfirmed or server_error",
-                    HumanCount(doubtful),
-                    plural(doubtful, "invitation"),
-                ),
-            );
-        }
-    }
 }
 
 /// Every status with its count.
 fn counts(summary: &Summary) -> Map<String, Value> {
     Status::ALL.iter().map(|&status| (status.word().to_owned(), summary.count(status).into())).collect()
-}
-
-fn whole_millis(duration: Duration) -> Duration {
-    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn round(number: f64, decimals: i32) -> f64 {

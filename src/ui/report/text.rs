@@ -1,0 +1,174 @@
+//! The summary for a person.
+
+use std::time::Duration;
+
+use indicatif::HumanCount;
+
+use super::Report;
+use crate::ending::Ending;
+use crate::engine::InputEnd;
+use crate::outcome::{Status, Stop, StopReason};
+use crate::text::{plural, push_line, quoted_path};
+use crate::ui::verified;
+
+/// The message about a stream that had not ended when the run was stopped.
+const NOT_READ_ON: &str =
+    "standard input was not read to its end: what did not come before was not sent, and has no result";
+
+impl Report {
+    /// The summary for the user of a run that was stopped before it began: one line.
+    pub fn line(&self, stop: &Stop) -> String {
+        let again = self.resume_command.as_ref().map(|command| format!("; to begin again: {command}"));
+        format!("stopped: {}, nothing was sent{}\n", stop.detail, again.unwrap_or_default())
+    }
+
+    /// The summary of a run that began, or of a verification, for a person.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        if self.ending == Ending::Verified {
+            let time = humantime::format_duration(whole_millis(self.duration));
+            let rows = self.tally.all_runs.total();
+            push_line(&mut text, format_args!("verified {} {} in {time}", HumanCount(rows), plural(rows, "row")));
+            self.push_verification(&mut text);
+            return text;
+        }
+        let how = match &self.ending {
+            // The user was told when the signal came.
+            Ending::Stopped(Stop { reason: StopReason::Interrupted(_), .. }) => "stopped",
+            Ending::Stopped(stop) => {
+                push_line(&mut text, format_args!("stopped: {}", stop.detail));
+                "stopped"
+            }
+            Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
+        };
+        let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
+        push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
+        for (status, count) in self.tally.all_runs.present() {
+            push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
+        }
+        self.push_this_run(&mut text);
+        self.push_without_result(&mut text);
+        if let Some(results) = &self.results {
+            let whole =
+                if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
+            push_line(&mut text, format_args!("results: {}{whole}", quoted_path(results)));
+        }
+        self.push_forbidden(&mut text);
+        if let Some(command) = &self.resume_command {
+            push_line(&mut text, format_args!("to go on: {command}"));
+        }
+        self.push_doubts(&mut text);
+        self.push_verification(&mut text);
+        text
+    }
+
+    /// The rows that somebody has to look at by iMocha's own lists, in a line and the first few of them: for whoever wants
+    /// to read only that.
+    pub fn attention(&self) -> String {
+        let mut text = String::new();
+        if let Some(found) = &self.verification {
+            verified::push_attention(&mut text, found, verified::FEW);
+        }
+        text
+    }
+
+    /// What iMocha's own lists say.
+    fn push_verification(&self, text: &mut String) {
+        if let Some(found) = &self.verification {
+            if self.ending != Ending::Verified {
+                push_line(text, format_args!("verified {}:", HumanCount(self.tally.all_runs.total())));
+            }
+            verified::push(text, found, self.host.as_deref().unwrap_or("iMocha"));
+        }
+    }
+
+    /// What this run added, where an earlier one had begun, and its calls.
+    fn push_this_run(&self, text: &mut String) {
+        let added: Vec<String> =
+            self.tally.this_run.present().map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
+        if !self.tally.this_run.present().eq(self.tally.all_runs.present()) {
+            let added = if added.is_empty() { "no row".to_owned() } else { added.join(", ") };
+            push_line(text, format_args!("of this run: {added}"));
+        }
+        let calls = self.tally.all_runs.calls();
+        if let (Some(median), Some(most)) = (self.tally.all_runs.latency(0.5), self.tally.all_runs.latency(0.95)) {
+            push_line(
+                text,
+                format_args!(
+                    "{} {}, {:.1} a second; half answered within {median:.1?}, 95 % within {most:.1?}",
+                    HumanCount(calls),
+                    plural(calls, "call"),
+                    self.calls_per_second(),
+                ),
+            );
+        }
+    }
+
+    /// Adds what the user has to do before rows can be tried again that the key may not cancel.
+    fn push_forbidden(&self, text: &mut String) {
+        let forbidden = self.tally.all_runs.count(Status::Forbidden);
+        if forbidden > 0 {
+            let again = if self.is_of_files() { "; once that is mended, --resume tries them again" } else { "" };
+            push_line(
+                text,
+                format_args!(
+                    "the API key may not cancel {} {} (403): ask iMocha why{again}",
+                    HumanCount(forbidden),
+                    plural(forbidden, "invitation"),
+                ),
+            );
+        }
+    }
+
+    /// Adds what happened to the rows without a result.
+    fn push_without_result(&self, text: &mut String) {
+        let rows = self.without_result();
+        if rows == 0 {
+            if self.input_rows.is_none() && self.input_end == InputEnd::NotReached {
+                push_line(text, format_args!("{NOT_READ_ON}"));
+            }
+            return;
+        }
+        let (count, noun) = (HumanCount(rows), plural(rows, "row"));
+        let why = match &self.ending {
+            Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
+                "were not read, not sent, and have no result"
+            }
+            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable && self.is_of_files() => {
+                "have no result, and --resume gives them theirs once they can be written"
+            }
+            Ending::Stopped(stop) if stop.reason == StopReason::ResultsUnwritable => {
+                "were not sent, and have no result"
+            }
+            _still_under_way if !self.is_of_files() => {
+                "have no result; those whose calls were in flight may have taken effect"
+            }
+            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
+                "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
+            }
+        };
+        push_line(text, format_args!("{count} {noun} of the input {why}"));
+    }
+
+    /// Adds what the user has to look up.
+    fn push_doubts(&self, text: &mut String) {
+        let doubtful = self.tally.all_runs.count(Status::Unconfirmed) + self.tally.all_runs.count(Status::ServerError);
+        if doubtful > 0 {
+            push_line(
+                text,
+                format_args!(
+                    "{} {} may be cancelled although iMocha did not confirm it: those with the status unconfirmed or server_error",
+                    HumanCount(doubtful),
+                    plural(doubtful, "invitation"),
+                ),
+            );
+            if let Some(command) = self.verify_command.as_ref().filter(|_| !self.is_unverified) {
+                push_line(text, format_args!("to find out: {command}"));
+            }
+        }
+    }
+}
+
+fn whole_millis(duration: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
