@@ -13,6 +13,7 @@ mod held;
 mod places;
 mod plan;
 mod proxy;
+mod remembered;
 mod replaced;
 mod resume;
 mod run;

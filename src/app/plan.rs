@@ -6,6 +6,7 @@ use std::path::Path;
 
 use indicatif::HumanCount;
 
+use super::remembered::Remembered;
 use super::{collisions, credentials, proxy, standard_output};
 use crate::cli::{ConnectionArgs, RunArgs, VerifyArgs};
 use crate::client::Client;
@@ -143,12 +144,12 @@ impl Endpoint {
     /// Settles whom a run calls; for `--sandbox` it is started.
     pub(super) fn of_run(args: &RunArgs) -> Result<Self, Refusal> {
         let sandbox = if args.sandbox { Some(start_sandbox()?) } else { None };
-        Self::of(&args.connection, args.pace.rate(), args.pace.concurrency, sandbox)
+        Self::of(&args.connection, args.pace.rate(), args.pace.concurrency(), sandbox)
     }
 
     /// Settles whom to call for lists, one at a time.
     pub(super) fn of_verify(args: &VerifyArgs) -> Result<Self, Refusal> {
-        Self::of(&args.connection, args.rate, Concurrency::ONE, None)
+        Self::of(&args.connection, args.list_rate(), Concurrency::ONE, None)
     }
 
     fn of(
@@ -169,6 +170,12 @@ impl Endpoint {
         };
         let client = Client::new(&config, &api_key, extra_roots)?;
         Ok(Self { config, api_key, client, sandbox })
+    }
+
+    /// What earlier runs found for this API and key; `None` for the sandbox of this process, which lives no longer.
+    pub(super) fn remembered(&self) -> Option<Remembered<'_>> {
+        let remembered = Remembered { base_url: &self.config.base_url, api_key: &self.api_key };
+        self.sandbox.is_none().then_some(remembered)
     }
 
     /// Which API is called, as far as the answers so far tell.

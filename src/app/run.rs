@@ -35,8 +35,8 @@ use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
-use crate::throttle::{Outlook, Throttle};
-use crate::ui::{Console, Preview, Progress, Report, Results};
+use crate::throttle::{FoundPace, Outlook, Throttle};
+use crate::ui::{Console, FoundRate, Preview, Progress, Report, Results};
 
 /// The journal reserves at once the rows that can be sent in this time. After a crash, that many rows are in doubt,
 /// besides those that were backing off.
@@ -114,11 +114,12 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     // Rows of a stream are not reserved, because no run can resume it. Its journal is only the lock.
     let reserving = if input_rows.is_none() { None } else { journal.clone() };
     let parts = Parts { reader, history, journal: reserving, results, threads, progress: Arc::clone(&progress) };
-    let (ending, finished) = send(args, &endpoint, parts, watch);
+    let (ending, finished, found) = send(args, &endpoint, parts, watch);
     progress.finish();
     let report = Report {
         results: output.path().map(ToOwned::to_owned),
         input_rows,
+        found_rate: found.map(|found| keep_rate(&endpoint, found)),
         ..report_of(&endpoint, ending, finished, &progress).since(beginning)
     }
     .settled();
@@ -134,6 +135,15 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
+}
+
+/// Keeps the rate that was found for the next run, and says what was found.
+fn keep_rate(endpoint: &Endpoint, found: FoundPace) -> FoundRate {
+    if let (Some(remembered), Some(learned)) = (endpoint.remembered(), found.learned) {
+        remembered.keep(learned);
+    }
+    let per_second = found.learned.unwrap_or(found.per_second);
+    FoundRate { asked: endpoint.config.rate.to_string(), per_second, limited: found.limited }
 }
 
 /// What came of the calls.
@@ -282,10 +292,13 @@ struct Parts {
 }
 
 /// Runs the engine, and waits until it ends or a second signal comes.
-fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (Ending, Finished) {
+fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (Ending, Finished, Option<FoundPace>) {
     let shutdown = watch.shutdown();
-    let throttle = Throttle::new(endpoint.config.rate, args.connection.max_outage.get(), args.pace.max_attempts);
-    let outlook = throttle.outlook();
+    let rate = endpoint.config.rate;
+    let remembered =
+        if rate.is_found() { endpoint.remembered().and_then(|remembered| remembered.rate()) } else { None };
+    let throttle = Throttle::remembering(rate, remembered, args.connection.max_outage.get(), args.pace.max_attempts);
+    let (outlook, found) = (throttle.outlook(), throttle.found());
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
         reader: parts.reader,
@@ -313,10 +326,12 @@ fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (En
             () = shutdown.given_up() => recorded(),
             never = parts.progress.say_lines() => match never {},
             never = show(outlook, &parts.progress) => match never {},
+            never = show_pace(found.clone(), &parts.progress) => match never {},
         }
     });
     let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
-    (ending, finished)
+    let found = *found.borrow();
+    (ending, finished, found)
 }
 
 /// Shows why no calls start, whenever none do. Never ends.
@@ -329,6 +344,16 @@ async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Inf
         });
     }
     std::future::pending().await
+}
+
+/// Shows the pace that is being found, whenever it changes. Never ends.
+async fn show_pace(mut found: watch::Receiver<Option<FoundPace>>, progress: &Progress) -> Infallible {
+    loop {
+        progress.pace(*found.borrow_and_update());
+        if found.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 /// What the user has to know before saying yes.

@@ -143,7 +143,7 @@ fn perform(
     if let Some(path) = &args.output {
         verified_rows::check(path, &results)?;
     }
-    let lister = endpoint.lister(args.rate, args.connection.max_outage, watch.shutdown().clone());
+    let lister = endpoint.lister(args.list_rate(), args.connection.max_outage, watch.shutdown().clone());
     *asked = Some((endpoint.client.clone(), lister.calls()));
     let cross_check = CrossCheck {
         lister,

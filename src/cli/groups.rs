@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use encoding_rs::Encoding;
 
 use crate::config::{
-    BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_CONCURRENCY, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE,
-    DEFAULT_TIMEOUT, MaxAttempts, Patience, Rate, Timeout, parse_age, parse_count,
+    BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE, DEFAULT_TIMEOUT, MaxAttempts,
+    Patience, Rate, Timeout, parse_age, parse_count,
 };
 use crate::input::{Filter, parse_delimiter, parse_encoding};
 
@@ -86,12 +86,13 @@ pub struct GuardArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Calls")]
 pub struct PaceArgs {
-    /// Ceiling on calls: 5/s, 300/m, 10000/h, 5/15s or unlimited [default: 5/s]
+    /// Ceiling on calls: 5/s, 300/m, 10000/h, 5/15s, unlimited, or auto (auto:20/s with a ceiling):
+    /// find what the API bears [default: 5/s]
     #[arg(long, value_name = "RATE")]
     rate: Option<Rate>,
-    /// Most calls in flight
-    #[arg(long, value_name = "N", default_value = DEFAULT_CONCURRENCY)]
-    pub concurrency: Concurrency,
+    /// Most calls in flight [default: 4; 32 with --rate auto]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<Concurrency>,
     /// Most attempts for one row; waiting out 429s and outages uses up none
     #[arg(long, value_name = "N", default_value = DEFAULT_MAX_ATTEMPTS)]
     pub max_attempts: MaxAttempts,
@@ -106,9 +107,17 @@ impl PaceArgs {
         self.rate.unwrap_or(Rate::DEFAULT)
     }
 
+    /// The most calls in flight.
+    pub fn concurrency(&self) -> Concurrency {
+        self.concurrency.unwrap_or(match self.rate() {
+            Rate::Auto { .. } => Concurrency::TO_FIND_A_RATE,
+            Rate::Limited { .. } | Rate::Unlimited => Concurrency::DEFAULT,
+        })
+    }
+
     /// The ceiling on list calls, which are heavy: that of other calls only where the operator has named one.
     pub fn list_rate(&self) -> Rate {
-        self.rate.unwrap_or(Rate::OF_LISTS)
+        self.rate.filter(|rate| !rate.is_found()).unwrap_or(Rate::OF_LISTS)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use strum::IntoStaticStr;
 
-use crate::config::{Rate, parse_age, parse_count, parse_port};
+use crate::config::{Rate, parse_age, parse_count, parse_named_rate, parse_port};
 use crate::error::{Cause, Refusal};
 use crate::sandbox::{ErrorRate, Faults, InvalidOption, LimiterKind, ListDate, Options, RateLimit, RetryAfter};
 use crate::text::quoted_path;
@@ -46,7 +46,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "AGE", default_value = "50ms", value_parser = parse_age)]
     pub latency: Duration,
     /// Answer 429 beyond this rate
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = parse_named_rate)]
     pub rate_limit: Option<Rate>,
     /// What keeps that rate: token-bucket, leaky-bucket, fixed-window, sliding-window or in-flight [default:
     /// token-bucket]

@@ -48,7 +48,7 @@ pub struct VerifyArgs {
     pub output: Option<PathBuf>,
     /// Ceiling on list calls: they are heavy
     #[arg(long, value_name = "RATE", default_value = DEFAULT_LIST_RATE, help_heading = "Calls")]
-    pub rate: Rate,
+    rate: Rate,
     /// Whom to call.
     #[command(flatten)]
     pub connection: ConnectionArgs,
@@ -58,4 +58,11 @@ pub struct VerifyArgs {
     /// How much is said on standard error.
     #[command(flatten)]
     pub console: ConsoleArgs,
+}
+
+impl VerifyArgs {
+    /// The ceiling on list calls. A rate that is to be found, as an environment may have it for `run`, means the usual one.
+    pub fn list_rate(&self) -> Rate {
+        if self.rate.is_found() { Rate::OF_LISTS } else { self.rate }
+    }
 }

@@ -1,10 +1,11 @@
 //! Holds the settings of a run. Each is checked once and then trusted. All defaults are in this file, with unit and
 //! reason.
 
+mod rate;
 mod since;
 
 use std::fmt;
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,20 +13,11 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use url::{Host, Url};
 
+pub use self::rate::{DEFAULT_LIST_RATE, Rate, parse_named_rate};
 pub use self::since::Since;
 
 /// iMocha's live API (source: iMocha's developer documentation, "Cancel Invitation").
 pub const DEFAULT_BASE_URL: &str = "https://apiv3.imocha.io";
-/// Calls a second, at the most. Chosen by us: iMocha does not publish its limit, and public clients behave as if it were
-/// low.
-const DEFAULT_CALLS_A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
-/// List calls: one in fifteen seconds (source: a public client of the API waits as long between two of them). Lists are
-/// heavy for whoever makes them.
-pub const DEFAULT_LIST_RATE: &str = "1/15s";
-/// The same as a time.
-const LIST_INTERVAL: Duration = Duration::from_secs(15);
-/// Calls in flight at once. Chosen by us: at 5 calls a second, four cover answers that take up to 0.8 s.
-pub const DEFAULT_CONCURRENCY: &str = "4";
 /// The largest number of calls in flight that can be set. Each call has an open connection; a thousand fit into the
 /// usual limit of 1,024 open files.
 pub const MAX_CONCURRENCY: usize = 1000;
@@ -44,8 +36,6 @@ pub const MAX_PATIENCE: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 pub const MIN_TIMEOUT: Duration = Duration::from_millis(100);
 /// The longest time for one attempt.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(10 * 60);
-/// The slowest rate: one call a day.
-const MAX_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest API key, in bytes. Chosen by us: real keys have a few dozen characters, so a longer text comes from the
 /// wrong file.
 const MAX_KEY_BYTES: usize = 4096;
@@ -74,83 +64,15 @@ impl ConfigError {
     }
 }
 
-/// The most calls in a given time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rate {
-    /// No limit: as fast as the API answers.
-    Unlimited,
-    /// At most `calls` in each `period`.
-    Limited {
-        /// The number of calls.
-        calls: NonZeroU32,
-        /// The time for these calls.
-        period: Duration,
-    },
-}
-
-impl Rate {
-    /// The ceiling where the operator names none.
-    pub const DEFAULT: Self = Self::Limited { calls: DEFAULT_CALLS_A_SECOND, period: Duration::from_secs(1) };
-    /// The ceiling on list calls where the operator names none.
-    pub const OF_LISTS: Self = Self::Limited { calls: NonZeroU32::MIN, period: LIST_INTERVAL };
-
-    /// How long `calls` calls take at this rate, at the least.
-    pub fn time_for(self, calls: u64) -> Duration {
-        match self {
-            Self::Unlimited => Duration::ZERO,
-            Self::Limited { calls: most, period } => {
-                let gaps = calls.saturating_sub(1);
-                let nanos = period.as_nanos().saturating_mul(u128::from(gaps)) / u128::from(most.get());
-                Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-            }
-        }
-    }
-
-    /// The most calls that fit into `time`; `usize::MAX` without a limit.
-    pub fn calls_within(self, time: Duration) -> usize {
-        match self {
-            Self::Unlimited => usize::MAX,
-            Self::Limited { calls, period } => {
-                let calls = u128::from(calls.get()) * time.as_nanos() / period.as_nanos().max(1);
-                usize::try_from(calls).unwrap_or(usize::MAX)
-            }
-        }
-    }
-}
-
-impl FromStr for Rate {
-    type Err = ConfigError;
-
-    fn from_str(text: &str) -> Result<Self, ConfigError> {
-        if text == "unlimited" {
-            return Ok(Self::Unlimited);
-        }
-        let unreadable = || ConfigError::new("a rate looks like 5/s, 300/m, 10000/h, 5/15s or unlimited");
-        let (calls, period) = text.split_once('/').ok_or_else(unreadable)?;
-        let calls = digits(calls).and_then(|calls| u32::try_from(calls).ok()).ok_or_else(unreadable)?;
-        let calls = NonZeroU32::new(calls).ok_or_else(|| ConfigError::new("a rate of 0 would never send anything"))?;
-        let period = match period {
-            "s" => Duration::from_secs(1),
-            "m" => Duration::from_secs(60),
-            "h" => Duration::from_secs(60 * 60),
-            _ => parse_age(period).map_err(|_unreadable| unreadable())?,
-        };
-        let interval = period / calls.get();
-        if interval.is_zero() {
-            return Err(ConfigError::new("a rate above one call a nanosecond is `unlimited`"));
-        }
-        if interval > MAX_INTERVAL {
-            return Err(ConfigError::new("the slowest rate is one call a day"));
-        }
-        Ok(Self::Limited { calls, period })
-    }
-}
-
 /// The most calls in flight: from 1 to [`MAX_CONCURRENCY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency(NonZeroUsize);
 
 impl Concurrency {
+    /// Where the operator says nothing. Chosen by us: at 5 calls a second, four cover answers that take up to 0.8 s.
+    pub const DEFAULT: Self = Self(NonZeroUsize::MIN.saturating_add(3));
+    /// Where the rate is found. (Source: the contract.) At 100 calls a second, they cover answers that take up to 0.3 s.
+    pub const TO_FIND_A_RATE: Self = Self(NonZeroUsize::MIN.saturating_add(31));
     /// One call at a time.
     pub const ONE: Self = Self(NonZeroUsize::MIN);
 

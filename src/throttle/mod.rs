@@ -8,36 +8,26 @@
 //! A 429 also halves the rate. Answers after it raise the rate again, step by step.
 
 mod pace;
+mod seek;
 mod signs;
+mod speed;
 mod troubles;
 mod weather;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use self::pace::{Pace, Start};
+pub use self::seek::Stage;
 pub use self::signs::{Advice, Permit, Role, Sign, Untried};
 use self::signs::{Change, MayCall};
+pub use self::speed::FoundPace;
+use self::speed::{Speed, Turning};
 pub use self::troubles::{Streak, Troubles};
 use self::weather::Weather;
 use crate::config::{MaxAttempts, Rate};
-
-/// How often a rate can be halved: down to a 32nd.
-const MOST_HALVINGS: u32 = 5;
-/// A halved rate rises by one step after this many answers without a 429. Chosen by us: at five calls a second, two
-/// seconds.
-const ANSWERS_A_STEP: u32 = 10;
-/// The whole rate, in steps.
-const STEPS: u32 = 1 << MOST_HALVINGS;
-
-/// A row that got a 429 waits for this many turns of the rate before it comes back. In that time, other rows show
-/// whether they get a 429, too. Chosen by us: more than the default number of calls in flight.
-const TURNS_FOR_OTHERS: u32 = 6;
-/// The longest that these turns may take together.
-const LONGEST_STEP_ASIDE: Duration = Duration::from_secs(10);
 
 /// Hands out permits for calls, in the order in which they were asked for.
 #[derive(Debug)]
@@ -53,6 +43,8 @@ pub struct Throttle {
     changed: watch::Sender<()>,
     /// The state that is shown to the user.
     outlook: watch::Sender<Outlook>,
+    /// The pace that is being found, for display.
+    found: watch::Sender<Option<FoundPace>>,
 }
 
 /// Whether calls start, or why they do not.
@@ -69,32 +61,24 @@ pub enum Outlook {
     Down,
 }
 
-/// The current rate.
-#[derive(Debug)]
-struct Speed {
-    /// The time between two calls at the whole rate; `None` means no limit.
-    interval: Option<Duration>,
-    pace: Option<Arc<Pace>>,
-    /// The current share of the rate, in [`STEPS`].
-    steps: u32,
-    answers: u32,
-}
-
 impl Throttle {
     /// Makes a throttle that keeps to `rate`, waits no longer than `max_outage` for an API that is down or asks for a
     /// pause, and gives each row `max_attempts`. The first permit is free at once.
     pub fn new(rate: Rate, max_outage: Duration, max_attempts: MaxAttempts) -> Self {
-        let interval = match rate {
-            Rate::Unlimited => None,
-            Rate::Limited { calls, period } => Some(period / calls.get()),
-        };
-        let pace = interval.map(|interval| Arc::new(Pace::new(interval, Start::Fresh)));
+        Self::remembering(rate, None, max_outage, max_attempts)
+    }
+
+    /// The same, with the rate in calls a second that an earlier run has found, if it is to be found.
+    pub fn remembering(rate: Rate, remembered: Option<f64>, max_outage: Duration, max_attempts: MaxAttempts) -> Self {
+        let speed = Speed::new(rate, remembered);
+        let found = speed.found_pace();
         Self {
             gate: tokio::sync::Mutex::new(()),
-            speed: Mutex::new(Speed { interval, pace, steps: STEPS, answers: 0 }),
+            speed: Mutex::new(speed),
             weather: Mutex::new(Weather::new(max_outage, max_attempts.get())),
             changed: watch::Sender::new(()),
             outlook: watch::Sender::new(Outlook::Fair),
+            found: watch::Sender::new(found),
         }
     }
 
@@ -133,7 +117,9 @@ impl Throttle {
     /// Records what a call says about the API, and says what to do with its row. `row` holds the earlier failures of
     /// that row.
     pub fn note(&self, (sign, permit): (Sign, Permit), row: &mut Troubles, untried: Untried) -> Advice {
-        let (advice, changes) = lock(&self.weather).note((sign, permit), row, untried, Instant::now());
+        let now = Instant::now();
+        let (advice, changes) = lock(&self.weather).note((sign, permit), row, untried, now);
+        let was_alone = self.find((sign, permit), now);
         for &change in &changes {
             match change {
                 Change::Paused => lock(&self.speed).halve(),
@@ -141,20 +127,40 @@ impl Throttle {
                 Change::OutageBegan | Change::OutageEnded | Change::OutageCalledOff | Change::SeriesEnded => {}
             }
             self.show(change);
-            say(change);
+            say(change, lock(&self.speed).found_pace().is_some());
         }
         // A call that was waiting for the end of this probe may be the next probe.
-        if !changes.is_empty() || permit.role != Role::Ordinary {
+        if !changes.is_empty() || permit.role != Role::Ordinary || was_alone {
             self.changed.send_replace(());
         }
         match (sign, advice) {
-            (Sign::Answered, advice) => {
-                lock(&self.speed).answered();
-                advice
-            }
             (Sign::Limited(_), Advice::BackOff(pause)) => Advice::BackOff(pause + lock(&self.speed).step_aside()),
-            (Sign::Limited(_) | Sign::Failed | Sign::Unreachable, advice) => advice,
+            (Sign::Answered | Sign::Limited(_) | Sign::Failed | Sign::Unreachable, advice) => advice,
         }
+    }
+
+    /// Finds the speed by the end of a call. Says whether that was the only call that could be in flight.
+    fn find(&self, (sign, permit): (Sign, Permit), now: Instant) -> bool {
+        let (mut weather, mut speed) = (lock(&self.weather), lock(&self.speed));
+        let was_alone = speed.is_alone();
+        match (sign, weather.paused_until()) {
+            (Sign::Answered, _) => speed.answered(permit, now),
+            // One row's own 429 makes no pause, and says nothing about the speed.
+            (Sign::Limited(_), Some(until)) if until > now => speed.limited(permit, now, until),
+            (Sign::Limited(_) | Sign::Failed | Sign::Unreachable, _) => {}
+        }
+        weather.one_at_a_time = speed.is_alone();
+        if let Some(first_pause) = speed.first_pause() {
+            weather.first_wait = first_pause;
+        }
+        let found = speed.found_pace();
+        self.found.send_if_modified(|shown| std::mem::replace(shown, found) != found);
+        was_alone
+    }
+
+    /// The pace that is being found, now and at each change; `None` where none is.
+    pub fn found(&self) -> watch::Receiver<Option<FoundPace>> {
+        self.found.subscribe()
     }
 
     /// Whether a row has used up its attempts, as far as is known now: it can turn out later whose fault its failures
@@ -199,53 +205,33 @@ impl Throttle {
 
     async fn turn(&self) {
         loop {
-            let Some(pace) = lock(&self.speed).pace.clone() else { return };
-            pace.turn().await;
-            // If the pace was replaced while this call waited, its turn does not count: the new pace might give out a
-            // turn at the same time.
-            if lock(&self.speed).pace.as_ref().is_some_and(|present| Arc::ptr_eq(present, &pace)) {
-                return;
+            let mut found = self.found.subscribe();
+            let turning = lock(&self.speed).turn(Instant::now());
+            match turning {
+                Turning::Free => return,
+                Turning::Paced(pace) => {
+                    pace.turn().await;
+                    // The next pace may begin meanwhile, and a turn of this one could fall together with one of that.
+                    if lock(&self.speed).is_paced_by(&pace) {
+                        return;
+                    }
+                }
+                Turning::At(moment) => {
+                    tokio::select! {
+                        () = sleep_until(moment) => {}
+                        _changed = found.changed() => {}
+                    }
+                }
             }
         }
     }
 }
 
-impl Speed {
-    fn halve(&mut self) {
-        self.set(self.steps.div_ceil(2));
-    }
-
-    fn unhalve(&mut self) {
-        self.set((self.steps * 2).min(STEPS));
-    }
-
-    /// How long a row that got a 429 waits so that other rows call before it.
-    fn step_aside(&self) -> Duration {
-        let interval = self.interval.unwrap_or_default() * STEPS / self.steps;
-        (interval * TURNS_FOR_OTHERS).min(LONGEST_STEP_ASIDE)
-    }
-
-    fn answered(&mut self) {
-        if self.steps == STEPS {
-            return;
-        }
-        self.answers += 1;
-        if self.answers == ANSWERS_A_STEP {
-            self.set(self.steps + 1);
-        }
-    }
-
-    fn set(&mut self, steps: u32) {
-        self.steps = steps;
-        self.answers = 0;
-        self.pace = self.interval.map(|interval| Arc::new(Pace::new(interval * STEPS / steps, Start::AfterCall)));
-    }
-}
-
 /// Logs what changed. Logging does not block.
-fn say(change: Change) {
+fn say(change: Change, is_found: bool) {
     let text = match change {
         Change::SeriesEnded => return,
+        Change::Paused if is_found => "iMocha answers 429: all calls pause, and then go on at a pace that it bears",
         Change::Paused => "iMocha answers 429: all calls pause, and then go on at half the rate",
         Change::Absolved => "iMocha answers 429 to one row alone: the others go on at the rate that they had",
         Change::OutageBegan => {

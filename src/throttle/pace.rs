@@ -17,11 +17,11 @@ use governor::{Quota, RateLimiter};
 /// How far before its turn a call may start. A timer is late by 1 to 2 ms (tokio's step is 1 ms), and by more on a busy
 /// machine. Measured on two busy cores at 1,000 calls a second: with 2 ms of slack 9 % of the calls are lost, with 5 ms
 /// only those that the stretch costs.
-const SLACK: Duration = Duration::from_millis(5);
+pub(super) const SLACK: Duration = Duration::from_millis(5);
 /// How much further apart the turns are, in thousandths. 8 ms in a second make up for `SLACK` (5 ms), and for 3 ms by
 /// which one call may take longer to reach the server than another. Measured at 5,000 calls a second on two cores: with
 /// only 5 ms, one second had 5,008 calls.
-const STRETCH_THOUSANDTHS: u32 = 8;
+pub(super) const STRETCH_THOUSANDTHS: u32 = 8;
 /// The limiter counts in cells of about this length, and a call takes as many cells as fit between two calls. So
 /// `SLACK` can be shorter than the time between two calls.
 const CELL: Duration = Duration::from_millis(1);

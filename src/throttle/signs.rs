@@ -36,6 +36,8 @@ pub struct Permit {
     pub role: Role,
     /// How many calls began before this one.
     pub(super) number: u64,
+    /// When it was given.
+    pub(super) at: Instant,
 }
 
 /// Whether there are rows that were not tried yet.

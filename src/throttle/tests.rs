@@ -1,5 +1,6 @@
 use tokio::time::advance;
 
+use super::speed::ANSWERS_A_STEP;
 use super::*;
 
 const MINUTES: Duration = Duration::from_secs(60);
@@ -36,7 +37,7 @@ fn limited(seconds: u64) -> Sign {
 
 /// Ends a call for this row with `sign`.
 fn end_of_row(throttle: &Throttle, row: &mut Troubles, sign: Sign) -> Advice {
-    let permit = lock(&throttle.weather).begin(Role::Ordinary);
+    let permit = lock(&throttle.weather).begin(Role::Ordinary, Instant::now());
     throttle.note((sign, permit), row, Untried::Left)
 }
 
@@ -211,5 +212,6 @@ async fn a_change_of_the_rate_lets_no_two_calls_fall_together() {
     }
 }
 
+mod found;
 mod outages;
 mod rows;

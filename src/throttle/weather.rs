@@ -60,6 +60,10 @@ pub(super) struct Weather {
     outages: Vec<Streak>,
     limited_since: Option<Instant>,
     limited_wait: Duration,
+    /// How long a pause is at first, where the API does not say so.
+    pub(super) first_wait: Duration,
+    /// Whether the calls go one at a time.
+    pub(super) one_at_a_time: bool,
     paused_until: Option<Instant>,
 }
 
@@ -101,6 +105,8 @@ impl Weather {
             outages: Vec::new(),
             limited_since: None,
             limited_wait: FIRST_WAIT,
+            first_wait: FIRST_WAIT,
+            one_at_a_time: false,
             paused_until: None,
         }
     }
@@ -111,6 +117,7 @@ impl Weather {
             return MayCall::At(until);
         }
         let role = match &mut self.outage {
+            None if self.one_at_a_time && self.calls.in_flight > 0 => return MayCall::Later,
             None => Role::Ordinary,
             Some(outage) if outage.is_looking => return MayCall::Later,
             Some(outage) if outage.next_look > now => return MayCall::At(outage.next_look),
@@ -119,15 +126,15 @@ impl Weather {
                 Role::Probe(self.streak)
             }
         };
-        MayCall::Now(self.begin(role))
+        MayCall::Now(self.begin(role, now))
     }
 
     /// Counts a call that begins.
-    pub(super) fn begin(&mut self, role: Role) -> Permit {
+    pub(super) fn begin(&mut self, role: Role, now: Instant) -> Permit {
         let number = self.begun;
         self.begun += 1;
         self.calls.in_flight += 1;
-        Permit { role, number }
+        Permit { role, number, at: now }
     }
 
     /// Records how a call for `row` ended, and says what to do with the row.
@@ -163,7 +170,7 @@ impl Weather {
             Sign::Answered => {
                 self.calls.answered += 1;
                 self.limited_since = None;
-                self.limited_wait = FIRST_WAIT;
+                self.limited_wait = self.first_wait;
                 (Advice::GoOn, self.answered(permit, row).into_iter().collect())
             }
             Sign::Limited(retry_after) => {

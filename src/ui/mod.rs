@@ -13,4 +13,4 @@ mod verified;
 pub use self::console::{Console, Results};
 pub use self::preview::Preview;
 pub use self::progress::Progress;
-pub use self::report::{Api, Report};
+pub use self::report::{Api, FoundRate, Report};

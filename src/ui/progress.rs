@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::clock::Stopwatch;
 use crate::monitor::{Monitor, Traffic};
 use crate::outcome::{Outcome, Summary, Tally};
+use crate::throttle::{FoundPace, Stage};
 use crate::ui::bar::Frame;
 use crate::ui::console::{Console, ProgressStyle};
 
@@ -35,6 +36,8 @@ struct Counts {
     total: Option<u64>,
     started: Stopwatch,
     traffic: Traffic,
+    /// The pace, where it is being found.
+    found: Option<FoundPace>,
 }
 
 impl Progress {
@@ -47,6 +50,7 @@ impl Progress {
             total,
             started: Stopwatch::start(),
             traffic: Traffic::Flowing,
+            found: None,
         };
         let counts = Arc::new(Mutex::new(counts));
         if console.progress == ProgressStyle::Bar {
@@ -80,6 +84,11 @@ impl Progress {
     /// The counts of what the results hold so far.
     pub fn tally(&self) -> Tally {
         lock(&self.counts).tally.clone()
+    }
+
+    /// Shows this pace from now on; `None` where none is being found.
+    pub fn pace(&self, found: Option<FoundPace>) {
+        lock(&self.counts).found = found;
     }
 
     /// Removes the bar.
@@ -126,11 +135,8 @@ impl Counts {
         let mut parts = vec![so_far];
         parts.extend(self.interruption());
         if self.tried > 0 {
-            #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
-            let per_second =
-                self.tally.this_run.calls().saturating_sub(1) as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
             let left = self.time_left(elapsed).map(|left| format!(", {left:#} left"));
-            parts.push(format!("{per_second:.1} calls/s{}", left.unwrap_or_default()));
+            parts.push(format!("{}{}", self.pace(elapsed), left.unwrap_or_default()));
         }
         let present = self.tally.all_runs.present();
         let counts: Vec<String> = present.map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
@@ -154,6 +160,21 @@ impl Counts {
         }
     }
 
+    /// The pace of the calls: as it is being found, or as it was so far.
+    fn pace(&self, elapsed: Duration) -> String {
+        if let Some(FoundPace { per_second, stage, .. }) = self.found {
+            let why = match stage {
+                Stage::Starting | Stage::Searching => "finding the limit",
+                Stage::Holding => "at the limit",
+                Stage::Probing => "trying a little more",
+            };
+            return format!("{per_second:.1}/s, {why}");
+        }
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
+        let per_second = self.tally.this_run.calls().saturating_sub(1) as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
+        format!("{per_second:.1} calls/s")
+    }
+
     /// The time left if the rest goes as fast as before.
     fn time_left(&self, elapsed: Duration) -> Option<HumanDuration> {
         let left = self.total?.saturating_sub(self.tried);
@@ -173,7 +194,7 @@ mod tests {
             summary.add_unsent(status, count);
         }
         let started = Stopwatch::start();
-        Counts { tally: Tally::after(summary), tried, total, started, traffic: Traffic::Flowing }
+        Counts { tally: Tally::after(summary), tried, total, started, traffic: Traffic::Flowing, found: None }
     }
 
     #[test]

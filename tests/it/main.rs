@@ -27,6 +27,7 @@ mod key;
 mod lists;
 mod output;
 mod pace;
+mod rate_auto;
 mod readme;
 mod refusals;
 mod resume;

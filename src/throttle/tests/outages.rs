@@ -16,7 +16,8 @@ async fn ten_rows_that_fail_in_a_row_are_an_outage_and_an_answer_between_them_be
 #[tokio::test(start_paused = true)]
 async fn an_outage_takes_as_many_failures_as_calls_were_in_flight() {
     let throttle = throttle("unlimited");
-    let in_flight: Vec<Permit> = (0..30).map(|_| lock(&throttle.weather).begin(Role::Ordinary)).collect();
+    let in_flight: Vec<Permit> =
+        (0..30).map(|_| lock(&throttle.weather).begin(Role::Ordinary, Instant::now())).collect();
     for (index, permit) in in_flight.into_iter().enumerate() {
         let advice = throttle.note((Sign::Failed, permit), &mut Troubles::default(), Untried::Left);
         assert_eq!(advice, if index < 29 { Advice::BackOff(Duration::ZERO) } else { Advice::Queue });

@@ -168,7 +168,7 @@ async fn rows_that_are_each_told_429_alone_do_not_speak_for_one_another() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_to_a_call_that_left_before_a_failure_does_not_say_whose_fault_it_was() {
     let throttle = Throttle::new("unlimited".parse().unwrap(), 10 * MINUTES, "1".parse().unwrap());
-    let before = lock(&throttle.weather).begin(Role::Ordinary);
+    let before = lock(&throttle.weather).begin(Role::Ordinary, Instant::now());
     let mut row = Troubles::default();
     assert!(matches!(end_of_row(&throttle, &mut row, Sign::Failed), Advice::AwaitEnd(_)));
     throttle.note((Sign::Answered, before), &mut Troubles::default(), Untried::Left);

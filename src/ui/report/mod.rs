@@ -45,6 +45,8 @@ pub struct Report {
     pub already: Option<Already>,
     /// How many invitations a run would cancel, after a dry run.
     pub would_cancel: Option<u64>,
+    /// The rate that was found, where it was to be found.
+    pub found_rate: Option<FoundRate>,
     /// How many rows the input has, if that is known.
     pub input_rows: Option<u64>,
     /// Whether every row of the input was read.
@@ -59,6 +61,17 @@ pub struct Report {
     pub duration: Duration,
     /// For how long of that the calls for rows were made.
     pub calling: Duration,
+}
+
+/// A rate that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundRate {
+    /// What the operator asked for: `auto`, or with a ceiling.
+    pub asked: String,
+    /// What the API bears, in calls a second.
+    pub per_second: f64,
+    /// How many calls were told 429 on the way.
+    pub limited: u64,
 }
 
 /// Which API was called.
@@ -86,6 +99,7 @@ impl Report {
             verify_command: None,
             already: None,
             would_cancel: None,
+            found_rate: None,
             input_rows: None,
             input_end: InputEnd::Reached,
             lost_rows: false,
@@ -233,6 +247,11 @@ impl Report {
         }
         if let (Some(already), Some(fields)) = (&self.already, json.as_object_mut()) {
             fields.extend(verified::json_of_preview(already));
+        }
+        if let (Some(rate), Some(fields)) = (&self.found_rate, json.as_object_mut()) {
+            let reached = round(rate.per_second, 1);
+            let rate = json!({ "asked": rate.asked, "reached_per_second": reached, "limited": rate.limited });
+            fields.insert("rate".to_owned(), rate);
         }
         if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
             fields.insert("would_cancel".to_owned(), cancels.into());

@@ -90,6 +90,16 @@ impl Report {
             let added = if added.is_empty() { "no row".to_owned() } else { added.join(", ") };
             push_line(text, format_args!("of this run: {added}"));
         }
+        if let Some(rate) = &self.found_rate {
+            let (count, noun) = (HumanCount(rate.limited), plural(rate.limited, "call"));
+            push_line(
+                text,
+                format_args!(
+                    "--rate {}: {:.1} a second reached; {count} {noun} too many (429)",
+                    rate.asked, rate.per_second
+                ),
+            );
+        }
         let calls = self.tally.all_runs.calls();
         if let (Some(median), Some(most)) = (self.tally.all_runs.latency(0.5), self.tally.all_runs.latency(0.95)) {
             push_line(
