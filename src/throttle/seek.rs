@@ -373,4 +373,5 @@ impl Seeker {
 }
 
 #[cfg(test)]
+#[expect(clippy::print_stdout, reason = "the tests of the table print it")]
 mod tests;

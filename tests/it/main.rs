@@ -25,6 +25,8 @@ mod happy;
 mod journal;
 mod key;
 mod lists;
+#[cfg(unix)]
+mod nginx;
 mod output;
 mod pace;
 mod rate_auto;

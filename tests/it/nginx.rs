@@ -1,0 +1,92 @@
+//! `--rate auto` against a limiter that nobody here wrote: nginx with `limit_req`. Left out where nginx is not installed.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Ended, Place, column, wait_until};
+
+/// Calls a second that nginx lets through, and how many it lets come early.
+const LIMIT: &str = "40r/s";
+const BURST: u32 = 10;
+
+/// nginx, which ends with the test.
+struct Nginx(Child);
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // Its main process ends its workers when it is asked to, and not when it is killed.
+        let ended = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        drop(ended.and_then(|_| self.0.wait()));
+    }
+}
+
+/// Two ports that are free.
+fn free_ports() -> [u16; 2] {
+    let listeners = [(), ()].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// Starts nginx in this place: a limit in front, and behind it the documented confirmation.
+fn start(place: &Place, [limited, confirming]: [u16; 2]) -> Option<Nginx> {
+    let directory = place.path("nginx");
+    fs::create_dir(&directory).unwrap();
+    let directory = directory.display();
+    let path = r"^/v3/invitations/(\d+)/cancel$";
+    let configuration = format!(
+        "daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/error.log;
+         events {{ worker_connections 256; }}
+         http {{
+           access_log off;
+           client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+           fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
+           limit_req_zone $http_x_api_key zone=api:1m rate={LIMIT}; limit_req_status 429;
+           server {{
+             listen 127.0.0.1:{limited};
+             location ~ {path} {{ limit_req zone=api burst={BURST} nodelay; proxy_pass http://127.0.0.1:{confirming}; }}
+           }}
+           server {{
+             listen 127.0.0.1:{confirming};
+             location ~ {path} {{
+               default_type application/json;
+               return 200 '{{\"testInvitationId\":$1,\"status\":\"cancelled\"}}';
+             }}
+           }}
+         }}"
+    );
+    place.write("nginx.conf", configuration);
+    let mut nginx = Command::new("nginx");
+    nginx.arg("-c").arg(place.path("nginx.conf")).stderr(Stdio::null());
+    let nginx = Nginx(nginx.spawn().ok()?);
+    wait_until("nginx", || TcpStream::connect(("127.0.0.1", limited)).is_ok());
+    Some(nginx)
+}
+
+#[test]
+fn the_limit_of_nginx_is_found_and_used() {
+    let rows = 400;
+    let place = Place::with_input((0..rows).fold("id\n".to_owned(), |text, row| format!("{text}{row}01\n")));
+    let ports = free_ports();
+    let Some(_nginx) = start(&place, ports) else {
+        println!("left out: nginx is not installed");
+        return;
+    };
+    let base_url = format!("http://127.0.0.1:{}", ports[0]);
+    let run = |further: &[&str]| {
+        let mut command =
+            place.command(["run", "input.csv", "-y", "--json", "--rate", "auto", "--base-url", &base_url]);
+        Ended::of(command.args(further).env("IMOCHA_API_KEY", "key").env("XDG_STATE_HOME", place.path("state")))
+    };
+    let cold = run(&[]).expect_code(0).json();
+    assert_eq!(column(&place.results(), "status"), vec!["cancelled"; rows]);
+    let known = run(&["--overwrite"]).expect_code(0).json();
+    for (summary, name) in [(&cold, "cold"), (&known, "with what was found")] {
+        let (seconds, calls) = (summary["duration_s"].as_f64().unwrap(), summary["calls"]["total"].as_f64().unwrap());
+        println!("{name}: {rows} rows in {seconds:.1} s, {calls} calls, {}", summary["rate"]);
+        // The time is for the benchmark to judge; here the limit is found, and few calls are too many.
+        let reached = summary["rate"]["reached_per_second"].as_f64().unwrap();
+        assert!((30.0..=50.0).contains(&reached), "{name}: {reached}");
+        let refused = summary["rate"]["limited"].as_f64().unwrap();
+        assert!(refused / calls < 0.04, "{name}: {refused} of {calls}");
+    }
+}
