@@ -2,7 +2,7 @@
 //! place to keep it: whatever fails here is told in the log of `--verbose` alone.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -14,6 +14,9 @@ use crate::config::{ApiKey, BaseUrl};
 
 /// The most rates that are kept, the newest. Chosen by us: nobody has so many keys.
 const MOST_RATES: usize = 100;
+/// A lower rate is not kept, and not believed, in calls a second: a run that begins with it finds nothing for minutes.
+/// Chosen by us.
+const LEAST_RATE: f64 = 0.5;
 /// The longest file that is read, in bytes: a hundred entries have some 25 kB.
 const LONGEST_FILE: u64 = 1024 * 1024;
 
@@ -48,11 +51,14 @@ impl Remembered<'_> {
         let kept = read().ok()?;
         let key = self.key(&kept.salt);
         let rate = kept.rates.iter().find(|rate| self.is_of(rate, &key))?;
-        (rate.per_second.is_finite() && rate.per_second > 0.0).then_some(rate.per_second)
+        (rate.per_second.is_finite() && rate.per_second >= LEAST_RATE).then_some(rate.per_second)
     }
 
     /// Keeps the rate that this run found.
     pub(super) fn keep(&self, per_second: f64) {
+        if per_second < LEAST_RATE {
+            return;
+        }
         if let Err(error) = self.try_to_keep(per_second) {
             tracing::debug!(%error, "the rate that was found is not kept for the next run");
         }
@@ -90,10 +96,13 @@ impl Remembered<'_> {
 
 fn read() -> io::Result<Kept> {
     let path = path().ok_or(io::ErrorKind::NotFound)?;
-    if path.metadata()?.len() > LONGEST_FILE {
+    // The kind is looked at first: who opens a pipe waits for somebody at its other end.
+    if !path.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
+    let mut text = Vec::new();
+    fs::File::open(path)?.take(LONGEST_FILE).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// Where it is kept (source: XDG Base Directory Specification, "State").

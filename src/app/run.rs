@@ -116,13 +116,10 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let parts = Parts { reader, history, journal: reserving, results, threads, progress: Arc::clone(&progress) };
     let (ending, finished, found) = send(args, &endpoint, parts, watch);
     progress.finish();
-    let report = Report {
-        results: output.path().map(ToOwned::to_owned),
-        input_rows,
-        found_rate: found.map(|found| keep_rate(&endpoint, found)),
-        ..report_of(&endpoint, ending, finished, &progress).since(beginning)
-    }
-    .settled();
+    let found_rate = found.map(|found| keep_rate(&endpoint, found, &finished, beginning.elapsed()));
+    let results = output.path().map(ToOwned::to_owned);
+    let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
+    let report = Report { results, found_rate, input_rows, ..report }.settled();
     let report = match report.ending {
         Ending::Finished if args.guards.verify => {
             let lister = endpoint.lister(args.pace.list_rate(), args.connection.max_outage, watch.shutdown().clone());
@@ -137,14 +134,26 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     Ok(report)
 }
 
-/// Keeps the rate that was found for the next run, and says what was found.
-fn keep_rate(endpoint: &Endpoint, found: FoundPace) -> FoundRate {
-    if let (Some(remembered), Some(learned)) = (endpoint.remembered(), found.learned) {
+/// How many answers it takes to say what the API bears.
+const TELLING_ANSWERS: u64 = 10;
+
+/// Keeps the rate that was found for the next run, and says what was found. Where nothing was refused, a rate that the
+/// calls did not come near to, for want of rows or of calls in flight, was not found: then what was reached is told.
+fn keep_rate(endpoint: &Endpoint, found: FoundPace, finished: &Finished, duration: Duration) -> FoundRate {
+    let calls = finished.tally.this_run.calls();
+    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
+    let measured = calls.saturating_sub(1) as f64 / duration.as_secs_f64().max(f64::EPSILON);
+    let pace = found.learned.unwrap_or(found.per_second);
+    let is_proved = calls >= TELLING_ANSWERS && (found.limited > 0 || measured >= pace * NEAR);
+    if let (Some(remembered), Some(learned), true) = (endpoint.remembered(), found.learned, is_proved) {
         remembered.keep(learned);
     }
-    let per_second = found.learned.unwrap_or(found.per_second);
+    let per_second = if is_proved { pace } else { pace.min(measured) };
     FoundRate { asked: endpoint.config.rate.to_string(), per_second, limited: found.limited }
 }
+
+/// The share of a pace that the calls have to come near to, on average from the first, for the pace to be proved.
+const NEAR: f64 = 0.5;
 
 /// What came of the calls.
 fn report_of(endpoint: &Endpoint, ending: Ending, finished: Finished, progress: &Progress) -> Report {

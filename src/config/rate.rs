@@ -82,10 +82,16 @@ impl fmt::Display for Rate {
         match *self {
             Self::Unlimited => formatter.write_str("unlimited"),
             auto if auto == Self::AUTO => formatter.write_str("auto"),
-            Self::Limited { calls, period } => write!(formatter, "{calls}/{}", humantime::format_duration(period)),
-            Self::Auto { calls, period } => write!(formatter, "auto:{calls}/{}", humantime::format_duration(period)),
+            Self::Limited { calls, period } => write!(formatter, "{calls}/{}", unit(period)),
+            Self::Auto { calls, period } => write!(formatter, "auto:{calls}/{}", unit(period)),
         }
     }
+}
+
+/// `s` for a second and so on, as rates are written.
+fn unit(period: Duration) -> String {
+    let text = humantime::format_duration(period).to_string();
+    text.strip_prefix('1').filter(|unit| unit.len() == 1).map_or(text.clone(), str::to_owned)
 }
 
 impl FromStr for Rate {

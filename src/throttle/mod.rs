@@ -119,7 +119,6 @@ impl Throttle {
     pub fn note(&self, (sign, permit): (Sign, Permit), row: &mut Troubles, untried: Untried) -> Advice {
         let now = Instant::now();
         let (advice, changes) = lock(&self.weather).note((sign, permit), row, untried, now);
-        let was_alone = self.find((sign, permit), now);
         for &change in &changes {
             match change {
                 Change::Paused => lock(&self.speed).halve(),
@@ -127,8 +126,10 @@ impl Throttle {
                 Change::OutageBegan | Change::OutageEnded | Change::OutageCalledOff | Change::SeriesEnded => {}
             }
             self.show(change);
-            say(change, lock(&self.speed).found_pace().is_some());
+            let is_found = self.found.borrow().is_some();
+            say(change, is_found);
         }
+        let was_alone = self.find((sign, permit), now);
         // A call that was waiting for the end of this probe may be the next probe.
         if !changes.is_empty() || permit.role != Role::Ordinary || was_alone {
             self.changed.send_replace(());
@@ -149,7 +150,7 @@ impl Throttle {
             (Sign::Limited(_), Some(until)) if until > now => speed.limited(permit, now, until),
             (Sign::Limited(_) | Sign::Failed | Sign::Unreachable, _) => {}
         }
-        weather.one_at_a_time = speed.is_alone();
+        weather.go_alone(speed.is_alone());
         if let Some(first_pause) = speed.first_pause() {
             weather.first_wait = first_pause;
         }

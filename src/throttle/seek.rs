@@ -322,7 +322,9 @@ impl Seeker {
             self.set(Stage::Searching, tried * DEEPEST_CUT, now);
             return;
         }
-        let guess = if episode.run >= PEAK_RUN { episode.peak * GUESS } else { tried * SHORT_GUESS };
+        // A second without a call says nothing about the limit.
+        let has_peak = episode.run >= PEAK_RUN && episode.peak >= 1.0;
+        let guess = if has_peak { episode.peak * GUESS } else { tried * SHORT_GUESS };
         let next = guess.min(tried * MOST_GUESS);
         self.low = episode.measure.min(next);
         self.set(Stage::Searching, next, now);

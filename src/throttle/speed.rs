@@ -61,6 +61,8 @@ pub(super) struct NamedSpeed {
 #[derive(Debug)]
 pub(super) struct FoundSpeed {
     seeker: Seeker,
+    /// The seeker before the last episode began, should that turn out to have been for the sake of one row.
+    before: Option<Seeker>,
     began: Instant,
     /// When the turn of the last call was.
     last_turn: Option<Instant>,
@@ -79,7 +81,13 @@ impl Speed {
             }
             Rate::Auto { calls, period } => {
                 let seeker = Seeker::new(f64::from(calls.get()) / period.as_secs_f64(), remembered);
-                Self::Found(Box::new(FoundSpeed { seeker, began: Instant::now(), last_turn: None, limited: 0 }))
+                Self::Found(Box::new(FoundSpeed {
+                    seeker,
+                    before: None,
+                    began: Instant::now(),
+                    last_turn: None,
+                    limited: 0,
+                }))
             }
         }
     }
@@ -107,8 +115,15 @@ impl Speed {
 
     /// A pause turns out to have been for the sake of one row.
     pub(super) fn unhalve(&mut self) {
-        if let Self::Named(named) = self {
-            named.set((named.steps * 2).min(STEPS));
+        match self {
+            Self::Unlimited => {}
+            Self::Named(named) => named.set((named.steps * 2).min(STEPS)),
+            Self::Found(found) => {
+                if let Some(before) = found.before.take() {
+                    found.seeker = before;
+                    found.limited = found.limited.saturating_sub(1);
+                }
+            }
         }
     }
 
@@ -128,7 +143,10 @@ impl Speed {
         if let Self::Found(found) = self {
             let (sent, now, pause_end) =
                 (found.since_began(permit.at), found.since_began(now), found.since_began(pause_end));
-            found.seeker.limited(sent, now, pause_end);
+            let before = found.seeker.clone();
+            if found.seeker.limited(sent, now, pause_end) {
+                found.before = Some(before);
+            }
             found.limited += 1;
         }
     }

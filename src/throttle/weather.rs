@@ -62,8 +62,10 @@ pub(super) struct Weather {
     limited_wait: Duration,
     /// How long a pause is at first, where the API does not say so.
     pub(super) first_wait: Duration,
-    /// Whether the calls go one at a time.
-    pub(super) one_at_a_time: bool,
+    /// Where the calls go one at a time: how many had begun before that. Those may still be on their way.
+    pub(super) alone_since: Option<u64>,
+    /// How many calls are in flight that began since.
+    alone_in_flight: u64,
     paused_until: Option<Instant>,
 }
 
@@ -106,7 +108,8 @@ impl Weather {
             limited_since: None,
             limited_wait: FIRST_WAIT,
             first_wait: FIRST_WAIT,
-            one_at_a_time: false,
+            alone_since: None,
+            alone_in_flight: 0,
             paused_until: None,
         }
     }
@@ -117,7 +120,7 @@ impl Weather {
             return MayCall::At(until);
         }
         let role = match &mut self.outage {
-            None if self.one_at_a_time && self.calls.in_flight > 0 => return MayCall::Later,
+            None if self.alone_since.is_some() && self.alone_in_flight > 0 => return MayCall::Later,
             None => Role::Ordinary,
             Some(outage) if outage.is_looking => return MayCall::Later,
             Some(outage) if outage.next_look > now => return MayCall::At(outage.next_look),
@@ -134,6 +137,7 @@ impl Weather {
         let number = self.begun;
         self.begun += 1;
         self.calls.in_flight += 1;
+        self.alone_in_flight += u64::from(self.alone_since.is_some());
         Permit { role, number, at: now }
     }
 
@@ -147,6 +151,9 @@ impl Weather {
     ) -> (Advice, Vec<Change>) {
         let in_flight = self.calls.in_flight;
         self.calls.in_flight = in_flight.saturating_sub(1);
+        if self.alone_since.is_some_and(|since| permit.number >= since) {
+            self.alone_in_flight = self.alone_in_flight.saturating_sub(1);
+        }
         match sign {
             Sign::Failed | Sign::Unreachable => {
                 let witness = row.failed(self.streak, now);
@@ -190,6 +197,15 @@ impl Weather {
     /// Whether this series of failures is under way and is not an outage so far.
     pub(super) fn is_undecided(&self, streak: Streak) -> bool {
         self.streak == streak && self.outage.is_none()
+    }
+
+    /// Has the calls go one at a time from now on, or no longer.
+    pub(super) fn go_alone(&mut self, is_alone: bool) {
+        if !is_alone {
+            (self.alone_since, self.alone_in_flight) = (None, 0);
+        } else if self.alone_since.is_none() {
+            self.alone_since = Some(self.begun);
+        }
     }
 
     /// When the last pause ends or ended.

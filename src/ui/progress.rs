@@ -162,8 +162,9 @@ impl Counts {
 
     /// The pace of the calls: as it is being found, or as it was so far.
     fn pace(&self, elapsed: Duration) -> String {
-        if let Some(FoundPace { per_second, stage, .. }) = self.found {
+        if let Some(FoundPace { per_second, stage, limited, .. }) = self.found {
             let why = match stage {
+                Stage::Holding | Stage::Probing if limited == 0 => "at the ceiling",
                 Stage::Starting | Stage::Searching => "finding the limit",
                 Stage::Holding => "at the limit",
                 Stage::Probing => "trying a little more",

@@ -3,10 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use imocha_cancel::sandbox::{Options, RateLimit, Sandbox};
-use serde_json::Value;
-
 use crate::support::{Ended, Place, column, sandbox, sandbox_with};
+use imocha_cancel::sandbox::{Options, RateLimit, Sandbox};
 
 fn limited(calls_a_second: u32) -> Sandbox {
     let calls = NonZeroU32::new(calls_a_second).unwrap();
@@ -70,8 +68,9 @@ fn it_works_without_a_place_to_keep_what_was_found_and_with_one_that_is_broken()
         place.write("state/imocha-cancel/rates.json", broken);
         run(&place, &server, "auto", &["--overwrite"]).expect_code(1);
     }
-    let kept: Value = serde_json::from_str(&place.read("state/imocha-cancel/rates.json")).unwrap();
-    assert!(kept["salt"].as_str().is_some_and(|salt| salt.len() == 32) || kept["rates"].is_array());
+    // A run of twenty rows that nothing refused has found no limit, and leaves what is there.
+    let kept = place.read("state/imocha-cancel/rates.json");
+    assert_eq!(kept, r#"{"salt":"","rates":[{"base_url":"x"}]}"#);
 }
 
 #[test]
@@ -82,6 +81,26 @@ fn the_lists_have_their_own_pace_whatever_the_environment_says_for_runs() {
     command.env("IMOCHA_CANCEL_RATE", "auto").env("IMOCHA_CANCEL_BASE_URL", "http://127.0.0.1:1");
     // It gets as far as the host, which is another one than that of the run.
     Ended::of(command.env("IMOCHA_API_KEY", "k")).expect_code(2).expect_said(&["say --base-url"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_place_that_is_a_pipe_holds_nobody_up() {
+    let (server, place) = (sandbox(), rows(3));
+    std::fs::create_dir_all(place.path("state/imocha-cancel")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(place.path("state/imocha-cancel/rates.json")).status();
+    assert!(made.unwrap().success());
+    run(&place, &server, "auto", &[]).expect_code(0);
+}
+
+#[test]
+fn a_pace_that_nobody_came_near_to_is_neither_told_nor_kept() {
+    let server = sandbox_with(Options { latency: Duration::from_millis(200), ..Options::default() });
+    let place = rows(20);
+    let summary = run(&place, &server, "auto", &["--concurrency", "1"]).expect_code(0).json();
+    let reached = summary["rate"]["reached_per_second"].as_f64().unwrap();
+    assert!(reached <= 5.5, "one call at a time, each of 200 ms: {reached}");
+    assert!(!place.has("state/imocha-cancel/rates.json"));
 }
 
 #[test]

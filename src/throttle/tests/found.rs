@@ -72,3 +72,35 @@ async fn a_call_alone_that_fails_does_not_hold_up_the_next() {
     }
     timeout(MINUTES, throttle.permit()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_429_that_one_row_alone_is_told_does_not_slow_the_others() {
+    let throttle = throttle("auto:20/s");
+    for _ in 0..200 {
+        answered(&throttle).await;
+    }
+    let pace = |throttle: &Throttle| throttle.found().borrow().unwrap().per_second;
+    let before = pace(&throttle);
+    let mut row = Troubles::default();
+    let permit = throttle.permit().await;
+    throttle.note((limited(1), permit), &mut row, Untried::Left);
+    for _ in 0..8 {
+        answered(&throttle).await;
+    }
+    assert!(pace(&throttle) < before, "nobody knows yet whose doing it was");
+    let permit = throttle.permit().await;
+    throttle.note((limited(1), permit), &mut row, Untried::Left);
+    assert!((pace(&throttle) - before).abs() < 1e-9, "{} again", pace(&throttle));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_from_before_a_pause_does_not_hold_up_the_one_behind_it() {
+    let throttle = throttle("auto:10/s");
+    for _ in 0..40 {
+        answered(&throttle).await;
+    }
+    let _hangs = throttle.permit().await;
+    let permit = throttle.permit().await;
+    throttle.note((limited(1), permit), &mut Troubles::default(), Untried::Left);
+    timeout(MINUTES, throttle.permit()).await.unwrap();
+}

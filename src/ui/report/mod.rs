@@ -249,7 +249,7 @@ impl Report {
             fields.extend(verified::json_of_preview(already));
         }
         if let (Some(rate), Some(fields)) = (&self.found_rate, json.as_object_mut()) {
-            let reached = round(rate.per_second, 1);
+            let reached = round(rate.per_second, if rate.per_second < 1.0 { 4 } else { 1 });
             let rate = json!({ "asked": rate.asked, "reached_per_second": reached, "limited": rate.limited });
             fields.insert("rate".to_owned(), rate);
         }

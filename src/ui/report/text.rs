@@ -95,8 +95,10 @@ impl Report {
             push_line(
                 text,
                 format_args!(
-                    "--rate {}: {:.1} a second reached; {count} {noun} too many (429)",
-                    rate.asked, rate.per_second
+                    "--rate {}: {:.*} a second reached; {count} {noun} too many (429)",
+                    rate.asked,
+                    if rate.per_second < 1.0 { 4 } else { 1 },
+                    rate.per_second
                 ),
             );
         }
