@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use strum::{IntoStaticStr, VariantArray};
 
 use crate::listing::{ListedState, Listing, ListingWindow};
-use crate::outcome::{Effect, Status};
+use crate::outcome::{Status, Summary};
 
 /// What the lists say of one row. The words are the contract with the operator's scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
@@ -270,6 +270,13 @@ impl Verification {
         }
     }
 
+    /// Counts in `summary` the rows that are settled as what they are now.
+    pub fn settle(&self, summary: &mut Summary) {
+        for (&(from, to), &rows) in &self.settled {
+            summary.settle(from, to, rows);
+        }
+    }
+
     /// The first rows that need attention, at most [`MOST_TOLD`]: contradicted ones first, and each kind by its lines.
     pub fn told(&self) -> Vec<&ToldRow> {
         let kinds = [Finding::Contradicted, Finding::NotYetSeen];
@@ -345,58 +352,9 @@ impl Already {
 
 /// Whether the lists can say something about a row with this status that they have not said yet, when it is in none of
 /// them.
-pub const fn is_awaited(status: Status) -> bool {
-    matches!(status, Status::Cancelled) || matches!(status.effect(), Effect::Possible)
+pub fn is_awaited(status: Status) -> bool {
+    compare(status, Listed::Nowhere).0 == Finding::NotYetSeen
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The table of the contract, read row by row.
-    fn expected(status: Status, listed: Listed) -> (Finding, Option<Status>) {
-        let is_cancelled = matches!(listed, Listed::Cancelled | Listed::Both);
-        let is_over = matches!(listed, Listed::Over(_) | Listed::Both);
-        let never = [Status::Duplicate, Status::InvalidId].contains(&status);
-        if never {
-            (Finding::NothingToCheck, None)
-        } else if status == Status::Cancelled && is_cancelled || status == Status::NotCancellable && is_over {
-            (Finding::Confirmed, None)
-        } else if status.effect() == Effect::Possible && is_cancelled != is_over {
-            (Finding::Settled, Some(if is_cancelled { Status::Cancelled } else { Status::NotCancellable }))
-        } else if status == Status::Cancelled && is_over {
-            (Finding::Contradicted, None)
-        } else if is_awaited(status) {
-            (Finding::NotYetSeen, None)
-        } else if is_cancelled {
-            (Finding::AlreadyCancelled, None)
-        } else {
-            (Finding::NothingToCheck, None)
-        }
-    }
-
-    #[test]
-    fn each_status_meets_each_list_as_the_contract_says() {
-        for &status in Status::ALL {
-            for listed in [Listed::Nowhere, Listed::Cancelled, Listed::Over(ListedState::Expired), Listed::Both] {
-                assert_eq!(compare(status, listed), expected(status, listed), "{status} {listed:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn lists_of_several_windows_are_one() {
-        let listing = |ids: &[u64]| Listing { ids: ids.to_vec(), entries: 2, is_absent: false };
-        let mut lists = Lists::default();
-        lists.add(ListedState::Cancelled, listing(&[3, 9]));
-        let mut older = Lists::default();
-        older.add(ListedState::Cancelled, listing(&[1, 3]));
-        older.add(ListedState::Expired, listing(&[1, 4]));
-        lists.extend(older);
-        assert_eq!(
-            [1, 3, 4, 5].map(|id| lists.of(id)),
-            [Listed::Both, Listed::Cancelled, Listed::Over(ListedState::Expired), Listed::Nowhere]
-        );
-        assert_eq!((lists.entries(ListedState::Cancelled), lists.all_entries()), (3, 5));
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use crate::engine::Lister;
 use crate::error::Refusal;
 use crate::listing::ListingWindow;
 use crate::outcome::{Status, Stop, StopReason, Summary};
+use crate::results::format::Format;
 use crate::results::settle::rewrite;
 use crate::results::{ResultsRow, Settlement};
 use crate::text::quoted_path;
@@ -72,7 +73,8 @@ pub(super) fn verify_run(
     console: &Console,
 ) -> Report {
     let Some(path) = &report.results else { return report };
-    let held = HeldResults::open(path, Some(first_began_at.unwrap_or(report.started_at)), None);
+    let began_at = first_began_at.unwrap_or(report.started_at);
+    let held = Format::found_in(path).and_then(|format| HeldResults::open(path, format, Some(began_at), None));
     let checked = held.map_err(Halt::from).and_then(|held| {
         let (since, wait, settling, rows_to) = (None, None, Settling::Done, None);
         CrossCheck { lister, results: vec![held], since, wait, settling, rows_to }.perform(watch, console)
@@ -80,9 +82,7 @@ pub(super) fn verify_run(
     match checked {
         Ok(CrossChecked { verification, .. }) => {
             let mut tally = report.tally;
-            for (&(from, to), &rows) in &verification.settled {
-                tally.all_runs.settle(from, to, rows);
-            }
+            verification.settle(&mut tally.all_runs);
             Report { tally, verification: Some(verification), ..report }
         }
         Err(Halt::Stopped(stop) | Halt::Midway(stop)) => {
@@ -138,9 +138,7 @@ fn conclude(
             })?;
             settled.push(held.file.path());
         }
-        for (&(from, to), &rows) in &verification.settled {
-            summary.settle(from, to, rows);
-        }
+        verification.settle(&mut summary);
     }
     Ok(CrossChecked { verification, summary })
 }

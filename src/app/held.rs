@@ -23,10 +23,14 @@ pub(super) struct HeldResults {
 }
 
 impl HeldResults {
-    /// Opens results over which the first run began then, as far as that is known, and whose lock, if they need one, is
-    /// `lock`.
-    pub(super) fn open(path: &Path, first_began_at: Option<Timestamp>, lock: Option<Journal>) -> Result<Self, Refusal> {
-        let format = Format::found_in(path)?;
+    /// Opens results of this format, over which the first run began then, as far as that is known, and whose lock, if they
+    /// need one, is `lock`.
+    pub(super) fn open(
+        path: &Path,
+        format: Format,
+        first_began_at: Option<Timestamp>,
+        lock: Option<Journal>,
+    ) -> Result<Self, Refusal> {
         // They keep the readers that they have.
         let file = ResultsFile::plan(path.to_owned(), Existing::Resume)?.for_readers_of(path);
         Ok(Self { file, format, first_began_at, gap: None, _lock: lock })

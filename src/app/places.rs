@@ -7,15 +7,20 @@ use crate::cli::RunArgs;
 /// The argument that means standard input or standard output.
 const DASH: &str = "-";
 
+/// Whether a path stands for standard input or standard output.
+pub(super) fn is_dash(path: &Path) -> bool {
+    path == Path::new(DASH)
+}
+
 impl RunArgs {
     /// Whether the input is standard input.
     pub(super) fn reads_standard_input(&self) -> bool {
-        self.input == Path::new(DASH)
+        is_dash(&self.input)
     }
 
     /// Whether the operator sends the results to standard output.
     pub(super) fn writes_standard_output(&self) -> bool {
-        self.results.output.as_deref() == Some(Path::new(DASH))
+        self.results.output.as_deref().is_some_and(is_dash)
     }
 
     /// The path of the results file; `None` if the results go to standard output.

@@ -90,7 +90,7 @@ impl Remembered<'_> {
 
     fn key(&self, salt: &str) -> String {
         let hash = Sha256::new().chain_update(salt).chain_update(self.api_key.expose()).finalize();
-        hash.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+        format!("{hash:x}")
     }
 }
 

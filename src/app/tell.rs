@@ -4,7 +4,7 @@ use super::again::CommandLine;
 use super::collisions::{Stream, would_spoil};
 use super::standard_output;
 use super::watch::{Hurry, Watch};
-use crate::cli::RunArgs;
+use crate::cli::{RunArgs, SummaryArgs};
 use crate::ending::Ending;
 use crate::error::Refusal;
 use crate::shutdown::Shutdown;
@@ -37,12 +37,22 @@ pub(super) fn with_what_is_known(
     Report { input: Some(args.input.clone()), host, api, verify_command, resume_command, ..report }
 }
 
-/// Says why a run is refused. It says so on standard error, unless that leads into a file of the run, which must not be
-/// changed.
+/// Says why a run is refused.
 pub(super) fn refuse(args: &RunArgs, console: &Console, refusal: &Refusal) {
-    if !would_spoil(Stream::Error, args) {
+    say_refusal(&args.summary, |stream| would_spoil(stream, args), console, refusal);
+}
+
+/// Says why a command is refused. It says so on standard error, unless that leads into a file of the command, which must
+/// not be changed; `is_spoilt` says of each stream whether it does.
+pub(super) fn say_refusal(
+    summary: &SummaryArgs,
+    is_spoilt: impl Fn(Stream) -> bool,
+    console: &Console,
+    refusal: &Refusal,
+) {
+    if !is_spoilt(Stream::Error) {
         console.refusal(refusal);
-    } else if !args.summary.json && !would_spoil(Stream::Output, args) {
+    } else if JsonSummary::of(summary, &is_spoilt) == JsonSummary::LeftOut && !is_spoilt(Stream::Output) {
         console.refusal_on_standard_output(refusal);
     }
 }
@@ -61,7 +71,7 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
         Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {}
     }
-    finish(json_summary(args), console, report, watch);
+    finish(JsonSummary::of(&args.summary, |stream| would_spoil(stream, args)), console, report, watch);
 }
 
 /// Whether the summary for a script is printed.
@@ -71,6 +81,13 @@ pub(super) enum JsonSummary {
     Printed,
     /// It is not wanted, or would go into a file of the command.
     LeftOut,
+}
+
+impl JsonSummary {
+    /// It is printed if it is wanted and standard output does not lead into a file of the command, as `is_spoilt` says.
+    pub(super) fn of(summary: &SummaryArgs, is_spoilt: impl Fn(Stream) -> bool) -> Self {
+        if summary.json && !is_spoilt(Stream::Output) { Self::Printed } else { Self::LeftOut }
+    }
 }
 
 /// Prints the summary for a script and ends, when all that was said is written. If standard error or standard output is
@@ -92,7 +109,8 @@ pub(super) fn finish(json: JsonSummary, console: &Console, report: &Report, watc
 
 /// Does the same for a run that was refused because the system allows too few threads even for a watch.
 pub(super) fn tell_without_watch(args: &RunArgs, console: &Console, report: &Report, shutdown: &Shutdown) {
-    finish_without_watch(json_summary(args), console, report, shutdown);
+    let json = JsonSummary::of(&args.summary, |stream| would_spoil(stream, args));
+    finish_without_watch(json, console, report, shutdown);
 }
 
 /// Does what [`finish`] does, without a watch.
@@ -101,10 +119,4 @@ pub(super) fn finish_without_watch(json: JsonSummary, console: &Console, report:
         report.print_json();
     }
     console.flush(|| shutdown.is_stopped());
-}
-
-/// Whether the summary for a script is wanted and does not change a file of the run.
-fn json_summary(args: &RunArgs) -> JsonSummary {
-    let is_printed = args.summary.json && !would_spoil(Stream::Output, args);
-    if is_printed { JsonSummary::Printed } else { JsonSummary::LeftOut }
 }

@@ -5,15 +5,15 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::held::HeldResults;
+use super::places::is_dash;
 use crate::error::{Cause, Refusal};
-use crate::results::format::{Format, delimiter_of_results};
+use crate::results::format::{BYTE_ORDER_MARK, Format, delimiter_of_results};
 use crate::results::{Existing, ResultsFile, ResultsRow, Settlement};
 use crate::text::quoted_path;
 use crate::verification::Finding;
 
 /// The name of the first column.
 const VERIFIED: &str = "verified";
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Enough of a file to tell whether it is one of this kind.
 const START_BYTES: u64 = 256;
 
@@ -35,7 +35,7 @@ pub(super) fn check(path: &Path, results: &[HeldResults]) -> Result<(), Refusal>
             return Err(Refusal::new(Cause::Usage, message).hint("leave --output out, or verify them one by one"));
         }
     }
-    if is_standard_output(path) {
+    if is_dash(path) {
         return Ok(());
     }
     place(path, results)?.try_out(&header)
@@ -69,11 +69,6 @@ fn readers_of(path: &Path) -> Option<(u32, u32, u32)> {
 #[cfg(not(unix))]
 fn readers_of(_path: &Path) -> Option<(u32, u32, u32)> {
     None
-}
-
-/// Whether a path stands for standard output.
-pub(super) fn is_standard_output(path: &Path) -> bool {
-    path == Path::new("-")
 }
 
 /// What is to become of a file that is there: only an older one of this kind is replaced.
@@ -124,7 +119,7 @@ pub(super) fn write_verified(
         }
         target.flush().map_err(|error| unwritable(path, error))
     };
-    if is_standard_output(path) {
+    if is_dash(path) {
         let mut output = io::stdout().lock();
         output.write_all(&header).map_err(|error| unwritable(path, error))?;
         return write_rows(&mut output);

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::collisions::{Stream, are_one, files_of, spoilt, what_is_spoilt};
 use super::crosscheck::CrossCheck;
 use super::held::HeldResults;
-use super::places::default_output;
+use super::places::{default_output, is_dash};
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
 use super::standard_output;
-use super::tell::{JsonSummary, finish, finish_without_watch};
-use super::verified_rows::{self, is_standard_output};
+use super::tell::{JsonSummary, finish, finish_without_watch, say_refusal};
+use super::verified_rows;
 use super::watch::{Halt, Watch};
 use crate::cli::VerifyArgs;
 use crate::client::Client;
@@ -31,11 +31,12 @@ use crate::verification::{MissingRows, Settling, Verification};
 /// Does what `verify` was asked, says what came of it, and gives the exit code.
 pub(super) fn verify(args: VerifyArgs) -> ExitCode {
     let shutdown = Shutdown::default();
-    let writes_standard_output = args.output.as_deref().is_some_and(is_standard_output);
+    let writes_standard_output = args.output.as_deref().is_some_and(is_dash);
     let results = if writes_standard_output { Results::OnStandardOutput } else { Results::InFile };
     let console = Console::new(&args.console, results, shutdown.clone());
     let beginning = Beginning::now();
     let args = Arc::new(args);
+    let is_spoilt = |stream| what_is_spoilt(stream, &args).is_some();
     let mut asked = None;
     let (result, watch) = match Watch::start(&console, &shutdown) {
         Ok((watch, _threads_of_a_run)) => (perform(&args, &console, &watch, &mut asked), Some(watch)),
@@ -44,7 +45,7 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
     let report = match result {
         Ok(report) => report,
         Err(Halt::Refused(refusal)) => {
-            refuse(&args, &console, &refusal);
+            say_refusal(&args.summary, is_spoilt, &console, &refusal);
             Report::refused(&refusal)
         }
         Err(Halt::Stopped(stop)) => {
@@ -63,8 +64,7 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
     };
     let report = with_what_is_known(report, &args, asked).since(beginning);
     say(&report, &args, &console);
-    let is_printed = args.summary.json && what_is_spoilt(Stream::Output, &args).is_none();
-    let json = if is_printed { JsonSummary::Printed } else { JsonSummary::LeftOut };
+    let json = JsonSummary::of(&args.summary, is_spoilt);
     match watch {
         Some(watch) => finish(json, &console, &report, watch),
         None => finish_without_watch(json, &console, &report, &shutdown),
@@ -104,15 +104,6 @@ fn say(report: &Report, args: &VerifyArgs, console: &Console) {
         console.say(&report.text());
     } else if found.need_attention() > 0 {
         console.error(&report.attention());
-    }
-}
-
-/// Says why it is refused, but into no file that it reads or writes.
-fn refuse(args: &VerifyArgs, console: &Console, refusal: &Refusal) {
-    if what_is_spoilt(Stream::Error, args).is_none() {
-        console.refusal(refusal);
-    } else if !args.summary.json && what_is_spoilt(Stream::Output, args).is_none() {
-        console.refusal_on_standard_output(refusal);
     }
 }
 
@@ -174,7 +165,7 @@ fn check_flags(args: &VerifyArgs) -> Result<(), Refusal> {
         }
     }
     let Some(output) = &args.output else { return check_named_once(args) };
-    if is_standard_output(output) {
+    if is_dash(output) {
         if args.summary.json {
             let message = "rows and the --json summary cannot both go to standard output".to_owned();
             return usage(message, "name a file with --output");
@@ -214,7 +205,7 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
         Refusal::new(Cause::Input, format!("could not read the results {}", quoted_path(path))).caused_by(error)
     })?;
     // Before the lock, which leaves a journal beside whatever is there.
-    Format::found_in(path).map_err(|refusal| {
+    let format = Format::found_in(path).map_err(|refusal| {
         let beside = default_output(path);
         if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
     })?;
@@ -235,7 +226,7 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
              the key; the window of the lists begins 30 days before their first row, or at --since"
         );
     }
-    let mut held = HeldResults::open(path, last_run.as_ref().and_then(|run| run.first_began_at), lock)?;
+    let mut held = HeldResults::open(path, format, last_run.as_ref().and_then(|run| run.first_began_at), lock)?;
     held.gap = match &last_run {
         Some(_) if settling == Settling::OnlyTold && Journal::is_held(path) => Some(MissingRows::AtWork),
         Some(run) if !run.has_ended => Some(MissingRows::Killed),

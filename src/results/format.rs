@@ -16,7 +16,7 @@ use crate::text::{quoted_path, timestamp};
 /// The column for the cells of rows that are longer than the header.
 const EXTRA_COLUMN: &str = "input_extra";
 /// What stands before the header where the input had one.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The most bytes that are read in search of the end of a header: as long as the longest row of an input, and room for
 /// quotes and prefixes.
 const LONGEST_HEADER: u64 = 4 * 1024 * 1024;

@@ -1,11 +1,12 @@
 //! Decides when the next call may start. One throttle serves the whole process, and every call, repeated ones included,
 //! needs a permit from it.
 //!
-//! - `pace` keeps the calls to the rate.
+//! - `speed` is how fast calls may leave at present: `pace` keeps them to a rate that the operator names, and `seek` finds
+//!   the rate that the API bears.
 //! - `weather` learns from the answers whether to pause, and whether the API is down.
 //! - `troubles` keeps the failures of each row, and tells whether the API or the row itself is to blame.
 //!
-//! A 429 also halves the rate. Answers after it raise the rate again, step by step.
+//! A 429 also halves a rate that is named. Answers after it raise the rate again, step by step.
 
 mod pace;
 mod seek;
