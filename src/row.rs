@@ -71,7 +71,8 @@ pub struct Skip {
 pub struct Layout {
     /// The byte between two cells.
     pub delimiter: u8,
-    /// Whether the input began with a byte-order mark, so that the results do too.
+    /// Whether the results begin with a byte-order mark: the input does, or is not UTF-8. Then a spreadsheet program has
+    /// written it, and will read the results; without the mark, Excel takes UTF-8 for windows-1252.
     pub byte_order_mark: bool,
     /// The names of the input's own columns; `column_1`, `column_2`, … if the input has no header.
     pub columns: Vec<String>,

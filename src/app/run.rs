@@ -17,6 +17,7 @@ use super::again::CommandLine;
 use super::crosscheck::verify_run;
 use super::dry_run::dry_run;
 use super::guards::check_survey;
+use super::held::HeldResults;
 use super::plan::{Endpoint, Sink, Source, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
@@ -30,8 +31,9 @@ use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
 use crate::error::Refusal;
 use crate::input::{RowReader, Survey};
 use crate::monitor::{Monitor, Traffic};
-use crate::outcome::{Stop, Tally};
-use crate::results::{Existing, History, Journal, ResultsWriter};
+use crate::outcome::{Stop, StopReason, Tally};
+use crate::results::format::Format;
+use crate::results::{Existing, History, Journal, ResultsWriter, order};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
@@ -120,6 +122,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let results = output.path().map(ToOwned::to_owned);
     let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
     let report = Report { results, found_rate, input_rows, ..report }.settled();
+    put_in_order(&report, watch);
     let report = match report.ending {
         Ending::Finished if args.guards.verify => {
             let lister = endpoint.lister(args.pace.list_rate(), args.connection.max_outage, watch.shutdown().clone());
@@ -132,6 +135,25 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
+}
+
+/// Puts the rows into the order of the input, now that none is added any more. If that fails, they stay in the order in
+/// which they ended: that is no less true.
+fn put_in_order(report: &Report, watch: &Watch) {
+    let is_recorded = match &report.ending {
+        Ending::Stopped(stop) => !matches!(stop.reason, StopReason::ResultsUnwritable | StopReason::Bug),
+        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => true,
+    };
+    let Some(path) = report.results.clone() else { return };
+    if !is_recorded || watch.shutdown().is_given_up() {
+        return;
+    }
+    watch.at_the_end(Hurry::WhenGivenUp, move || {
+        let held = Format::found_in(&path).and_then(|format| HeldResults::open(&path, format, None, None));
+        if let Err(refusal) = held.and_then(|held| order::put_in_order(&held.file, &held.format)) {
+            tracing::warn!(error = %refusal, "the results stay in the order in which their rows ended");
+        }
+    });
 }
 
 /// How many answers it takes to say what the API bears.

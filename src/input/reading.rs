@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use csv::ByteRecord;
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
 
 use super::ReadingOptions;
 use super::columns::{Choice, Columns, FirstRow, HeaderFinder, IdColumn, cells};
@@ -99,7 +99,7 @@ impl InputStart<'_> {
             id_column: Some(id),
             layout: Layout {
                 delimiter: dialect.delimiter,
-                byte_order_mark: decoding.mark_bytes > 0,
+                byte_order_mark: decoding.mark_bytes > 0 || decoding.encoding != UTF_8,
                 columns: names,
                 extra_cells: false,
             },

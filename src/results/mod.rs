@@ -1,11 +1,12 @@
-//! The results: one CSV row for each row of the input, in the order in which they ended.
+//! The results: one CSV row for each row of the input, in the order in which they end, and once the run has ended, in
+//! that of the input.
 //!
 //! - [`mod@format`] turns an outcome into a record, and knows the columns.
 //! - [`mod@file`] creates the file: complete or not at all, and never over another file by accident. `part` is the file
 //!   until it is complete, `place` finds its directory, and `access` decides who may read it.
 //! - [`writer`] appends, flushes, syncs and finishes.
 //! - [`reader`] reads the rows again, up to the last that is whole.
-//! - [`settle`] changes rows that a run has ended.
+//! - [`order`] puts the rows into the order of the input once a run has ended, and [`settle`] changes some of them.
 //! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
 //! - [`doubt`] is what the journal knows of rows that the results do not have.
 //! - [`history`] is both together: how each row of the input stands before a run.
@@ -16,6 +17,7 @@ pub mod file;
 pub mod format;
 pub mod history;
 pub mod journal;
+pub mod order;
 mod part;
 mod place;
 pub mod reader;

@@ -27,6 +27,7 @@ mod key;
 mod lists;
 #[cfg(unix)]
 mod nginx;
+mod order;
 mod output;
 mod pace;
 mod rate_auto;
