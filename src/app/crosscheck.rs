@@ -80,9 +80,10 @@ pub(super) fn verify_run(
         CrossCheck { lister, results: vec![held], since, wait, settling, rows_to }.perform(watch, console)
     });
     match checked {
-        Ok(CrossChecked { verification, .. }) => {
+        Ok(CrossChecked { verification, summary }) => {
             let mut tally = report.tally;
             verification.settle(&mut tally.all_runs);
+            tally.all_runs.attend_to(summary.attention().clone());
             Report { tally, verification: Some(verification), ..report }
         }
         Err(Halt::Stopped(stop) | Halt::Midway(stop)) => {
@@ -111,7 +112,8 @@ fn conclude(
         let is_torn = held.for_each_row(|row| {
             let listed = listed(row, lists);
             let found = compare(row.status, listed);
-            summary.add_unsent(row.status, 1);
+            let settled = found.1.filter(|_| settling == Settling::Done);
+            summary.add_row(settled.unwrap_or(row.status), row.line, row.invitation_id, row.error);
             verification.count(row.status, found, || told(held, row, found.0, listed));
             settles |= found.1.is_some();
             Ok(())
@@ -138,7 +140,6 @@ fn conclude(
             })?;
             settled.push(held.file.path());
         }
-        verification.settle(&mut summary);
     }
     Ok(CrossChecked { verification, summary })
 }

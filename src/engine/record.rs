@@ -13,7 +13,7 @@ use tokio::time::{sleep, sleep_until};
 
 use super::budget::Budget;
 use crate::monitor::Monitor;
-use crate::outcome::{Effect, Outcome, Status, Stop, StopReason, Summary, Tally};
+use crate::outcome::{Attention, Effect, Outcome, Status, Stop, StopReason, Summary, Tally};
 use crate::results::ResultsWriter;
 use crate::results::writer::WithHeader;
 use crate::shutdown::Shutdown;
@@ -62,6 +62,8 @@ struct Unsynced {
     bytes: usize,
     /// How many other rows there are. A later run gives them their results rows again.
     others: BTreeMap<Status, u64>,
+    /// The first of the others that need attention.
+    attention: Attention,
 }
 
 impl Unsynced {
@@ -72,6 +74,7 @@ impl Unsynced {
                 self.rows.push(outcome);
             } else {
                 *self.others.entry(outcome.status).or_default() += 1;
+                self.attention.look(outcome.status, outcome.row.line, &outcome.invitation_id, &outcome.error);
             }
         }
     }
@@ -151,13 +154,11 @@ impl Recorder {
 
     /// Counts the rows that were waiting for the sync: the disk now keeps them.
     fn settle(&mut self) {
-        let Unsynced { rows, others, .. } = std::mem::take(&mut self.unsynced);
+        let Unsynced { rows, others, attention, .. } = std::mem::take(&mut self.unsynced);
         for outcome in &rows {
             self.tally.add(outcome);
         }
-        for (status, rows) in others {
-            self.tally.add_unsent(status, rows);
-        }
+        self.tally.add_unsent(&others, &attention);
     }
 
     /// Appends a batch to the results. If that fails, hands it to the monitor.

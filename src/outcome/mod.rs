@@ -1,5 +1,6 @@
 //! Records how a row ended: its status, its results row, and the counts of a whole run.
 
+mod attention;
 mod status;
 mod stop;
 mod summary;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::attention::{Attention, AttentionRow, MOST_KEPT};
 pub use self::status::{Effect, Status};
 pub use self::stop::{Signal, Stop, StopReason};
 pub use self::summary::{Summary, Tally};

@@ -130,6 +130,11 @@ impl Status {
         }
     }
 
+    /// Whether a row with this status may be cancelled although nobody has confirmed it.
+    pub const fn is_in_doubt(self) -> bool {
+        matches!(self.effect(), Effect::Possible)
+    }
+
     /// Whether the user has to look at the row: its cancellation was asked for and is not certain.
     pub const fn needs_attention(self) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::{Outcome, Status};
+use super::{Attention, Outcome, Status};
 
 /// The counts of the rows and calls of a whole run.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub struct Summary {
     calls: u64,
     retries: u64,
     latency_us: Histogram<u64>,
+    attention: Attention,
 }
 
 /// How many significant decimal digits of a latency are kept.
@@ -28,17 +29,33 @@ impl Summary {
     pub fn new() -> Self {
         let latency_us =
             Histogram::new_with_max(MAX_LATENCY_US, LATENCY_DIGITS).expect("up to five digits are allowed");
-        Self { rows: BTreeMap::new(), calls: 0, retries: 0, latency_us }
+        Self { rows: BTreeMap::new(), calls: 0, retries: 0, latency_us, attention: Attention::default() }
     }
 
     /// Counts one recorded row.
     pub fn add(&mut self, outcome: &Outcome) {
-        *self.rows.entry(outcome.status).or_default() += 1;
+        self.add_row(outcome.status, outcome.row.line, &outcome.invitation_id, &outcome.error);
         self.calls += outcome.calls;
         self.retries += outcome.calls.saturating_sub(1);
         for latency in &outcome.latencies {
             self.latency_us.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
         }
+    }
+
+    /// Counts one row that stands in the results.
+    pub fn add_row(&mut self, status: Status, line: u64, invitation_id: &str, error: &str) {
+        *self.rows.entry(status).or_default() += 1;
+        self.attention.look(status, line, invitation_id, error);
+    }
+
+    /// The first rows that need attention, of those that were counted one by one.
+    pub fn attention(&self) -> &Attention {
+        &self.attention
+    }
+
+    /// Keeps these first rows in place of those that were counted.
+    pub fn attend_to(&mut self, attention: Attention) {
+        self.attention = attention;
     }
 
     /// Counts rows for which no call was made.
@@ -147,10 +164,14 @@ impl Tally {
         }
     }
 
-    /// Counts rows that got their result in this run without a call.
-    pub fn add_unsent(&mut self, status: Status, rows: u64) {
-        self.all_runs.add_unsent(status, rows);
-        self.this_run.add_unsent(status, rows);
+    /// Counts rows that got their result in this run without a call, and looks at the first of them.
+    pub fn add_unsent(&mut self, rows: &BTreeMap<Status, u64>, attention: &Attention) {
+        for summary in [&mut self.all_runs, &mut self.this_run] {
+            for (&status, &rows) in rows {
+                summary.add_unsent(status, rows);
+            }
+            summary.attention.look_at_all(attention);
+        }
     }
 }
 

@@ -130,7 +130,7 @@ impl History {
             return false;
         }
         if !row.status.is_tried_again() {
-            self.summary.add_unsent(row.status, 1);
+            self.summary.add_row(row.status, row.line, row.invitation_id, row.error);
             return put(&mut self.done, row.line);
         }
         if row.status == Status::NotAttempted && row.attempts == 0 {

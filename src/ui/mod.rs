@@ -1,6 +1,7 @@
 //! Writes everything that the user or a script sees: errors, the prompt, progress, the summary, the log. Standard
 //! output is for data; everything else goes to standard error.
 
+mod attention;
 mod bar;
 mod console;
 mod log;

@@ -14,6 +14,7 @@
 mod access;
 mod again;
 mod answers;
+mod attention;
 mod before_the_first_call;
 mod blame;
 mod canned;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use indicatif::HumanCount;
 
 use super::Report;
-use crate::ending::Ending;
+use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::outcome::{Status, Stop, StopReason};
 use crate::text::{plural, push_line, quoted_path};
-use crate::ui::verified;
+use crate::ui::{attention, verified};
 
 /// The message about a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
@@ -47,6 +47,7 @@ impl Report {
             push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
         }
         self.push_this_run(&mut text);
+        attention::push(&mut text, &self.tally);
         self.push_without_result(&mut text);
         if let Some(results) = &self.results {
             let whole =
@@ -62,10 +63,20 @@ impl Report {
         text
     }
 
-    /// The rows that somebody has to look at by iMocha's own lists, in a line and the first few of them: for whoever wants
-    /// to read only that.
+    /// What somebody has to look at, in a line and the first few rows: for whoever wants to read only that. Empty where
+    /// all is well.
     pub fn attention(&self) -> String {
         let mut text = String::new();
+        let how = match &self.ending {
+            Ending::Verified => None,
+            _all_is_well if self.exit_code() == ExitCode::Done => None,
+            Ending::Stopped(stop) => Some(format!("stopped, {}", stop.detail)),
+            Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => Some("not all is well".to_owned()),
+        };
+        if let Some(how) = how {
+            let results = self.results.as_deref().map(quoted_path);
+            text.push_str(&attention::in_short(&how, &self.tally, results.as_deref()));
+        }
         if let Some(found) = &self.verification {
             verified::push_attention(&mut text, found, verified::FEW);
         }
@@ -164,14 +175,17 @@ impl Report {
 
     /// Adds what the user has to look up.
     fn push_doubts(&self, text: &mut String) {
-        let doubtful = self.tally.all_runs.count(Status::Unconfirmed) + self.tally.all_runs.count(Status::ServerError);
+        let in_doubt: Vec<_> = self.tally.all_runs.present().filter(|(status, _)| status.is_in_doubt()).collect();
+        let doubtful = in_doubt.iter().map(|(_, rows)| rows).sum();
         if doubtful > 0 {
+            let statuses: Vec<&str> = in_doubt.iter().map(|(status, _)| status.word()).collect();
             push_line(
                 text,
                 format_args!(
-                    "{} {} may be cancelled although iMocha did not confirm it: those with the status unconfirmed or server_error",
+                    "{} {} may be cancelled although iMocha did not confirm it: those with the status {}",
                     HumanCount(doubtful),
                     plural(doubtful, "invitation"),
+                    statuses.join(" or "),
                 ),
             );
             if let Some(command) = self.verify_command.as_ref().filter(|_| !self.is_unverified) {
