@@ -21,7 +21,7 @@ const READ_BYTES: usize = 256 * 1024;
 
 /// Where a row stands in the file.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
+struct PlacedRow {
     /// Of the input.
     line: u64,
     /// Its bytes in the results.
@@ -37,46 +37,46 @@ struct Extent {
 ///
 /// When the results cannot be read, and when the disk refuses. Then they are as they were.
 pub fn put_in_order(file: &ResultsFile, format: &Format) -> Result<(), Refusal> {
-    let Some(mut extents) = extents(file.path(), format)? else { return Ok(()) };
-    if extents.is_sorted_by_key(|extent| extent.line) {
+    let Some(mut rows) = placed_rows(file.path(), format)? else { return Ok(()) };
+    if rows.is_sorted_by_key(|row| row.line) {
         return Ok(());
     }
-    extents.sort_unstable_by_key(|extent| extent.line);
+    rows.sort_unstable_by_key(|row| row.line);
     let fail = |error: io::Error| {
         Refusal::new(Cause::ResultsUnwritable, format!("could not write {}", quoted_path(file.path()))).caused_by(error)
     };
     let header = format.header().map_err(|error| fail(error.into()))?;
-    file.create(&header, |target| copy(file.path(), &extents, target).map_err(fail)).map(drop)
+    file.create(&header, |target| copy(file.path(), &rows, target).map_err(fail)).map(drop)
 }
 
 /// Where each row stands, in the order of the file; `None` where this file is to stay as it is.
-fn extents(results: &Path, format: &Format) -> Result<Option<Vec<Extent>>, Refusal> {
+fn placed_rows(results: &Path, format: &Format) -> Result<Option<Vec<PlacedRow>>, Refusal> {
     // The rows are this run's own, so a zero in them is the input's.
     let mut reader = ResultsReader::open(results, format, Zeros::InCells)?;
-    let mut extents = Vec::new();
+    let mut rows = Vec::new();
     loop {
         let start = reader.whole_bytes();
         let Some(line) = reader.next_row()?.map(|row| row.line) else { break };
-        if extents.len() == MOST_ROWS {
+        if rows.len() == MOST_ROWS {
             return Ok(None);
         }
-        extents.push(Extent { line, start, end: reader.whole_bytes() });
+        rows.push(PlacedRow { line, start, end: reader.whole_bytes() });
     }
-    Ok((reader.torn_bytes() == 0).then_some(extents))
+    Ok((reader.torn_bytes() == 0).then_some(rows))
 }
 
-fn copy(results: &Path, extents: &[Extent], target: &mut File) -> io::Result<()> {
+fn copy(results: &Path, rows: &[PlacedRow], target: &mut File) -> io::Result<()> {
     let mut source = BufReader::with_capacity(READ_BYTES, File::open(results)?);
     let mut target = BufWriter::with_capacity(READ_BYTES, target);
-    let mut row = Vec::new();
+    let mut bytes = Vec::new();
     let mut at = 0;
-    for extent in extents {
-        let distance = i64::try_from(extent.start).and_then(|start| Ok(start - i64::try_from(at)?));
+    for row in rows {
+        let distance = i64::try_from(row.start).and_then(|start| Ok(start - i64::try_from(at)?));
         source.seek_relative(distance.map_err(io::Error::other)?)?;
-        row.resize(usize::try_from(extent.end - extent.start).map_err(io::Error::other)?, 0);
-        source.read_exact(&mut row)?;
-        at = extent.end;
-        target.write_all(&row)?;
+        bytes.resize(usize::try_from(row.end - row.start).map_err(io::Error::other)?, 0);
+        source.read_exact(&mut bytes)?;
+        at = row.end;
+        target.write_all(&bytes)?;
     }
     target.flush()
 }
