@@ -70,7 +70,22 @@ fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>
     if input_handle(args).is_some_and(|input| input == written) {
         return Some(if args.reads_standard_input() { "standard input" } else { "the input" }.to_owned());
     }
-    which_goes(stream, &files_of(output.as_slice(), &args.connection))
+    let mut files = files_of(output.as_slice(), &args.connection);
+    files.extend(args.results.failed.clone().map(|path| ("--failed".to_owned(), path)));
+    which_goes(stream, &files)
+}
+
+/// What a further file that the run is to write is already, in words.
+pub(super) fn what_is_at(path: &Path, args: &RunArgs, output: &Path) -> Option<String> {
+    if is_input(path, args) {
+        return Some("the input".to_owned());
+    }
+    files_of(&[output], &args.connection).into_iter().find(|(_, file)| are_one(path, file)).map(|(what, _)| what)
+}
+
+fn is_input(path: &Path, args: &RunArgs) -> bool {
+    (!args.reads_standard_input() && path == args.input)
+        || input_handle(args).is_some_and(|input| file_at(path).is_some_and(|found| found == input))
 }
 
 /// The files of a verification that a stream leads into, in words.
@@ -113,15 +128,10 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
             .hint("for results on standard output say --output -"));
     }
     let journal = Journal::path_of(output);
-    let input = input_handle(args);
-    let is_input = |path: &Path| {
-        (!args.reads_standard_input() && path == args.input)
-            || input.as_ref().is_some_and(|input| file_at(path).is_some_and(|found| found == *input))
-    };
-    if is_input(output) {
+    if is_input(output, args) {
         return Err(same(&format!("output and input are the same file {}", quoted_path(output))));
     }
-    if is_input(&journal) {
+    if is_input(&journal, args) {
         return Err(same(&format!(
             "the input is the journal {} of the results, which would be written to",
             quoted_path(&journal)

@@ -7,6 +7,7 @@ mod collisions;
 mod credentials;
 mod crosscheck;
 mod dry_run;
+mod failed;
 mod flags;
 mod guards;
 mod held;

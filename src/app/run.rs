@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::again::CommandLine;
 use super::crosscheck::verify_run;
 use super::dry_run::dry_run;
+use super::failed;
 use super::guards::check_survey;
 use super::held::HeldResults;
 use super::plan::{Endpoint, Sink, Source, surveyed};
@@ -75,6 +76,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threads) -> Result<Report, Halt> {
     super::flags::check(args)?;
     let output = Sink::plan(args)?;
+    failed::check(args)?;
     let for_endpoint = Arc::clone(args);
     let endpoint = watch.unless_stopped(move || Endpoint::of_run(&for_endpoint))??;
     if args.guards.dry_run {
@@ -109,7 +111,8 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     if args.sandbox {
         console.say("against the sandbox: nobody is e-mailed\n");
     }
-    let (results, history) = begin(&output, resumption, journal.as_mut(), reader.layout().clone())?;
+    let layout = reader.layout().clone();
+    let (results, history) = begin(&output, resumption, journal.as_mut(), layout.clone())?;
     let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
     let beginning = Beginning::now();
     let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
@@ -130,6 +133,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         }
         _ => report,
     };
+    let report = write_failed(report, args.results.failed.as_ref(), layout, watch);
     if let Some(journal) = journal {
         let ending = report.ending.clone();
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
@@ -154,6 +158,24 @@ fn put_in_order(report: &Report, watch: &Watch) {
             tracing::warn!(error = %refusal, "the results stay in the order in which their rows ended");
         }
     });
+}
+
+/// Writes the rows that need attention where the operator wants them. If that fails, the run ends as it would without.
+fn write_failed(report: Report, failed: Option<&PathBuf>, layout: Layout, watch: &Watch) -> Report {
+    let Some((failed, results)) = failed.cloned().zip(report.results.clone()) else { return report };
+    if watch.shutdown().is_given_up() {
+        return report;
+    }
+    let path = failed.clone();
+    let written = watch.to_its_end(move || failed::write(&path, &results, &layout));
+    match written {
+        Ok(Ok(())) => Report { failed: Some(failed), ..report },
+        Ok(Err(error)) => {
+            tracing::warn!(%error, file = ?failed, "the rows that need attention stand in the results alone");
+            report
+        }
+        Err(_given_up) => report,
+    }
 }
 
 /// How many answers it takes to say what the API bears.

@@ -28,6 +28,9 @@ pub struct ResultsArgs {
     /// Replace an existing results file
     #[arg(long)]
     pub overwrite: bool,
+    /// Write the rows that need attention to this file as well: the input's own columns, then status and error
+    #[arg(long, value_name = "FILE")]
+    pub failed: Option<PathBuf>,
 }
 
 /// How the input is read.

@@ -15,6 +15,8 @@ use crate::text::{quoted_path, timestamp};
 
 /// The column for the cells of rows that are longer than the header.
 const EXTRA_COLUMN: &str = "input_extra";
+/// The columns that say behind the input's own how a row ended.
+const END_COLUMNS: [&str; 2] = ["status", "error"];
 /// What stands before the header where the input had one.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The most bytes that are read in search of the end of a header: as long as the longest row of an input, and room for
@@ -84,12 +86,28 @@ impl Format {
     ///
     /// It writes to memory, so none occur; the signature comes from the CSV writer.
     pub fn header(&self) -> csv::Result<Vec<u8>> {
+        self.beginning(&self.names())
+    }
+
+    /// The beginning of a file of the input's own columns, with how the row ended behind them. It is good input too: what
+    /// is in doubt there stays so, for the reader of the input knows the two columns.
+    ///
+    /// # Errors
+    ///
+    /// It writes to memory, so none occur.
+    pub fn header_with_the_end_behind(&self) -> csv::Result<Vec<u8>> {
+        let ours = END_COLUMNS.map(ToOwned::to_owned);
+        let inputs = self.input_names(&ours);
+        self.beginning(&[inputs, ours.to_vec()].concat())
+    }
+
+    fn beginning(&self, names: &[String]) -> csv::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         if self.layout.byte_order_mark {
             bytes.extend_from_slice(BYTE_ORDER_MARK);
         }
         let mut writer = self.csv_writer(&mut bytes);
-        writer.write_record(self.names())?;
+        writer.write_record(names)?;
         writer.flush()?;
         drop(writer);
         Ok(bytes)
@@ -146,14 +164,21 @@ impl Format {
     /// several columns of the input have the same name, they have the same name here too; their position tells them
     /// apart.
     fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = Outcome::COLUMNS.iter().map(ToString::to_string).collect();
+        let ours = Outcome::COLUMNS.map(ToOwned::to_owned);
+        let inputs = self.input_names(&ours);
+        ours.into_iter().chain(inputs).collect()
+    }
+
+    /// The names of the input's columns, and the one for extra cells, beside `ours`.
+    fn input_names(&self, ours: &[String]) -> Vec<String> {
         let reserved = self.layout.extra_cells.then(|| EXTRA_COLUMN.to_owned());
-        let mut taken: HashSet<String> = names.iter().chain(&reserved).map(|name| column_key(name)).collect();
+        let mut taken: HashSet<String> = ours.iter().chain(&reserved).map(|name| column_key(name)).collect();
         let mut prefixes: HashMap<String, String> = HashMap::new();
-        for column in &self.layout.columns {
+        let names = self.layout.columns.iter().map(|column| {
             let prefix = prefixes.entry(column_key(column)).or_insert_with_key(|key| free_prefix(key, &mut taken));
-            names.push(format!("{prefix}{column}"));
-        }
+            format!("{prefix}{column}")
+        });
+        let mut names: Vec<String> = names.collect();
         names.extend(reserved);
         names
     }
@@ -194,6 +219,15 @@ pub fn delimiter_of_results(start: &[u8]) -> Option<u8> {
     let delimiter = *start.strip_prefix(b"line")?.first()?;
     let header = [&b"line"[..], b"invitation_id", b"status", b"http_status"].join(&delimiter);
     start.starts_with(&header).then_some(delimiter)
+}
+
+/// Whether a file that begins so has the columns that say behind the input's own how a row ended.
+pub fn has_the_end_behind(start: &[u8]) -> bool {
+    let header = start.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let [status, error] = END_COLUMNS;
+    header.strip_suffix(error.as_bytes()).and_then(<[u8]>::split_last).is_some_and(|(&delimiter, rest)| {
+        rest.strip_suffix(status.as_bytes()).is_some_and(|rest| rest.last() == Some(&delimiter))
+    })
 }
 
 /// As many prefixes as a column with this key needs for a name that is not taken; then that is taken too.

@@ -61,6 +61,12 @@ pub struct Settlement {
 }
 
 impl<'a> ResultsRow<'a> {
+    /// The input's own cells, and behind them how the row ended.
+    pub fn with_the_end_behind(&self) -> ByteRecord {
+        let own = self.record.iter().skip(Outcome::COLUMNS.len());
+        own.chain([self.status.word().as_bytes(), self.error.as_bytes()]).collect()
+    }
+
     /// The cells of the row once it is settled so.
     pub fn settled(&self, settlement: &Settlement) -> ByteRecord {
         let new = |index: usize| match Outcome::COLUMNS.get(index) {

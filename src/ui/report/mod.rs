@@ -29,6 +29,8 @@ pub struct Report {
     pub input: Option<PathBuf>,
     /// The results file, as the operator named it; `None` if none was written.
     pub results: Option<PathBuf>,
+    /// The file with only the rows that need attention, where it was written.
+    pub failed: Option<PathBuf>,
     /// The host that was called, if it is known.
     pub host: Option<String>,
     /// Which API was called.
@@ -91,6 +93,7 @@ impl Report {
             message: None,
             input: None,
             results: None,
+            failed: None,
             host: None,
             api: Api::Real,
             tally: Tally::default(),

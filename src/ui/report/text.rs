@@ -54,6 +54,12 @@ impl Report {
                 if self.lost_rows { " (not whole: the rows that it could not take stand above, as CSV)" } else { "" };
             push_line(&mut text, format_args!("results: {}{whole}", quoted_path(results)));
         }
+        if let Some(failed) = &self.failed {
+            push_line(
+                &mut text,
+                format_args!("rows that need attention, for whoever made the list: {}", quoted_path(failed)),
+            );
+        }
         self.push_forbidden(&mut text);
         if let Some(command) = &self.resume_command {
             push_line(&mut text, format_args!("to go on: {command}"));
