@@ -1,5 +1,6 @@
 //! Has one function for each command, which connects the rooms and turns every ending into an exit code.
 
+mod afterwards;
 mod again;
 mod already;
 mod asking;

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::io::{self, IsTerminal};
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,12 +13,11 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::afterwards::Afterwards;
 use super::again::CommandLine;
-use super::crosscheck::verify_run;
 use super::dry_run::dry_run;
 use super::failed;
 use super::guards::check_survey;
-use super::held::HeldResults;
 use super::plan::{Endpoint, Sink, Source, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
@@ -32,9 +31,8 @@ use crate::engine::{self, Finished, InputEnd, Job, SharedJournal, Threads};
 use crate::error::Refusal;
 use crate::input::{RowReader, Survey};
 use crate::monitor::{Monitor, Traffic};
-use crate::outcome::{Stop, StopReason, Tally};
-use crate::results::format::Format;
-use crate::results::{Existing, History, Journal, ResultsWriter, order};
+use crate::outcome::{Stop, Tally};
+use crate::results::{Existing, History, Journal, ResultsWriter};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
@@ -125,57 +123,13 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let results = output.path().map(ToOwned::to_owned);
     let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
     let report = Report { results, found_rate, input_rows, ..report }.settled();
-    put_in_order(&report, watch);
-    let report = match report.ending {
-        Ending::Finished if args.guards.verify => {
-            let lister = endpoint.lister(args.pace.list_rate(), args.connection.max_outage, watch.shutdown().clone());
-            verify_run(report, first_began_at, lister, watch, console).until_now(beginning)
-        }
-        _ => report,
-    };
-    let report = write_failed(report, args.results.failed.as_ref(), layout, watch);
+    let report =
+        Afterwards { args, endpoint: &endpoint, layout, first_began_at, beginning }.perform(report, watch, console);
     if let Some(journal) = journal {
         let ending = report.ending.clone();
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
-}
-
-/// Puts the rows into the order of the input, now that none is added any more. If that fails, they stay in the order in
-/// which they ended: that is no less true.
-fn put_in_order(report: &Report, watch: &Watch) {
-    let is_recorded = match &report.ending {
-        Ending::Stopped(stop) => !matches!(stop.reason, StopReason::ResultsUnwritable | StopReason::Bug),
-        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => true,
-    };
-    let Some(path) = report.results.clone() else { return };
-    if !is_recorded || watch.shutdown().is_given_up() {
-        return;
-    }
-    watch.at_the_end(Hurry::WhenGivenUp, move || {
-        let held = Format::found_in(&path).and_then(|format| HeldResults::open(&path, format, None, None));
-        if let Err(refusal) = held.and_then(|held| order::put_in_order(&held.file, &held.format)) {
-            tracing::warn!(error = %refusal, "the results stay in the order in which their rows ended");
-        }
-    });
-}
-
-/// Writes the rows that need attention where the operator wants them. If that fails, the run ends as it would without.
-fn write_failed(report: Report, failed: Option<&PathBuf>, layout: Layout, watch: &Watch) -> Report {
-    let Some((failed, results)) = failed.cloned().zip(report.results.clone()) else { return report };
-    if watch.shutdown().is_given_up() {
-        return report;
-    }
-    let path = failed.clone();
-    let written = watch.to_its_end(move || failed::write(&path, &results, &layout));
-    match written {
-        Ok(Ok(())) => Report { failed: Some(failed), ..report },
-        Ok(Err(error)) => {
-            tracing::warn!(%error, file = ?failed, "the rows that need attention stand in the results alone");
-            report
-        }
-        Err(_given_up) => report,
-    }
 }
 
 /// How many answers it takes to say what the API bears.
