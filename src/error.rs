@@ -38,6 +38,8 @@ pub enum Cause {
     TooMany,
     /// The input is older than `--max-input-age` allows.
     StaleInput,
+    /// The input is not the file that `--expect` names.
+    UnexpectedInput,
     /// The results file exists already, or cannot be resumed.
     ResultsExist,
     /// Another run holds the results.
@@ -64,6 +66,7 @@ impl Cause {
             Self::NotConfirmed => "not_confirmed",
             Self::TooMany => "too_many",
             Self::StaleInput => "stale_input",
+            Self::UnexpectedInput => "unexpected_input",
             Self::ResultsExist => "results_exist",
             Self::Locked => "locked",
             Self::OptionsChanged => "options_changed",

@@ -1,6 +1,6 @@
-//! Builds the command that goes on with a run from what the user said on the command line, so that a user who copies it
-//! into a shell says exactly that. Settings from the environment are repeated only if the run would be another one
-//! without them, because the other shell may not have them in its environment.
+//! Builds the commands that follow a run, such as the one that goes on with it, from what the user said on the command
+//! line, so that a user who copies one into a shell says exactly that. Settings from the environment are repeated only if
+//! the run would be another one without them, because the other shell may not have them in its environment.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -8,13 +8,18 @@ use std::path::Path;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 
+use crate::config::Sha256Sum;
+
 /// Flags that the command leaves out, because they were for the beginning of the run.
 const FIRST_STEPS: [&str; 3] = ["limit", "overwrite", "resume"];
 
-/// Flags that are repeated even if they came from the environment, because they define which run this is and where its
-/// results are.
-const IDENTITY: [&str; 8] =
-    ["output", "base_url", "id_column", "no_header", "delimiter", "encoding", "filters", "short_rows"];
+/// Flags that a run leaves out that does what a dry run has looked at. It has an `--expect` of its own.
+const OF_DRY_RUNS: [&str; 3] = ["dry_run", "preview", "expect"];
+
+/// Flags that are repeated even if they came from the environment, because they define which run this is, how much of it
+/// is sent, and where its results are.
+const IDENTITY: [&str; 9] =
+    ["output", "base_url", "id_column", "no_header", "delimiter", "encoding", "filters", "short_rows", "limit"];
 
 /// Flags that `verify` takes, too: whom to call, and how to get there.
 const CONNECTION: [&str; 5] = ["timeout", "max_outage", "base_url", "api_key_file", "ca_file"];
@@ -79,8 +84,7 @@ impl CommandLine {
         self.say(self.flags.iter().filter(is_said_again).chain([&resume]))
     }
 
-    /// The same command again. `None` if it cannot be written for a shell.
-    /// The command that verifies these results.
+    /// The command that verifies these results. `None` if it cannot be written for a shell.
     pub(super) fn verify(&self, results: &Path) -> Option<String> {
         let mut words = vec![env!("CARGO_PKG_NAME").to_owned(), "verify".to_owned(), word(results.as_os_str())?];
         for flag in self.flags.iter().filter(|flag| CONNECTION.contains(&flag.id.as_str())) {
@@ -89,6 +93,16 @@ impl CommandLine {
         Some(words.join(" "))
     }
 
+    /// The command that runs what a dry run has looked at, and refuses any other input than the file with this fingerprint.
+    /// `None` if it cannot be written for a shell.
+    pub(super) fn running(&self, looked_at: Sha256Sum) -> Option<String> {
+        let is_of_the_run = |flag: &&Flag| !OF_DRY_RUNS.contains(&flag.id.as_str());
+        let expect =
+            Flag { id: "expect".to_owned(), long: "expect".to_owned(), value: Some(looked_at.to_string().into()) };
+        self.say(self.flags.iter().filter(is_of_the_run).chain([&expect]))
+    }
+
+    /// The same command again. `None` if it cannot be written for a shell.
     pub(super) fn once_more(&self) -> Option<String> {
         self.say(self.flags.iter())
     }
@@ -221,6 +235,24 @@ mod tests {
                 .replace("\\063\\061", "31")
         );
         assert_eq!(line(&["a\n"]).going_on(), None, "a shell takes the line end away");
+    }
+
+    #[test]
+    fn the_command_that_runs_what_was_looked_at_names_the_file() {
+        let sum = Sha256Sum([0xab; 32]);
+        let expect = format!("--expect {}", "ab".repeat(32));
+        for (looked, expected) in [
+            ("a.csv -n", format!("a.csv {expect}")),
+            ("-n a.csv --preview --limit 3 --json --resume", format!("a.csv --resume --limit 3 --json {expect}")),
+            (
+                "a.csv --dry-run --where=a=1 --expect 00000000000000000000000000000000000000000000000000000000000000FF -o b",
+                format!("a.csv --output b --where 'a=1' {expect}"),
+            ),
+            ("-n -- -a.csv", format!("{expect} -- -a.csv")),
+        ] {
+            let arguments: Vec<&str> = looked.split(' ').collect();
+            assert_eq!(line(&arguments).running(sum).unwrap(), format!("imocha-cancel run {expected}"), "{looked}");
+        }
     }
 
     #[test]

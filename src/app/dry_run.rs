@@ -9,6 +9,7 @@ use super::guards::check_survey;
 use super::plan::{Endpoint, Sink, reading_options, surveyed};
 use super::resume::Resumption;
 use crate::cli::RunArgs;
+use crate::config::Sha256Sum;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, Survey};
 use crate::outcome::Summary;
@@ -30,6 +31,8 @@ pub(super) struct Rehearsal {
     pub(super) done: Summary,
     /// What iMocha's own lists say of the invitations, where they were asked.
     pub(super) already: Option<Already>,
+    /// The SHA-256 of the input; `None` for standard input.
+    pub(super) input_sha256: Option<Sha256Sum>,
 }
 
 /// Surveys the input, checks the key, and says what a run would do.
@@ -66,7 +69,8 @@ pub(super) fn dry_run(
     let time = endpoint.config.rate.time_for(cancels);
     console.say(&Preview { cancels, host: endpoint.host(), particulars: findings, time }.rehearsal());
     let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
-    Ok(Rehearsal { cancels, rows: survey.rows, done, already })
+    let input_sha256 = survey.fingerprint.map(|file| file.sha256);
+    Ok(Rehearsal { cancels, rows: survey.rows, done, already, input_sha256 })
 }
 
 /// Reads what earlier runs left, and checks whether the journal and the results could be written. It leaves nothing
@@ -104,7 +108,7 @@ fn findings(args: &RunArgs, survey: &Survey, settled: u64) -> Vec<(&'static str,
     let reading = &survey.reading;
     let mut findings = vec![("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey)))];
     if let Some(fingerprint) = &survey.fingerprint {
-        findings.push(("sha256", fingerprint.hex()));
+        findings.push(("sha256", fingerprint.sha256.to_string()));
     }
     findings.push(("encoding", reading.encoding.name().to_owned()));
     findings.push(("delimiter", delimiter_in_words(reading.layout.delimiter)));

@@ -46,6 +46,12 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
             "write the input to a file first, or bound the run with --limit",
         );
     }
+    if args.guards.expect.is_some() {
+        return usage(
+            "--expect needs a file: which bytes come on standard input is not known before the first call",
+            "name the file instead of -; a pipe can be written to a file first",
+        );
+    }
     if args.guards.max_input_age.is_some() {
         return usage("--max-input-age needs a file: standard input has no age", "name the file instead of -");
     }

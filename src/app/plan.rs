@@ -10,7 +10,7 @@ use super::remembered::Remembered;
 use super::{collisions, credentials, proxy, standard_output};
 use crate::cli::{ConnectionArgs, RunArgs, VerifyArgs};
 use crate::client::Client;
-use crate::config::{ApiKey, BaseUrl, Concurrency, Config, ConfigError, Patience, Rate};
+use crate::config::{ApiKey, BaseUrl, Concurrency, Config, ConfigError, Patience, Rate, Sha256Sum};
 use crate::engine::Lister;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
@@ -49,6 +49,14 @@ impl Source {
         }
     }
 
+    /// The SHA-256 of a file.
+    pub(super) fn sha256(&self) -> Option<Sha256Sum> {
+        match self {
+            Self::File { survey, .. } => survey.fingerprint.map(|file| file.sha256),
+            Self::Stream(_) => None,
+        }
+    }
+
     /// Begins to read the rows. Makes sure that the bytes are those that were surveyed.
     pub(super) fn into_reader(self) -> Result<RowReader, Refusal> {
         match self {
@@ -70,6 +78,7 @@ pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
         encoding: args.reading.encoding,
         filters: args.reading.filters.clone(),
         short_rows: if args.reading.short_rows { ShortRows::Meant } else { ShortRows::Doubted },
+        expected: args.guards.expect,
     }
 }
 

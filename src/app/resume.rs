@@ -84,7 +84,7 @@ fn zeros(args: &RunArgs, results: &Path, survey: &Survey) -> Result<Zeros, Refus
 }
 
 fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, endpoint: &Endpoint) -> Identity {
-    let (bytes, sha256) = fingerprint.map_or((0, String::new()), |file| (file.bytes, file.hex()));
+    let (bytes, sha256) = fingerprint.map_or((0, String::new()), |file| (file.bytes, file.sha256.to_string()));
     Identity {
         input: args.input.to_string_lossy().into_owned(),
         bytes,

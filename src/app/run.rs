@@ -101,7 +101,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         confirm(preview, console, watch)?;
     }
     let first_began_at = first_began_at(args, journal.as_ref());
-    let input_rows = input.rows();
+    let (input_rows, input_sha256) = (input.rows(), input.sha256());
     let reader = input.into_reader()?;
     // This is the last check before something is written that a later run can resume.
     watch.check_going()?;
@@ -122,7 +122,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let found_rate = found.map(|found| keep_rate(&endpoint, found, &finished, beginning.elapsed()));
     let results = output.path().map(ToOwned::to_owned);
     let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
-    let report = Report { results, found_rate, input_rows, ..report }.settled();
+    let report = Report { input_sha256, results, found_rate, input_rows, ..report }.settled();
     let report =
         Afterwards { args, endpoint: &endpoint, layout, first_began_at, beginning }.perform(report, watch, console);
     if let Some(journal) = journal {
@@ -206,6 +206,7 @@ fn rehearse(
         tally: Tally::after(found.done),
         would_cancel: Some(found.cancels),
         already: found.already,
+        input_sha256: found.input_sha256,
         input_rows: Some(found.rows),
         ..Report::of(Ending::Rehearsed).since(beginning)
     })

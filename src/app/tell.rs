@@ -27,6 +27,10 @@ pub(super) fn with_what_is_known(
             }
         }
     });
+    let run_command = match (&report.ending, report.input_sha256) {
+        (Ending::Rehearsed, Some(looked_at)) => command.and_then(|command| command.running(looked_at)),
+        _ => None,
+    };
     // The invitations of a sandbox that ends with the process cannot be looked up any more.
     let verify_command = command
         .filter(|_| !args.sandbox)
@@ -34,7 +38,7 @@ pub(super) fn with_what_is_known(
         .and_then(|(command, results)| command.verify(results));
     let host = report.host.clone().or_else(|| (!args.sandbox).then(|| args.connection.base_url.host()));
     let api = if args.sandbox { Api::Simulated } else { report.api };
-    Report { input: Some(args.input.clone()), host, api, verify_command, resume_command, ..report }
+    Report { input: Some(args.input.clone()), host, api, verify_command, run_command, resume_command, ..report }
 }
 
 /// Says why a run is refused.
@@ -69,7 +73,12 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
             }
         }
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
-        Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {}
+        Ending::Rehearsed => {
+            if let Some(command) = &report.run_command {
+                console.say(&format!("to run just this: {command}\n"));
+            }
+        }
+        Ending::Verified | Ending::Refused(_) => {}
     }
     finish(JsonSummary::of(&args.summary, |stream| would_spoil(stream, args)), console, report, watch);
 }

@@ -8,7 +8,7 @@ use encoding_rs::Encoding;
 
 use crate::config::{
     BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE, DEFAULT_TIMEOUT, MaxAttempts,
-    Patience, Rate, Timeout, parse_age, parse_count,
+    Patience, Rate, Sha256Sum, Timeout, parse_age, parse_count,
 };
 use crate::input::{Filter, parse_delimiter, parse_encoding};
 
@@ -71,6 +71,9 @@ pub struct GuardArgs {
     /// Refuse to start when the input file is older than this (90s, 10m, 2h, 7d)
     #[arg(long, value_name = "AGE", value_parser = parse_age)]
     pub max_input_age: Option<Duration>,
+    /// Refuse to start when the input is not the very file with this fingerprint, as --dry-run prints it
+    #[arg(long, value_name = "SHA256")]
+    pub expect: Option<Sha256Sum>,
     /// Do not ask before cancelling
     #[arg(short, long)]
     pub yes: bool,

@@ -2,6 +2,7 @@
 //! reason.
 
 mod rate;
+mod sha256sum;
 mod since;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 pub use self::rate::{DEFAULT_LIST_RATE, Rate, parse_named_rate};
+pub use self::sha256sum::Sha256Sum;
 pub use self::since::Since;
 
 /// iMocha's live API (source: iMocha's developer documentation, "Cancel Invitation").

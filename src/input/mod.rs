@@ -54,6 +54,7 @@ mod tests;
 mod totals;
 mod widths;
 
+use crate::config::Sha256Sum;
 pub use columns::{Choice, IdColumn};
 pub use dialect::parse_delimiter;
 pub use encoding::parse_encoding;
@@ -80,6 +81,8 @@ pub struct ReadingOptions {
     pub filters: Vec<Filter>,
     /// How to treat a row that has fewer cells than the header.
     pub short_rows: ShortRows,
+    /// The file that the input has to be, byte for byte.
+    pub expected: Option<Sha256Sum>,
 }
 
 /// How to treat a row that has fewer cells than the header.

@@ -12,8 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use sha2::{Digest, Sha256};
+
 use super::blocks::{BLOCK_BYTES, Blocks, Ledger, Utf8, Utf8Check};
 use super::fault::{Fault, ReadError};
+use crate::config::Sha256Sum;
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
 
@@ -124,6 +127,24 @@ impl InputFile {
         read().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
     }
 
+    /// The SHA-256 of the file, by a reading of its own.
+    pub(super) fn sha256(&self) -> Result<Sha256Sum, ReadError> {
+        let read = || {
+            let mut file = self.rewound()?;
+            let mut hash = Sha256::new();
+            let mut buffer = vec![0; CHUNK_BYTES];
+            loop {
+                let count = fill(&mut file, &mut buffer)?;
+                hash.update(buffer.get(..count).unwrap_or_default());
+                check(&file, self.stamp)?;
+                if count == 0 {
+                    return Ok(Sha256Sum(hash.finalize().into()));
+                }
+            }
+        };
+        read().map_err(|trouble: Trouble| trouble.at(&self.name, 1))
+    }
+
     /// The bytes of the file after a byte-order mark of this length. Only one such reader can be used at a time,
     /// because they share the handle.
     pub(super) fn bytes_behind(&self, mark_bytes: usize) -> Result<Bytes, ReadError> {
@@ -147,7 +168,7 @@ impl InputFile {
             return Err(changed());
         }
         let fingerprint =
-            Fingerprint { sha256: blocks.sha256(), bytes: self.stamp.bytes, modified: self.stamp.modified };
+            Fingerprint { sha256: Sha256Sum(blocks.sha256()), bytes: self.stamp.bytes, modified: self.stamp.modified };
         self.blocks = Some(blocks);
         Ok(fingerprint)
     }
@@ -281,17 +302,9 @@ impl fmt::Debug for Bytes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
     /// The SHA-256 of all its bytes.
-    pub sha256: [u8; 32],
+    pub sha256: Sha256Sum,
     /// Its length in bytes.
     pub bytes: u64,
     /// When it was last changed, if the system knows.
     pub modified: Option<SystemTime>,
-}
-
-impl Fingerprint {
-    /// The SHA-256 as `sha256sum` shows it.
-    pub fn hex(&self) -> String {
-        let digits = self.sha256.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-        digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
-    }
 }

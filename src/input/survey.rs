@@ -21,6 +21,7 @@ use super::reading::{InputStart, Reading, Rows};
 use super::screen::{Intent, Why};
 use super::source::{Fingerprint, InputFile};
 use super::widths::{WidthFinding, Widths};
+use crate::config::Sha256Sum;
 use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
@@ -96,10 +97,14 @@ impl Survey {
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is not CSV, cannot be cut into rows with certainty, changes meanwhile, or does not have
-/// the columns that are asked for.
+/// If the file is not the one that is expected, cannot be read, is not CSV, cannot be cut into rows with certainty,
+/// changes meanwhile, or does not have the columns that are asked for.
 pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, Survey), Refusal> {
     let mut file = InputFile::open(path)?;
+    if let Some(expected) = options.expected {
+        // First of all: what is wrong in another file is of no interest.
+        check_is_expected(file.name(), file.sha256()?, expected)?;
+    }
     let beginning = file.beginning()?;
     refuse_other_kinds(file.name(), &beginning)?;
 
@@ -113,6 +118,10 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     let bytes = file.stamp().bytes;
     let counted = Census::new(reading, &beginning, bytes).take(&mut rows, file.name())?;
     let fingerprint = file.keep(rows.into_bytes(), &beginning, utf8)?;
+    if let Some(expected) = options.expected {
+        // What was surveyed is what will be sent, and what must be the expected file.
+        check_is_expected(file.name(), fingerprint.sha256, expected)?;
+    }
     let counted = recount(counted, &file, &beginning, bytes)?;
     counted.tally.refuse_all_invalid(file.name())?;
     let Counted { reading, mut tally, duplicates, .. } = counted;
@@ -121,6 +130,16 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     }
     let survey = tally.survey(reading, Some(fingerprint));
     Ok((file, survey))
+}
+
+/// Refuses a file that is not the expected one.
+fn check_is_expected(input: &str, found: Sha256Sum, expected: Sha256Sum) -> Result<(), Refusal> {
+    if found == expected {
+        return Ok(());
+    }
+    let message = format!("{input} is not the file that --expect names: its SHA-256 is {found}, not {expected}");
+    Err(Refusal::new(Cause::UnexpectedInput, message)
+        .hint("put the file back that was looked at, or look at this one with --dry-run, which prints its fingerprint"))
 }
 
 /// Counts again if the first count has shown that whole rows have another number of cells than was assumed. If all rows

@@ -20,6 +20,7 @@ mod blame;
 mod canned;
 mod doubtful_rows;
 mod engine;
+mod expect;
 mod failed;
 mod flags;
 mod guards;

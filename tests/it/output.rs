@@ -54,9 +54,10 @@ fn the_json_summary_has_every_promised_field() {
         "this_run":{{"cancelled":1,"not_cancellable":0,"not_found":1,"forbidden":0,"unauthorized":0,
             "rate_limited":0,"server_error":0,"unreachable":0,"unconfirmed":0,"unexpected_response":0,"invalid_id":1,
             "duplicate":1,"filtered":0,"not_attempted":0}},
-        "without_result":0,"message":null,"resume_command":null}}"#,
+        "without_result":0,"message":null,"resume_command":null,"input_sha256":"{}"}}"#,
         env!("CARGO_PKG_VERSION"),
-        server.base_url().trim_start_matches("http://")
+        server.base_url().trim_start_matches("http://"),
+        "e6bc54c9d65cf43b3f0ab49e183923f7acd86fb7f17de8f1d3c8e34a07baa1d9",
     );
     assert_eq!(json, serde_json::from_str::<Value>(&expected).unwrap());
 }

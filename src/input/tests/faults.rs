@@ -192,7 +192,7 @@ fn a_file_put_in_the_place_of_the_surveyed_one_is_not_read() {
 #[test]
 fn the_fingerprint_is_the_sha_256_of_the_bytes() {
     let fingerprint = read("\u{feff}id\n5\n").0.fingerprint.unwrap();
-    assert_eq!(fingerprint.hex(), "b5f7fa3f2a656de858ab82c59fc00e13f9e8191df86f01751f032388a76a4e2b");
+    assert_eq!(fingerprint.sha256.to_string(), "b5f7fa3f2a656de858ab82c59fc00e13f9e8191df86f01751f032388a76a4e2b");
     assert_eq!(fingerprint.bytes, 8);
     assert!(fingerprint.modified.is_some());
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::clock::Beginning;
+use crate::config::Sha256Sum;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::Refusal;
@@ -27,6 +28,8 @@ pub struct Report {
     pub message: Option<String>,
     /// The input, as the operator named it.
     pub input: Option<PathBuf>,
+    /// The SHA-256 of the input, if it is a file and was read to its end.
+    pub input_sha256: Option<Sha256Sum>,
     /// The results file, as the operator named it; `None` if none was written.
     pub results: Option<PathBuf>,
     /// The file with only the rows that need attention, where it was written.
@@ -55,6 +58,8 @@ pub struct Report {
     pub input_end: InputEnd,
     /// Whether rows were printed because they could not be written to the results.
     pub lost_rows: bool,
+    /// The command that runs what was looked at, after a dry run over a file.
+    pub run_command: Option<String>,
     /// The command that goes on with the run, if there is something left to do.
     pub resume_command: Option<String>,
     /// When the command began.
@@ -92,6 +97,7 @@ impl Report {
             ending,
             message: None,
             input: None,
+            input_sha256: None,
             results: None,
             failed: None,
             host: None,
@@ -106,6 +112,7 @@ impl Report {
             input_rows: None,
             input_end: InputEnd::Reached,
             lost_rows: false,
+            run_command: None,
             resume_command: None,
             started_at: Timestamp::now(),
             duration: Duration::ZERO,
@@ -256,8 +263,12 @@ impl Report {
             let rate = json!({ "asked": rate.asked, "reached_per_second": reached, "limited": rate.limited });
             fields.insert("rate".to_owned(), rate);
         }
+        if let (Some(sum), Some(fields)) = (self.input_sha256, json.as_object_mut()) {
+            fields.insert("input_sha256".to_owned(), sum.to_string().into());
+        }
         if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
             fields.insert("would_cancel".to_owned(), cancels.into());
+            fields.insert("run_command".to_owned(), self.run_command.clone().into());
         }
         json
     }
