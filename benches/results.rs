@@ -164,5 +164,6 @@ fn identity() -> Identity {
         id_column: Some(1),
         filters: Vec::new(),
         short_rows: false,
+        shard: None,
     }
 }

@@ -18,6 +18,7 @@
 //! | | [`verdict`] | [`judge`](verdict::judge): what that means |
 //! | | [`listing`] | [`Listing`](listing::Listing): iMocha's own list of invitations in one state |
 //! | | [`verification`] | what those lists say of the rows of results |
+//! | | [`shard`] | [`Shard`](shard::Shard): which rows of an input one of several runs takes |
 //! | | [`backoff`] | how long a row waits before it is tried again |
 //! | | [`text`] | makes a server's text harmless, and quotes an operator's |
 //! | | [`clock`] | how long something takes, including sleep of the machine |
@@ -69,6 +70,7 @@ pub mod reply;
 pub mod results;
 pub mod row;
 pub mod sandbox;
+pub mod shard;
 pub mod shutdown;
 pub mod text;
 pub mod throttle;

@@ -11,6 +11,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 use crate::listing::{ListedState, Listing, ListingWindow};
 use crate::outcome::{Status, Summary};
+use crate::shard::ShardGap;
 
 /// What the lists say of one row. The words are the contract with the operator's scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, VariantArray)]
@@ -231,6 +232,8 @@ pub struct Verification {
     pub settled: BTreeMap<(Status, Status), u64>,
     /// Results in which rows may be missing, and why.
     pub gaps: Vec<(PathBuf, MissingRows)>,
+    /// Inputs of which not every shard is there, once and with all its rows.
+    pub shard_gaps: Vec<ShardGap>,
     /// The first rows that are contradicted, and the first that are not yet seen.
     told: BTreeMap<Finding, Vec<ToldRow>>,
 }
@@ -247,6 +250,7 @@ impl Verification {
             counts: BTreeMap::new(),
             settled: BTreeMap::new(),
             gaps: Vec::new(),
+            shard_gaps: Vec::new(),
             told: BTreeMap::new(),
         }
     }
@@ -293,7 +297,7 @@ impl Verification {
 
     /// Whether nobody has to look at anything.
     pub fn is_well(&self) -> bool {
-        self.need_attention() == 0 && self.gaps.is_empty()
+        self.need_attention() == 0 && self.gaps.is_empty() && self.shard_gaps.is_empty()
     }
 
     /// How many rows need attention.

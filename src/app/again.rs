@@ -18,8 +18,18 @@ const OF_DRY_RUNS: [&str; 3] = ["dry_run", "preview", "expect"];
 
 /// Flags that are repeated even if they came from the environment, because they define which run this is, how much of it
 /// is sent, and where its results are.
-const IDENTITY: [&str; 9] =
-    ["output", "base_url", "id_column", "no_header", "delimiter", "encoding", "filters", "short_rows", "limit"];
+const IDENTITY: [&str; 10] = [
+    "output",
+    "base_url",
+    "id_column",
+    "no_header",
+    "delimiter",
+    "encoding",
+    "filters",
+    "short_rows",
+    "shard",
+    "limit",
+];
 
 /// Flags that `verify` takes, too: whom to call, and how to get there.
 const CONNECTION: [&str; 5] = ["timeout", "max_outage", "base_url", "api_key_file", "ca_file"];

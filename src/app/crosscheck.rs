@@ -17,6 +17,7 @@ use crate::listing::ListingWindow;
 use crate::outcome::{Status, Stop, StopReason, Summary};
 use crate::results::format::Format;
 use crate::results::settle::rewrite;
+use crate::results::shards::shard_gaps;
 use crate::results::{ResultsRow, Settlement};
 use crate::text::quoted_path;
 use crate::ui::{Console, Report};
@@ -106,14 +107,15 @@ fn conclude(
 ) -> Result<CrossChecked, Halt> {
     let mut verification = Verification::by(lists, window, settling);
     let mut summary = Summary::new();
-    let mut has_settled = Vec::new();
+    let (mut has_settled, mut shards) = (Vec::new(), Vec::new());
     for held in results {
-        let mut settles = false;
+        let (mut settles, mut rows) = (false, 0);
         let is_torn = held.for_each_row(|row| {
             let listed = listed(row, lists);
             let found = compare(row.status, listed);
             let settled = found.1.filter(|_| settling == Settling::Done);
             summary.add_row(settled.unwrap_or(row.status), row.line, row.invitation_id, row.error);
+            rows += 1;
             verification.count(row.status, found, || told(held, row, found.0, listed));
             settles |= found.1.is_some();
             Ok(())
@@ -121,7 +123,9 @@ fn conclude(
         let gap = held.gap.or(is_torn.then_some(MissingRows::Torn));
         verification.gaps.extend(gap.map(|gap| (held.file.path().to_owned(), gap)));
         has_settled.push(settles);
+        shards.extend(held.identity.as_ref().map(|identity| (identity, rows)));
     }
+    verification.shard_gaps = shard_gaps(shards);
     let settlement = |row: &ResultsRow<'_>| match settling {
         Settling::Done => settlement(row, lists),
         Settling::OnlyTold => None,

@@ -6,7 +6,7 @@ use indicatif::HumanCount;
 
 use super::already::already;
 use super::guards::check_survey;
-use super::plan::{Endpoint, Sink, reading_options, surveyed};
+use super::plan::{Endpoint, Sink, reading_options, shard_in_words, surveyed};
 use super::resume::Resumption;
 use crate::cli::RunArgs;
 use crate::config::Sha256Sum;
@@ -16,6 +16,7 @@ use crate::outcome::Summary;
 use crate::reply::Failure;
 use crate::results::format::Format;
 use crate::results::{Journal, ResultsFile};
+use crate::shard::ShardPart;
 use crate::text::{Scrubber, quoted, quoted_path};
 use crate::ui::{Console, Preview};
 use crate::verification::Already;
@@ -27,6 +28,8 @@ pub(super) struct Rehearsal {
     pub(super) cancels: u64,
     /// How many rows there are.
     pub(super) rows: u64,
+    /// Which shard of the input they are.
+    pub(super) shard: Option<ShardPart>,
     /// The counts of what the results hold already.
     pub(super) done: Summary,
     /// What iMocha's own lists say of the invitations, where they were asked.
@@ -70,7 +73,7 @@ pub(super) fn dry_run(
     console.say(&Preview { cancels, host: endpoint.host(), particulars: findings, time }.rehearsal());
     let done = resumption.map(|resumption| resumption.history.summary().clone()).unwrap_or_default();
     let input_sha256 = survey.fingerprint.map(|file| file.sha256);
-    Ok(Rehearsal { cancels, rows: survey.rows, done, already, input_sha256 })
+    Ok(Rehearsal { cancels, rows: survey.rows, shard: survey.part(), done, already, input_sha256 })
 }
 
 /// Reads what earlier runs left, and checks whether the journal and the results could be written. It leaves nothing
@@ -107,6 +110,7 @@ fn check_key(endpoint: &Endpoint) -> Result<String, Refusal> {
 fn findings(args: &RunArgs, survey: &Survey, settled: u64) -> Vec<(&'static str, String)> {
     let reading = &survey.reading;
     let mut findings = vec![("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey)))];
+    findings.extend(shard_in_words(survey).map(|part| ("shard", part)));
     if let Some(fingerprint) = &survey.fingerprint {
         findings.push(("sha256", fingerprint.sha256.to_string()));
     }

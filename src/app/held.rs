@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::error::{Cause, Refusal};
 use crate::results::format::Format;
-use crate::results::{Existing, Journal, ResultsFile, ResultsReader, ResultsRow, Zeros};
+use crate::results::{Existing, Identity, Journal, ResultsFile, ResultsReader, ResultsRow, Zeros};
 use crate::verification::MissingRows;
 
 /// Results that are held against the lists, and by nobody else meanwhile.
@@ -18,6 +18,8 @@ pub(super) struct HeldResults {
     pub(super) first_began_at: Option<Timestamp>,
     /// Why rows may be missing, where they may.
     pub(super) gap: Option<MissingRows>,
+    /// What the run was that wrote them, where their journal says so.
+    pub(super) identity: Option<Identity>,
     /// The lock; none where nothing is to be written, or where a run holds it itself.
     _lock: Option<Journal>,
 }
@@ -33,7 +35,7 @@ impl HeldResults {
     ) -> Result<Self, Refusal> {
         // They keep the readers that they have.
         let file = ResultsFile::plan(path.to_owned(), Existing::Resume)?.for_readers_of(path);
-        Ok(Self { file, format, first_began_at, gap: None, _lock: lock })
+        Ok(Self { file, format, first_began_at, gap: None, identity: None, _lock: lock })
     }
 
     /// Shows each row to `look`, and says whether the end of the results is torn, as a crash leaves it.

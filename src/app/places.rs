@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::RunArgs;
+use crate::shard::Shard;
 
 /// The argument that means standard input or standard output.
 const DASH: &str = "-";
@@ -29,16 +30,20 @@ impl RunArgs {
             Some(_dash) if self.writes_standard_output() => None,
             Some(path) => Some(path.clone()),
             None if self.reads_standard_input() => None,
-            None => Some(default_output(&self.input)),
+            None => Some(default_output(&self.input, self.reading.shard)),
         }
     }
 }
 
-/// The path of the results beside their input: `round.csv` gives `round.results.csv`.
-pub(super) fn default_output(input: &Path) -> PathBuf {
+/// The path of the results beside their input: `round.csv` gives `round.results.csv`, and the second of eight shards
+/// `round.shard-2-of-8.results.csv`, so that shards which share a directory do not share their results.
+pub(super) fn default_output(input: &Path, shard: Option<Shard>) -> PathBuf {
     let is_csv = input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
     let stem = if is_csv { input.with_extension("") } else { input.to_owned() };
     let mut name = stem.into_os_string();
+    if let Some(shard) = shard {
+        name.push(format!(".shard-{}-of-{}", shard.number(), shard.of()));
+    }
     name.push(".results.csv");
     name.into()
 }
@@ -56,7 +61,9 @@ mod tests {
             ("round", "round.results.csv"),
             ("round.results.csv", "round.results.results.csv"),
         ] {
-            assert_eq!(default_output(Path::new(input)), Path::new(output));
+            assert_eq!(default_output(Path::new(input), None), Path::new(output));
         }
+        let shard = "2/8".parse().ok();
+        assert_eq!(default_output(Path::new("a/round.csv"), shard), Path::new("a/round.shard-2-of-8.results.csv"));
     }
 }

@@ -16,6 +16,7 @@ use crate::error::{Cause, Refusal};
 use crate::input::{self, HeaderOption, InputFile, ReadingOptions, RowReader, ShortRows, Survey};
 use crate::results::{Existing, ResultsFile};
 use crate::sandbox::{self, Sandbox};
+use crate::shard::ShardPart;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, plural, quoted_path};
 use crate::ui::Api;
@@ -49,6 +50,14 @@ impl Source {
         }
     }
 
+    /// Which shard of the input the rows are, if it is split.
+    pub(super) fn part(&self) -> Option<ShardPart> {
+        match self {
+            Self::File { survey, .. } => survey.part(),
+            Self::Stream(reader) => reader.reading().shard.map(|shard| ShardPart { shard, input_rows: None }),
+        }
+    }
+
     /// The SHA-256 of a file.
     pub(super) fn sha256(&self) -> Option<Sha256Sum> {
         match self {
@@ -78,8 +87,17 @@ pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
         encoding: args.reading.encoding,
         filters: args.reading.filters.clone(),
         short_rows: if args.reading.short_rows { ShortRows::Meant } else { ShortRows::Doubted },
+        shard: args.reading.shard,
         expected: args.guards.expect,
     }
+}
+
+/// What a shard takes of the input, in words; `None` if all of it is taken.
+pub(super) fn shard_in_words(survey: &Survey) -> Option<String> {
+    let shard = survey.reading.shard?;
+    let (rows, all) = (HumanCount(survey.rows), HumanCount(survey.input_rows));
+    let others = HumanCount(survey.input_rows - survey.rows);
+    Some(format!("{shard}, with {rows} of the {all} rows of the input; {others} fall to other shards"))
 }
 
 /// The counts of a survey in words.

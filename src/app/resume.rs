@@ -10,6 +10,7 @@ use crate::input::{Fingerprint, Reading, Survey};
 use crate::results::format::Format;
 use crate::results::reader::has_zeros;
 use crate::results::{Doubt, History, Identity, Journal, Zeros};
+use crate::shard::ShardPart;
 use crate::text::quoted_path;
 
 /// What stands in the journal for the API of a run with `--sandbox`, which has another port each time.
@@ -33,7 +34,8 @@ impl Resumption {
         survey: &Survey,
         endpoint: &Endpoint,
     ) -> Result<Self, Refusal> {
-        let identity = identity(args, &survey.reading, survey.fingerprint.as_ref(), endpoint);
+        let identity =
+            Identity { shard: survey.part(), ..identity(args, &survey.reading, survey.fingerprint.as_ref(), endpoint) };
         match journal.and_then(Journal::last_run) {
             Some(last_run) if args.results.resume && (last_run.identity.is_same_run(&identity) || results.exists()) => {
                 check_identity(&identity, &last_run.identity, results)?;
@@ -96,6 +98,7 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
         id_column: reading.id_column.as_ref().map(|column| column.number),
         filters: args.reading.filters.iter().map(ToString::to_string).collect(),
         short_rows: args.reading.short_rows,
+        shard: args.reading.shard.map(|shard| ShardPart { shard, input_rows: None }),
     }
 }
 
@@ -113,9 +116,15 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
         )
         .hint("resume with the file as it was, or begin anew with another --output"));
     }
+    let shard = |identity: &Identity| identity.shard.map(|part| part.shard);
     let spoken = |filters: &[String]| if filters.is_empty() { "none".to_owned() } else { filters.join(", ") };
     let differences = [
         ("--base-url", now.base_url != then.base_url, &then.base_url),
+        (
+            "--shard",
+            shard(now) != shard(then),
+            &shard(then).map_or_else(|| "none".to_owned(), |shard| shard.to_string()),
+        ),
         ("--where", now.filters != then.filters, &spoken(&then.filters)),
         (
             "--short-rows",

@@ -18,7 +18,7 @@ use super::again::CommandLine;
 use super::dry_run::dry_run;
 use super::failed;
 use super::guards::check_survey;
-use super::plan::{Endpoint, Sink, Source, surveyed};
+use super::plan::{Endpoint, Sink, Source, shard_in_words, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
 use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
@@ -101,7 +101,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         confirm(preview, console, watch)?;
     }
     let first_began_at = first_began_at(args, journal.as_ref());
-    let (input_rows, input_sha256) = (input.rows(), input.sha256());
+    let (input_rows, input_sha256, shard) = (input.rows(), input.sha256(), input.part());
     let reader = input.into_reader()?;
     // This is the last check before something is written that a later run can resume.
     watch.check_going()?;
@@ -122,7 +122,7 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let found_rate = found.map(|found| keep_rate(&endpoint, found, &finished, beginning.elapsed()));
     let results = output.path().map(ToOwned::to_owned);
     let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
-    let report = Report { input_sha256, results, found_rate, input_rows, ..report }.settled();
+    let report = Report { input_sha256, shard, results, found_rate, input_rows, ..report }.settled();
     let report =
         Afterwards { args, endpoint: &endpoint, layout, first_began_at, beginning }.perform(report, watch, console);
     if let Some(journal) = journal {
@@ -208,6 +208,7 @@ fn rehearse(
         already: found.already,
         input_sha256: found.input_sha256,
         input_rows: Some(found.rows),
+        shard: found.shard,
         ..Report::of(Ending::Rehearsed).since(beginning)
     })
 }
@@ -371,6 +372,7 @@ fn preview(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, c
     let mut particulars = vec![("results", output.to_string())];
     if let Source::File { survey, .. } = input {
         particulars.insert(0, ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))));
+        particulars.extend(shard_in_words(survey).map(|shard| ("shard", shard)));
         particulars.extend(ids(survey, cancels).map(|ids| ("ids", ids)));
     }
     Preview { cancels, host: endpoint.host(), particulars, time }

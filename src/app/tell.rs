@@ -7,6 +7,7 @@ use super::watch::{Hurry, Watch};
 use crate::cli::{RunArgs, SummaryArgs};
 use crate::ending::Ending;
 use crate::error::Refusal;
+use crate::shard::ShardPart;
 use crate::shutdown::Shutdown;
 use crate::ui::{Api, Console, Report};
 
@@ -38,7 +39,8 @@ pub(super) fn with_what_is_known(
         .and_then(|(command, results)| command.verify(results));
     let host = report.host.clone().or_else(|| (!args.sandbox).then(|| args.connection.base_url.host()));
     let api = if args.sandbox { Api::Simulated } else { report.api };
-    Report { input: Some(args.input.clone()), host, api, verify_command, run_command, resume_command, ..report }
+    let shard = report.shard.or(args.reading.shard.map(|shard| ShardPart { shard, input_rows: None }));
+    Report { input: Some(args.input.clone()), shard, host, api, verify_command, run_command, resume_command, ..report }
 }
 
 /// Says why a run is refused.

@@ -83,22 +83,23 @@ fn with_what_is_known(mut report: Report, args: &VerifyArgs, asked: Option<(Clie
         [one] => Some(one.clone()),
         _several => None,
     };
-    let message = report.message.or_else(|| report.verification.as_ref().and_then(gaps));
+    let gaps = report.verification.as_ref().map(gaps).filter(|gaps| !gaps.is_empty());
+    let message = report.message.or_else(|| gaps.map(|gaps| gaps.join("; ")));
     Report { message, results, host, ..report }
 }
 
-/// What is said of results in which rows may be missing.
-fn gaps(found: &Verification) -> Option<String> {
-    let said: Vec<String> =
-        found.gaps.iter().map(|(path, gap)| format!("{} {}", quoted_path(path), gap.in_words())).collect();
-    (!said.is_empty()).then(|| said.join("; "))
+/// What is said of results in which rows may be missing, or of shards that are.
+fn gaps(found: &Verification) -> Vec<String> {
+    let of_files = found.gaps.iter().map(|(path, gap)| format!("the results {} {}", quoted_path(path), gap.in_words()));
+    let of_shards = found.shard_gaps.iter().map(|gap| format!("the results {}", gap.in_words()));
+    of_files.chain(of_shards).collect()
 }
 
 /// Says what was found; with `--quiet` only where somebody has to look at it.
 fn say(report: &Report, args: &VerifyArgs, console: &Console) {
     let Some(found) = &report.verification else { return };
-    if let Some(gaps) = gaps(found) {
-        tracing::warn!("the results {gaps}");
+    for gap in gaps(found) {
+        tracing::warn!("{gap}");
     }
     if !args.console.quiet {
         console.say(&report.text());
@@ -206,7 +207,7 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
     })?;
     // Before the lock, which leaves a journal beside whatever is there.
     let format = Format::found_in(path).map_err(|refusal| {
-        let beside = default_output(path);
+        let beside = default_output(path, None);
         if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
     })?;
     let (last_run, lock) = match settling {
@@ -223,10 +224,19 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
         tracing::warn!(
             results = ?path,
             "the results have no journal, so nobody can tell whether they are of this API and account: check --base-url and \
-             the key; the window of the lists begins 30 days before their first row, or at --since"
+             the key; nor whether they are of one shard of several; the window of the lists begins 30 days before their \
+             first row, or at --since"
+        );
+    }
+    let part = last_run.as_ref().and_then(|run| run.identity.shard);
+    if part.is_some_and(|part| part.input_rows.is_none()) {
+        tracing::warn!(
+            results = ?path,
+            "the results are of a shard of standard input, so it cannot be checked whether the other shards are there"
         );
     }
     let mut held = HeldResults::open(path, format, last_run.as_ref().and_then(|run| run.first_began_at), lock)?;
+    held.identity = last_run.as_ref().map(|run| run.identity.clone());
     held.gap = match &last_run {
         Some(_) if settling == Settling::OnlyTold && Journal::is_held(path) => Some(MissingRows::AtWork),
         Some(run) if !run.has_ended => Some(MissingRows::Killed),

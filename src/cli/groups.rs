@@ -11,6 +11,7 @@ use crate::config::{
     Patience, Rate, Sha256Sum, Timeout, parse_age, parse_count,
 };
 use crate::input::{Filter, parse_delimiter, parse_encoding};
+use crate::shard::Shard;
 
 /// The help heading that several groups share.
 const OUTPUT: &str = "Output";
@@ -55,6 +56,9 @@ pub struct ReadingArgs {
     /// Rows that end early are meant: empty cells at their end were left out
     #[arg(long)]
     pub short_rows: bool,
+    /// Of N runs over the same input this is the Kth, and takes the rows whose ID falls to it
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
 }
 
 /// What keeps a run from cancelling more, or other things, than was meant.

@@ -25,13 +25,15 @@
 //! | checks whether an earlier row asks for the same | `seen` |
 //! | finds the end of the table below the header | `tables` |
 //! | compares the number of cells of all rows | `widths` |
+//! | counts the rows, each kind for itself | `counts` |
 //! | does the first pass: counts and duplicates | `survey` |
-//! | does the second pass: the rows | `reader` |
+//! | does the second pass: the rows of this shard | `reader` |
 //! | holds the errors | `fault` |
 
 mod blocks;
 mod column_check;
 mod columns;
+mod counts;
 mod dialect;
 mod encoding;
 mod fault;
@@ -55,7 +57,9 @@ mod totals;
 mod widths;
 
 use crate::config::Sha256Sum;
+use crate::shard::Shard;
 pub use columns::{Choice, IdColumn};
+pub use counts::SkippedRows;
 pub use dialect::parse_delimiter;
 pub use encoding::parse_encoding;
 use encoding_rs::Encoding;
@@ -64,7 +68,7 @@ pub use filter::{Comparison, Filter, FilterError};
 pub use reader::RowReader;
 pub use reading::Reading;
 pub use source::{Fingerprint, InputFile};
-pub use survey::{SkippedRows, Survey, survey_file, survey_stream};
+pub use survey::{Survey, survey_file, survey_stream};
 
 /// What the operator says about the input. The rest is found.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +85,8 @@ pub struct ReadingOptions {
     pub filters: Vec<Filter>,
     /// How to treat a row that has fewer cells than the header.
     pub short_rows: ShortRows,
+    /// Which of several runs over the input this is; `None` where it takes all rows.
+    pub shard: Option<Shard>,
     /// The file that the input has to be, byte for byte.
     pub expected: Option<Sha256Sum>,
 }

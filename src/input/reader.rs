@@ -20,7 +20,7 @@ use crate::row::{Layout, Row, Screened, Skip};
 
 /// Reads the rows of the input in their order.
 ///
-/// It returns every row of the input once, or ends with an error. What follows that place is uncertain and must not be
+/// It returns every row of the input, or of its shard, once, or ends with an error. What follows that place is uncertain and must not be
 /// sent, so nothing comes after an error.
 #[derive(Debug)]
 pub struct RowReader {
@@ -29,7 +29,19 @@ pub struct RowReader {
     seen: Seen,
     /// Checks the ID column of a stream; a file's was checked by the survey.
     suspicion: Option<Box<Suspicion>>,
+    /// How many rows of other shards were passed over.
+    passed_over: u64,
+    /// The line on which another table begins, once it was reached.
+    other_table: Option<u64>,
     has_ended: bool,
+}
+
+/// What is known of the rows that fall to other shards.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OtherShards {
+    pub(super) rows: u64,
+    /// The line on which another table begins, as a row of any shard says.
+    pub(super) other_table: Option<u64>,
 }
 
 impl RowReader {
@@ -47,7 +59,7 @@ impl RowReader {
         let bytes = file.bytes_behind(reading.decoding.mark_bytes)?;
         let rows = Rows::again(bytes, file.name(), &reading)?;
         let seen = Seen::in_file(&reading.duplicated);
-        Ok(Self { rows, reading, seen, suspicion: None, has_ended: false })
+        Ok(Self { rows, reading, seen, suspicion: None, passed_over: 0, other_table: None, has_ended: false })
     }
 
     /// Reads a stream, which has no survey. It waits for two lines with text or for 64 KiB, never for the end.
@@ -73,7 +85,8 @@ impl RowReader {
         let suspicion = look_at_beginning(&input, &sample, &reading)?;
         suspicion.check(&input)?;
         let suspicion = Some(Box::new(suspicion));
-        Ok(Self { rows, reading, seen: Seen::in_stream(), suspicion, has_ended: false })
+        let seen = Seen::in_stream();
+        Ok(Self { rows, reading, seen, suspicion, passed_over: 0, other_table: None, has_ended: false })
     }
 
     /// The layout of the input, which the results repeat.
@@ -91,20 +104,34 @@ impl RowReader {
         matches!(self.seen, Seen::Ids(_))
     }
 
-    /// Goes to the next row and decides what it asks for.
+    /// Goes to the next row of the shard and decides what it asks for. The rows of other shards count for what only all
+    /// rows together can tell.
     pub(super) fn advance(&mut self) -> Result<Option<(u64, Intent)>, ReadError> {
-        let Some((line, intent)) = self.rows.next()? else { return Ok(None) };
-        if let Some(suspicion) = &mut self.suspicion {
-            suspicion.look(line, intent, self.rows.record());
-            if let Some(fault) = suspicion.fault() {
-                return Err(self.rows.malformed(line, fault));
+        loop {
+            let Some((line, intent)) = self.rows.next()? else { return Ok(None) };
+            if let Some(suspicion) = &mut self.suspicion {
+                suspicion.look(line, intent, self.rows.record());
+                if let Some(fault) = suspicion.fault() {
+                    return Err(self.rows.malformed(line, fault));
+                }
             }
+            if let Intent::Skip(Why::OtherTable(begin)) = intent {
+                self.other_table = Some(begin);
+            }
+            if self.rows.falls_to(self.reading.shard, line) {
+                let intent = match intent {
+                    Intent::Cancel(id) => self.seen.intent(line, id),
+                    Intent::Skip(_) => intent,
+                };
+                return Ok(Some((line, intent)));
+            }
+            self.passed_over += 1;
         }
-        let intent = match intent {
-            Intent::Cancel(id) => self.seen.intent(line, id),
-            Intent::Skip(_) => intent,
-        };
-        Ok(Some((line, intent)))
+    }
+
+    /// What the rows of other shards that were passed over are, as far as it matters.
+    pub(super) fn others(&self) -> OtherShards {
+        OtherShards { rows: self.passed_over, other_table: self.other_table }
     }
 
     pub(super) fn rows(&self) -> &Rows {
@@ -143,14 +170,12 @@ impl Iterator for RowReader {
         if self.has_ended {
             return None;
         }
+        let before = self.other_table;
         let step = self.advance();
         if !matches!(step, Ok(Some(_))) {
             self.has_ended = true;
         }
-        if let Ok(Some((line, Intent::Skip(Why::OtherTable(begin))))) = step
-            && line == begin
-            && self.is_stream()
-        {
+        if let Some(line) = self.other_table.filter(|_| before.is_none() && self.is_stream()) {
             tracing::warn!(line, "another table begins, and nothing from there on is sent");
         }
         step.map(|step| step.map(|(line, intent)| self.screened(line, intent))).transpose()

@@ -20,6 +20,7 @@ use super::widths::Widths;
 use crate::error::{Cause, Refusal};
 use crate::invitation::NotAnId;
 use crate::row::Layout;
+use crate::shard::Shard;
 
 /// How one input is read: what was found and what the operator said.
 #[derive(Debug, Clone)]
@@ -32,11 +33,13 @@ pub struct Reading {
     pub id_column: Option<IdColumn>,
     /// The layout of the input, which the results repeat.
     pub layout: Layout,
+    /// Which rows are read; `None` for all.
+    pub shard: Option<Shard>,
     pub(super) decoding: Decoding,
     /// How many records come before the first row: a `sep=` line, a header.
     pub(super) preamble: usize,
     pub(super) screen: Arc<Screen>,
-    /// The IDs that more than one row asks for, sorted; empty if the input was not surveyed.
+    /// The IDs that more than one of the rows that are read asks for, sorted; empty if the input was not surveyed.
     pub(super) duplicated: Arc<Vec<u64>>,
 }
 
@@ -103,6 +106,7 @@ impl InputStart<'_> {
                 columns: names,
                 extra_cells: false,
             },
+            shard: options.shard,
             decoding,
             preamble: separator_lines + usize::from(first_row == FirstRow::Header),
             screen: Arc::clone(&screen),
@@ -189,6 +193,15 @@ impl Rows {
                 intent
             }
         }
+    }
+
+    /// Whether the current row, which begins on this line, falls to `shard`. Nothing but the cell of the ID and the line
+    /// decides, so it is the same whatever else is asked of the input.
+    pub(super) fn falls_to(&self, shard: Option<Shard>, line: u64) -> bool {
+        shard.is_none_or(|shard| match self.screen.id(&self.record) {
+            Ok(id) => shard.takes(id),
+            Err(_no_id) => shard.takes_line(line),
+        })
     }
 
     /// The widths of the rows read so far that belong to the table below the header.

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use super::ReadingOptions;
 use super::blocks::BLOCK_BYTES;
 use super::column_check::Suspicion;
+use super::counts::{RowCounts, SHOWN_ROWS, SkippedRows};
 use super::dialect::{Extent, Sample};
 use super::encoding::Decoding;
 use super::fault::ReadError;
 use super::kinds::refuse_other_kinds;
-use super::reader::RowReader;
+use super::reader::{OtherShards, RowReader};
 use super::reading::{InputStart, Reading, Rows};
 use super::screen::{Intent, Why};
 use super::source::{Fingerprint, InputFile};
@@ -25,11 +26,8 @@ use crate::config::Sha256Sum;
 use crate::error::{Cause, Refusal};
 use crate::invitation::InvitationId;
 use crate::outcome::Status;
-use crate::row::Skip;
+use crate::shard::ShardPart;
 use crate::text::quoted;
-
-/// How many rows of each kind are shown (chosen by us: one screen).
-const SHOWN_ROWS: usize = 3;
 
 /// The most IDs for which room is reserved in advance (128 MiB, of which only the used part becomes memory). Chosen by
 /// us.
@@ -40,8 +38,10 @@ const MOST_RESERVED_IDS: usize = 16 * 1024 * 1024;
 pub struct Survey {
     /// How the input is read.
     pub reading: Reading,
-    /// All rows: the sum of the four following counts.
+    /// All rows that are to have a result: the sum of the four following counts.
     pub rows: u64,
+    /// All rows of the input: more than `rows` where others fall to other shards.
+    pub input_rows: u64,
     /// Invitations to be cancelled.
     pub eligible: u64,
     /// Rows without a valid ID.
@@ -64,21 +64,32 @@ pub struct Survey {
     pub fingerprint: Option<Fingerprint>,
 }
 
-/// The rows that will not be sent for one reason.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SkippedRows {
-    /// The status in their results.
-    pub status: Status,
-    /// The reason, for the user.
-    pub reason: String,
-    /// How many rows there are.
-    pub rows: u64,
-    /// The first few of them, each with its line. For the duplicates of a file, they are there only after
-    /// [`Survey::find_duplicates`].
-    pub examples: Vec<(u64, Skip)>,
-}
-
 impl Survey {
+    /// Makes the survey from the counts of a shard's rows, and from what is known of the others.
+    fn of(counts: RowCounts, reading: Reading, fingerprint: Option<Fingerprint>, others: OtherShards) -> Self {
+        let rows = counts.rows();
+        Self {
+            reading,
+            rows,
+            input_rows: rows + others.rows,
+            eligible: counts.asked,
+            invalid: counts.rows_that_are(Status::InvalidId),
+            duplicates: counts.rows_that_are(Status::Duplicate),
+            filtered: counts.rows_that_are(Status::Filtered),
+            first: counts.first,
+            last: counts.last,
+            samples: counts.samples,
+            other_table: others.other_table,
+            skipped: counts.skipped.into_iter().map(|(_, group)| group).collect(),
+            fingerprint,
+        }
+    }
+
+    /// Which shard was surveyed, and of how large an input; `None` if all of it was.
+    pub fn part(&self) -> Option<ShardPart> {
+        self.reading.shard.map(|shard| ShardPart { shard, input_rows: Some(self.input_rows) })
+    }
+
     /// Finds the first few duplicates of a surveyed file, to show them to the user. It reads the file again up to the
     /// last of them, so a run that shows none does not call it.
     ///
@@ -123,13 +134,13 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
         check_is_expected(file.name(), fingerprint.sha256, expected)?;
     }
     let counted = recount(counted, &file, &beginning, bytes)?;
-    counted.tally.refuse_all_invalid(file.name())?;
+    counted.refuse_all_invalid(file.name())?;
+    let others = counted.others();
     let Counted { reading, mut tally, duplicates, .. } = counted;
     if duplicates > 0 {
         tally.count_duplicates(duplicates, reading.screen.summary(Why::Duplicate(None)));
     }
-    let survey = tally.survey(reading, Some(fingerprint));
-    Ok((file, survey))
+    Ok((file, Survey::of(tally, reading, Some(fingerprint), others)))
 }
 
 /// Refuses a file that is not the expected one.
@@ -167,7 +178,8 @@ pub fn survey_stream(stream: impl Read + Send + 'static, options: &ReadingOption
     while let Some((line, intent)) = reader.advance()? {
         tally.count(line, intent, reader.rows());
     }
-    Ok(tally.survey(reader.reading().clone(), None))
+    let others = reader.others();
+    Ok(Survey::of(tally, reader.reading().clone(), None, others))
 }
 
 /// A count in progress.
@@ -182,11 +194,13 @@ pub(super) struct Census {
 pub(super) struct Counted {
     pub(super) reading: Reading,
     pub(super) tally: RowCounts,
+    /// The counts of the rows that fall to other shards.
+    tally_of_others: RowCounts,
     /// Rows that ask for the same invitation as an earlier row. The tally still counts them as rows to cancel.
     pub(super) duplicates: u64,
     /// What follows from the widths of its rows.
     finding: WidthFinding,
-    /// The smallest and the largest ID.
+    /// The smallest and the largest ID, those of other shards included.
     span: Option<(u64, u64)>,
 }
 
@@ -195,7 +209,29 @@ impl Counted {
     /// or with a number of another length.
     fn is_alike(&self) -> bool {
         let digits = |id: u64| id.checked_ilog10();
-        self.tally.has_no_invalid() && self.span.is_none_or(|(least, most)| digits(least) == digits(most))
+        self.tally.has_no_invalid()
+            && self.tally_of_others.has_no_invalid()
+            && self.span.is_none_or(|(least, most)| digits(least) == digits(most))
+    }
+
+    /// Refuses an input in which no row has an ID: a failed export, or the wrong column. A shard without any may be one.
+    fn refuse_all_invalid(&self, input: &str) -> Result<(), Refusal> {
+        let tallies = [&self.tally, &self.tally_of_others];
+        let mut groups = tallies.into_iter().flat_map(|tally| tally.skipped.iter().map(|(_, group)| group));
+        let asks = tallies.iter().any(|tally| tally.asked > 0);
+        let all_invalid = !asks && groups.clone().all(|group| group.status == Status::InvalidId);
+        let (true, Some((line, skip))) = (all_invalid, groups.find_map(|group| group.examples.first())) else {
+            return Ok(());
+        };
+        let cell = quoted(&skip.invitation_id);
+        let message = format!("{input} has no row with an invitation ID: line {line} has {cell}, {}", skip.reason);
+        let hint = "check whether the export failed, and name the right column with --id-column";
+        Err(Refusal::new(Cause::Input, message).hint(hint))
+    }
+
+    fn others(&self) -> OtherShards {
+        let other_table = self.tally.other_table().or(self.tally_of_others.other_table());
+        OtherShards { rows: self.tally_of_others.rows(), other_table }
     }
 }
 
@@ -204,7 +240,8 @@ impl Census {
     pub(super) fn new(reading: Reading, beginning: &[u8], bytes: u64) -> Self {
         let lines = memchr::memchr2_iter(b'\n', b'\r', beginning).count() + 1;
         let parts = usize::try_from(bytes).unwrap_or(usize::MAX) / beginning.len().max(1) + 1;
-        let expected = parts.saturating_mul(lines).min(MOST_RESERVED_IDS);
+        let shards = reading.shard.map_or(1, |shard| usize::try_from(shard.of()).unwrap_or(usize::MAX));
+        let expected = parts.saturating_mul(lines).div_ceil(shards).min(MOST_RESERVED_IDS);
         let mut ids = Vec::new();
         ids.reserve_exact(expected);
         Self { reading, ids }
@@ -212,7 +249,8 @@ impl Census {
 
     /// Counts all rows.
     pub(super) fn take(mut self, rows: &mut Rows, input: &str) -> Result<Counted, Refusal> {
-        let mut tally = RowCounts::default();
+        let (mut tally, mut tally_of_others) = (RowCounts::default(), RowCounts::default());
+        let mut span: Option<(u64, u64)> = None;
         let mut suspicion = Suspicion::of(&self.reading);
         while let Some((line, intent)) = rows.next()? {
             if !suspicion.is_settled() {
@@ -221,20 +259,26 @@ impl Census {
                     suspicion.check(input)?;
                 }
             }
+            let is_own = rows.falls_to(self.reading.shard, line);
             if let Intent::Cancel(id) = intent {
-                self.collect(id.get());
+                let id = id.get();
+                span = Some(span.map_or((id, id), |(least, most)| (least.min(id), most.max(id))));
+                if is_own {
+                    self.collect(id);
+                }
             }
+            // Shards of one input have the same columns.
             self.reading.layout.extra_cells |= rows.record().len() > self.reading.layout.columns.len();
+            let tally = if is_own { &mut tally } else { &mut tally_of_others };
             tally.count(line, intent, rows);
         }
         suspicion.check(input)?;
         rows.widths().check(input, rows.screen())?;
         let finding = rows.widths().finding(rows.screen());
         self.ids.sort_unstable();
-        let span = self.ids.first().copied().zip(self.ids.last().copied());
         let (duplicated, duplicates) = duplicated(&self.ids);
         self.reading.duplicated = Arc::new(duplicated);
-        Ok(Counted { reading: self.reading, tally, duplicates, finding, span })
+        Ok(Counted { reading: self.reading, tally, tally_of_others, duplicates, finding, span })
     }
 
     /// Grows by an eighth, not to double the size, because the list takes most of the memory.
@@ -261,102 +305,6 @@ fn duplicated(ids: &[u64]) -> (Vec<u64>, u64) {
         }
     }
     (found, too_many)
-}
-
-/// The counts so far.
-#[derive(Debug, Default)]
-pub(super) struct RowCounts {
-    asked: u64,
-    first: Option<InvitationId>,
-    last: Option<InvitationId>,
-    samples: Vec<(u64, InvitationId)>,
-    skipped: Vec<(Why, SkippedRows)>,
-}
-
-impl RowCounts {
-    /// Counts the current row.
-    pub(super) fn count(&mut self, line: u64, intent: Intent, rows: &Rows) {
-        match intent {
-            Intent::Cancel(id) => self.count_cancel(line, id),
-            Intent::Skip(why) => self.count_skip(line, why, rows),
-        }
-    }
-
-    fn count_cancel(&mut self, line: u64, id: InvitationId) {
-        self.asked += 1;
-        self.first = self.first.or(Some(id));
-        self.last = Some(id);
-        if self.samples.len() < SHOWN_ROWS && self.samples.iter().all(|(_, shown)| *shown != id) {
-            self.samples.push((line, id));
-        }
-    }
-
-    fn count_skip(&mut self, line: u64, why: Why, rows: &Rows) {
-        let known = self.skipped.iter_mut().position(|(known, _)| known.is_like(why));
-        let index = known.unwrap_or_else(|| {
-            let reason = rows.screen().summary(why);
-            self.skipped.push((why, SkippedRows { status: why.status(), reason, rows: 0, examples: Vec::new() }));
-            self.skipped.len() - 1
-        });
-        if let Some((_, group)) = self.skipped.get_mut(index) {
-            group.rows += 1;
-            if group.examples.len() < SHOWN_ROWS {
-                group.examples.push((line, rows.screen().skip(why, rows.record())));
-            }
-        }
-    }
-
-    fn has_no_invalid(&self) -> bool {
-        self.skipped.iter().all(|(why, _)| why.status() != Status::InvalidId)
-    }
-
-    /// Refuses an input in which no row has an ID: a failed export, or the wrong column.
-    fn refuse_all_invalid(&self, input: &str) -> Result<(), Refusal> {
-        let mut groups = self.skipped.iter().map(|(_, group)| group);
-        let all_invalid = self.asked == 0 && groups.clone().all(|group| group.status == Status::InvalidId);
-        let (true, Some((line, skip))) = (all_invalid, groups.find_map(|group| group.examples.first())) else {
-            return Ok(());
-        };
-        let cell = quoted(&skip.invitation_id);
-        let message = format!("{input} has no row with an invitation ID: line {line} has {cell}, {}", skip.reason);
-        let hint = "check whether the export failed, and name the right column with --id-column";
-        Err(Refusal::new(Cause::Input, message).hint(hint))
-    }
-
-    /// Counts rows as duplicates that were counted as rows to cancel before.
-    pub(super) fn count_duplicates(&mut self, rows: u64, reason: String) {
-        self.asked -= rows;
-        let group = SkippedRows { status: Status::Duplicate, reason, rows, examples: Vec::new() };
-        self.skipped.push((Why::Duplicate(None), group));
-    }
-
-    /// Makes the survey from the counts.
-    pub(super) fn survey(self, reading: Reading, fingerprint: Option<Fingerprint>) -> Survey {
-        let rows_that_are = |status: Status| {
-            let groups = self.skipped.iter().filter(|(_, group)| group.status == status);
-            groups.map(|(_, group)| group.rows).sum::<u64>()
-        };
-        let (invalid, duplicates) = (rows_that_are(Status::InvalidId), rows_that_are(Status::Duplicate));
-        let filtered = rows_that_are(Status::Filtered);
-        let other_table = self.skipped.iter().find_map(|(why, _)| match why {
-            Why::OtherTable(line) => Some(*line),
-            _ => None,
-        });
-        Survey {
-            reading,
-            rows: self.asked + invalid + duplicates + filtered,
-            eligible: self.asked,
-            invalid,
-            duplicates,
-            filtered,
-            first: self.first,
-            last: self.last,
-            samples: self.samples,
-            other_table,
-            skipped: self.skipped.into_iter().map(|(_, group)| group).collect(),
-            fingerprint,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,15 +4,17 @@
 //! Its format is JSON Lines. Each line is one of these:
 //!
 //! ```json
-//! {"run":{"format":2,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…",
+//! {"run":{"format":3,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…",
 //!   "base_url":"https://…","encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],
-//!   "short_rows":false},
+//!   "short_rows":false,"shard":{"shard":"2/8","input_rows":1000}},
 //!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
 //!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}
 //! {"ended":"finished"}
 //! {"held":{"process":4712,"host":"cron-1","since":"2026-01-21T02:00:00Z"}}
 //! ```
+//!
+//! `shard` is there for a run with `--shard`, whose format is 3; that of others is 2.
 //!
 //! Each run starts with a `run` line. Only the last `run` and the lines after it count. `sent_up_to` is on disk
 //! *before* the run sends any row up to that line of the input for the first time. So after a crash, rows beyond that

@@ -9,6 +9,7 @@
 //! - [`order`] puts the rows into the order of the input once a run has ended, and [`settle`] changes some of them.
 //! - [`journal`] keeps what a later run must know to go on, and the lock between two runs.
 //! - [`doubt`] is what the journal knows of rows that the results do not have.
+//! - [`shards`] tells whether results of shards are together those of a whole input.
 //! - [`history`] is both together: how each row of the input stands before a run.
 
 mod access;
@@ -22,6 +23,7 @@ mod part;
 mod place;
 pub mod reader;
 pub mod settle;
+pub mod shards;
 mod standing;
 pub mod writer;
 

@@ -40,6 +40,7 @@ mod resume;
 mod retries;
 mod samples;
 mod server;
+mod shard;
 mod signals;
 mod standard_streams;
 mod stops;

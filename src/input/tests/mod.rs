@@ -11,6 +11,7 @@ mod filters;
 mod kinds;
 mod past_runs;
 mod random;
+mod shards;
 mod streams;
 
 use std::fs;

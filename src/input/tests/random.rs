@@ -5,7 +5,7 @@ use super::*;
 use crate::invitation::without_blanks;
 
 /// Random bytes, with many of those that have a meaning in CSV.
-fn input() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn input() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         6 => prop::sample::select(vec!["\"", "\n", "\r", "\r\n", ",", ";", "5", "6", "12", " ", "\"\"", ",\"", "\"\n", "\t"])
             .prop_map(|text| text.as_bytes().to_vec()),

@@ -28,6 +28,7 @@ fn last_run(input_bytes: u64, sent_up_to: u64) -> LastRun {
         id_column: Some(1),
         filters: Vec::new(),
         short_rows: false,
+        shard: None,
     };
     LastRun { identity, doubt, first_began_at: None, has_ended: false }
 }

@@ -10,11 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Cause, Refusal};
 use crate::results::doubt::Doubt;
+use crate::shard::ShardPart;
 use crate::text::quoted_path;
 
-/// The format that this version writes, and the newest that it reads. In format 1, a `run` says about rows to be tried
-/// again only whether they are in doubt.
-const FORMAT: u32 = 2;
+/// The newest format, which a run of a shard has: a version that does not know shards must not go on with it, for it
+/// would take the rows of all shards. Other runs have the format before it, [`FORMAT_OF_WHOLE`].
+const FORMAT: u32 = 3;
+/// The format of a run over a whole input. In format 1, a `run` says about rows to be tried again only whether they are
+/// in doubt.
+const FORMAT_OF_WHOLE: u32 = 2;
 
 /// What must be the same for a run to go on with an earlier one: the input, its destination, and how it is read. The
 /// rate, limits and waiting times may change.
@@ -42,9 +46,19 @@ pub struct Identity {
     /// say.
     #[serde(default)]
     pub short_rows: bool,
+    /// Which shard of the input it takes (`--shard`); `None` for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardPart>,
 }
 
 impl Identity {
+    /// Whether both are shards of the same input, split among as many runs and read in the same way.
+    pub fn is_of_same_shards(&self, other: &Self) -> bool {
+        let are_split_alike = |(one, two): (ShardPart, ShardPart)| one.shard.of() == two.shard.of();
+        self.shard.zip(other.shard).is_some_and(are_split_alike)
+            && Self { shard: self.shard, ..other.clone() }.is_same_run(self)
+    }
+
     /// Whether both are the same run. The name of the input does not matter.
     pub fn is_same_run(&self, other: &Self) -> bool {
         Self { input: other.input.clone(), ..self.clone() } == *other
@@ -99,7 +113,7 @@ impl Run {
     pub(super) fn now(identity: Identity, doubt: Doubt) -> Self {
         let Held { process, host, since: started_at } = Held::now();
         Self {
-            format: FORMAT,
+            format: if identity.shard.is_some() { FORMAT } else { FORMAT_OF_WHOLE },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             identity,
             started_at,

@@ -13,6 +13,7 @@ fn identity() -> Identity {
         id_column: Some(1),
         filters: Vec::new(),
         short_rows: false,
+        shard: None,
     }
 }
 
@@ -96,7 +97,7 @@ fn other_damage_and_a_newer_version_are_refused_by_name() {
         (whole.replace("sent_up_to\":12", "sent_\0\0\0\0\0\0\0\0\0"), "damaged at its line 2"),
         (whole.replacen("{\"run\":{", "\0\0\0\0\0\0\0\0", 1), "damaged at its line 1"),
         (whole.split_inclusive('\n').skip(1).collect(), "is not a journal"),
-        (whole.replace("\"format\":2", "\"format\":3"), "newer version"),
+        (whole.replace("\"format\":2", "\"format\":4"), "newer version"),
     ] {
         fs::write(Journal::path_of(&results), text).unwrap();
         let refusal = Journal::open(&results).unwrap_err();

@@ -15,6 +15,7 @@ use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::Refusal;
 use crate::outcome::{Status, StopReason, Summary, Tally};
+use crate::shard::ShardPart;
 use crate::text::timestamp;
 use crate::ui::verified;
 use crate::verification::{Already, Settling, Verification};
@@ -30,6 +31,8 @@ pub struct Report {
     pub input: Option<PathBuf>,
     /// The SHA-256 of the input, if it is a file and was read to its end.
     pub input_sha256: Option<Sha256Sum>,
+    /// Which shard of the input the rows are; `None` if they are all of it.
+    pub shard: Option<ShardPart>,
     /// The results file, as the operator named it; `None` if none was written.
     pub results: Option<PathBuf>,
     /// The file with only the rows that need attention, where it was written.
@@ -52,7 +55,7 @@ pub struct Report {
     pub would_cancel: Option<u64>,
     /// The rate that was found, where it was to be found.
     pub found_rate: Option<FoundRate>,
-    /// How many rows the input has, if that is known.
+    /// How many rows the input, or its shard, has, if that is known.
     pub input_rows: Option<u64>,
     /// Whether every row of the input was read.
     pub input_end: InputEnd,
@@ -98,6 +101,7 @@ impl Report {
             message: None,
             input: None,
             input_sha256: None,
+            shard: None,
             results: None,
             failed: None,
             host: None,
@@ -265,6 +269,10 @@ impl Report {
         }
         if let (Some(sum), Some(fields)) = (self.input_sha256, json.as_object_mut()) {
             fields.insert("input_sha256".to_owned(), sum.to_string().into());
+        }
+        if let (Some(ShardPart { shard, input_rows }), Some(fields)) = (self.shard, json.as_object_mut()) {
+            let shard = json!({ "number": shard.number(), "of": shard.of(), "input_rows": input_rows });
+            fields.insert("shard".to_owned(), shard);
         }
         if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
             fields.insert("would_cancel".to_owned(), cancels.into());

@@ -42,7 +42,8 @@ impl Report {
             Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
         };
         let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
-        push_line(&mut text, format_args!("{how} after {time}: {} {}", HumanCount(rows), plural(rows, "row")));
+        let shard = self.shard.map(|part| format!(" of shard {}", part.shard)).unwrap_or_default();
+        push_line(&mut text, format_args!("{how} after {time}: {} {}{shard}", HumanCount(rows), plural(rows, "row")));
         for (status, count) in self.tally.all_runs.present() {
             push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
         }
