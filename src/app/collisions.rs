@@ -22,6 +22,12 @@ pub(super) fn check(args: &RunArgs, output: Option<&Path>) -> Result<(), Refusal
     if let Some(output) = output {
         check_file(args, output)?;
     }
+    if let Some(metrics) = &args.metrics_file
+        && let Some(what) = metrics_file_is(args, metrics)
+    {
+        return Err(Refusal::new(Cause::Usage, format!("--metrics-file and {what} are the same file"))
+            .hint("name another file with --metrics-file"));
+    }
     for stream in [Stream::Output, Stream::Error] {
         if let Some(what) = what_a_stream_goes_into(stream, args, output) {
             return Err(spoilt(stream, &what));
@@ -62,6 +68,19 @@ impl fmt::Display for Stream {
             Self::Error => "standard error",
         })
     }
+}
+
+/// Which other file of the run the metrics would replace, in words.
+pub(super) fn metrics_file_is(args: &RunArgs, metrics: &Path) -> Option<String> {
+    let is_metrics = |handle: Option<Handle>| handle.is_some() && handle == file_at(metrics);
+    if (!args.reads_standard_input() && args.input == metrics) || is_metrics(input_handle(args)) {
+        return Some("the input".to_owned());
+    }
+    let output = args.results_path();
+    let others = files_of(output.as_deref().as_slice(), &args.connection);
+    let stream = |stream: &Stream| is_metrics(ordinary(stream.handle()));
+    let of_files = others.into_iter().find(|(_, path)| are_one(path, metrics)).map(|(what, _)| what);
+    of_files.or_else(|| [Stream::Output, Stream::Error].iter().find(|it| stream(it)).map(ToString::to_string))
 }
 
 /// The file of this run that a stream leads into, in words.

@@ -12,6 +12,7 @@ mod failed;
 mod flags;
 mod guards;
 mod held;
+mod metrics;
 mod places;
 mod plan;
 mod proxy;

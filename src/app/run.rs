@@ -18,6 +18,7 @@ use super::again::CommandLine;
 use super::dry_run::dry_run;
 use super::failed;
 use super::guards::check_survey;
+use super::metrics;
 use super::plan::{Endpoint, Sink, Source, shard_in_words, surveyed};
 use super::replaced::Replaced;
 use super::resume::Resumption;
@@ -63,6 +64,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
         Err(Halt::Stopped(stop) | Halt::Midway(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
     };
     let report = with_what_is_known(report, &shutdown, &args, command);
+    metrics::write(&args, &report, watch.as_ref());
     match watch {
         Some(watch) => tell(&args, &console, &report, watch),
         None => tell_without_watch(&args, &console, &report, &shutdown),

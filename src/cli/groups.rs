@@ -14,7 +14,7 @@ use crate::input::{Filter, parse_delimiter, parse_encoding};
 use crate::shard::Shard;
 
 /// The help heading that several groups share.
-const OUTPUT: &str = "Output";
+pub(super) const OUTPUT: &str = "Output";
 
 /// Where the results of a run go, and what becomes of those that are there.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::groups::{ConnectionArgs, ConsoleArgs, GuardArgs, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs};
+use super::groups::{ConnectionArgs, ConsoleArgs, GuardArgs, OUTPUT, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs};
 
 /// The text below the help.
 pub(super) const EXAMPLES: &str = "\
@@ -45,6 +45,10 @@ pub struct RunArgs {
     /// What a script is told.
     #[command(flatten)]
     pub summary: SummaryArgs,
+    #[expect(clippy::doc_markdown, reason = "what stands here is shown on a terminal")]
+    /// Metrics of the run for the textfile collector of node_exporter, replaced at its end; a name that ends in .prom
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub metrics_file: Option<PathBuf>,
     /// How much is said on standard error.
     #[command(flatten)]
     pub console: ConsoleArgs,

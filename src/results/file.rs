@@ -135,6 +135,22 @@ impl ResultsFile {
     }
 }
 
+/// Replaces a file that stands beside the results, such as metrics, in one durable step: whoever reads it sees the old
+/// one or the new one, whole. Nobody may read it who may not read `readers_of`; without that, only its owner may.
+///
+/// # Errors
+///
+/// If the directory is missing or may not be written to, or the disk fails. Then the old file is as it was.
+pub fn replace_file(path: &Path, readers_of: Option<&Path>, content: &[u8]) -> io::Result<()> {
+    let directory = directory_of(path);
+    part::remove_leftovers(directory);
+    let mut file = part::create(directory, readers_of, None)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    drop(file.persist(path).map_err(|persist| persist.error)?.unlock());
+    sync_directory(directory)
+}
+
 fn exists(path: &Path) -> Refusal {
     Refusal::new(Cause::ResultsExist, format!("the results file {} is there already", quoted_path(path)))
         .hint("go on with it with --resume, keep it and name another with --output, or replace it with --overwrite")

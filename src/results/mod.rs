@@ -28,7 +28,7 @@ mod standing;
 pub mod writer;
 
 pub use self::doubt::Doubt;
-pub use self::file::{Existing, ResultsFile};
+pub use self::file::{Existing, ResultsFile, replace_file};
 pub use self::history::History;
 pub use self::journal::{Identity, Journal, LastRun};
 pub use self::reader::{ResultsReader, ResultsRow, Settlement, Zeros};

@@ -14,4 +14,4 @@ mod verified;
 pub use self::console::{Console, Results};
 pub use self::preview::Preview;
 pub use self::progress::Progress;
-pub use self::report::{Api, FoundRate, Report};
+pub use self::report::{Api, FoundRate, Report, are_metrics, last_success};

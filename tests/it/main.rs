@@ -28,6 +28,7 @@ mod happy;
 mod journal;
 mod key;
 mod lists;
+mod metrics;
 #[cfg(unix)]
 mod nginx;
 mod order;

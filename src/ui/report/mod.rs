@@ -1,5 +1,7 @@
-//! Reports how a run ended: the JSON object for a script is made here, the summary for the user in `text`.
+//! Reports how a run ended: the JSON object for a script is made here, the summary for the user in `text`, the metrics
+//! for monitoring in `metrics`.
 
+mod metrics;
 mod text;
 
 use std::io::{ErrorKind, Write as _};
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+
+pub use self::metrics::{are_metrics, last_success};
 
 use crate::clock::Beginning;
 use crate::config::Sha256Sum;
