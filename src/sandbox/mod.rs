@@ -51,6 +51,7 @@ pub use self::invitations::InvitationState;
 pub use self::limits::{ErrorRate, InvalidOption, LimiterKind, RateLimit};
 pub use self::list_keeper::ListDate;
 pub use self::options::{DEFAULT_API_KEY, Options, Recording};
+pub use self::rate_gate::{Passage, RateGate};
 pub use self::record::{Arrival, FaultDone, Record, SentKey};
 pub use self::retry_after::RetryAfter;
 

@@ -16,8 +16,10 @@ use super::time_limiter::TimeLimiter;
 const IN_FLIGHT_WAIT: Duration = Duration::from_secs(1);
 
 /// Lets calls through as a [`RateLimit`] allows.
+///
+/// Each sandbox with a rate limit has one. It can also be asked without a server, by whoever has a clock of their own.
 #[derive(Debug)]
-pub(super) struct RateGate {
+pub struct RateGate {
     started: Instant,
     limits: GateLimits,
     retry_after: RetryAfter,
@@ -32,13 +34,13 @@ enum GateLimits {
 
 /// What a call that was let through holds until its answer leaves.
 #[derive(Debug)]
-pub(super) struct Passage {
+pub struct Passage {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl RateGate {
     /// A gate that has seen no call yet. It counts time from now on.
-    pub(super) fn new(limit: RateLimit) -> Self {
+    pub fn new(limit: RateLimit) -> Self {
         let in_flight = || GateLimits::InFlight(Arc::new(Semaphore::new(permits(limit.calls()))));
         let over_time = TimeLimiter::new(limit).map(|limiter| GateLimits::OverTime(Mutex::new(limiter)));
         let limits = over_time.unwrap_or_else(in_flight);
@@ -47,8 +49,17 @@ impl RateGate {
 
     /// Lets a call through, or returns the `Retry-After` for it, if it gets one.
     pub(super) fn admit(&self) -> Result<Passage, Option<HeaderValue>> {
-        let passage = self.admit_after(self.started.elapsed());
-        passage.map_err(|wait| self.retry_after.value(wait, SystemTime::now()))
+        self.admit_at(self.started.elapsed(), SystemTime::now())
+    }
+
+    /// Lets a call through that comes so long after the gate's start, a time that never decreases, and at this moment of
+    /// the clock on the wall.
+    ///
+    /// # Errors
+    ///
+    /// When the call is beyond the limit: with the `Retry-After` for it, if it gets one.
+    pub fn admit_at(&self, since_start: Duration, now: SystemTime) -> Result<Passage, Option<HeaderValue>> {
+        self.admit_after(since_start).map_err(|wait| self.retry_after.value(wait, now))
     }
 
     /// Lets a call through that comes so long after the start, or returns how long it has to wait.

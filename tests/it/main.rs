@@ -23,6 +23,7 @@ mod engine;
 mod expect;
 mod failed;
 mod flags;
+mod found_pace;
 mod guards;
 mod happy;
 mod journal;
