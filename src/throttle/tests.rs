@@ -153,6 +153,20 @@ async fn without_a_usable_retry_after_the_pauses_double() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_in_flight_that_are_told_429_in_a_pause_do_not_lengthen_it() {
+    let throttle = throttle("unlimited");
+    for _ in 0..3 {
+        assert!(matches!(end(&throttle, Sign::Limited(None)), Advice::BackOff(_)));
+        advance(Duration::from_millis(100)).await;
+    }
+    let wait = wait_for_permit(&throttle).await;
+    assert!(
+        (Duration::from_millis(700)..Duration::from_millis(710)).contains(&wait),
+        "a second since the first: {wait:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_429_halves_the_rate_once_for_each_pause_and_answers_raise_it_again() {
     let throttle = throttle("100/s");
     for _ in 0..8 {

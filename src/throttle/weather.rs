@@ -357,11 +357,15 @@ impl Weather {
                 "iMocha answered 429 for {most} (--max-outage), perhaps because the quota is used up"
             ));
         }
-        let wait = retry_after.filter(|asked| !asked.is_zero()).unwrap_or(self.limited_wait);
+        let asked = retry_after.filter(|asked| !asked.is_zero());
+        let until = match self.paused_until {
+            // The call left before the pause. Its 429 says nothing new, unless it asks for longer.
+            Some(until) if !is_new => asked.map_or(until, |asked| until.max(now + asked)),
+            _ => now + asked.unwrap_or(self.limited_wait),
+        };
         if is_new {
             self.limited_wait = (self.limited_wait * 2).min(LONGEST_WAIT);
         }
-        let until = self.paused_until.map_or(now + wait, |until| until.max(now + wait));
         self.paused_until = Some(until);
         row.has_slowed_others |= is_new;
         (Advice::BackOff(until.saturating_duration_since(now)), is_new.then_some(Change::Paused))
