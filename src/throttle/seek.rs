@@ -43,9 +43,10 @@ pub(super) struct Seeker {
     remembered: Option<f64>,
     rate: f64,
     stage: Stage,
-    /// When the pace was set, and answers to calls sent since.
+    /// When the pace was set, answers to calls sent since, and when the latest of these was sent.
     round_start: f64,
     answers: u32,
+    latest: f64,
     /// The pace is borne up to `low` and was refused at `high`.
     low: f64,
     high: f64,
@@ -83,6 +84,7 @@ impl Seeker {
             stage: Stage::Starting,
             round_start: 0.0,
             answers: 0,
+            latest: 0.0,
             low: 0.0,
             high: f64::INFINITY,
             course: Course::default(),
@@ -139,17 +141,29 @@ impl Seeker {
             Heard::Late => return,
             Heard::Plain => {}
         }
-        if sent < self.round_start && self.stage != Stage::Starting {
+        if sent < self.round_start {
             return;
         }
         self.answers = self.answers.saturating_add(1);
-        let time = now - self.round_start;
+        self.latest = self.latest.max(sent);
+        // So long calls went at this pace: for a round, at least as long as an answer takes.
+        let time = self.latest - self.round_start;
+        let is_first = self.round_start <= 0.0;
+        if !is_first && (time < now - sent || !self.is_filled(time)) {
+            return;
+        }
         match self.stage {
             Stage::Starting => self.start(time, now),
             Stage::Searching => self.search(time, now),
             Stage::Holding => self.keep(time, now),
             Stage::Probing => self.probed(time, now),
         }
+    }
+
+    /// Whether calls really went at about the pace. One that they did not fill, for want of
+    /// rows or of calls in flight, was not borne (RFC 7661 says the same of a window).
+    fn is_filled(&self, time: f64) -> bool {
+        f64::from(self.answers) >= self.rate * time * FILLED
     }
 
     /// A call `sent` then was refused with a 429 `now`; calls pause until `pause_end`.
@@ -164,6 +178,7 @@ impl Seeker {
         self.rate = rate.clamp(LEAST_RATE.min(self.ceiling), self.ceiling);
         self.round_start = now;
         self.answers = 0;
+        self.latest = now;
         if stage == Stage::Holding {
             self.base = self.rate;
         }
@@ -248,7 +263,7 @@ impl Seeker {
             next = (self.base * self.high).sqrt();
         }
         if next < self.base * LEAST_GAIN {
-            (self.answers, self.round_start) = (0, now);
+            (self.answers, self.round_start, self.latest) = (0, now, now);
         } else {
             self.is_lost = is_lost;
             self.set(Stage::Probing, next, now);
@@ -316,6 +331,12 @@ impl Seeker {
 
     fn first_cut(&mut self, episode: &Episode, now: f64) {
         let tried = self.rate;
+        let has_jumped = self.is_recalling && tried > FIRST_RATE;
+        if episode.accepted < FEW && !has_jumped {
+            let most = f64::from(episode.accepted + 1) / episode.whole;
+            self.set(Stage::Starting, most.clamp(tried * 0.25, tried * 0.7), now);
+            return;
+        }
         self.high = tried;
         if std::mem::take(&mut self.is_recalling) {
             self.low = tried * 0.4;

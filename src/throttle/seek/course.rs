@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::tuning::{LONG_PAUSE, LONGEST_PAUSE, MEASURE_ANSWERS, OPENED, OPENED_FOR_PAUSE};
+use super::tuning::{FEW, LONG_PAUSE, LONGEST_PAUSE, MEASURE_ANSWERS, OPENED, OPENED_FOR_PAUSE, WHOLE_RUN};
 
 /// What one answer meant.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,6 +23,8 @@ pub(super) struct Episode {
     pub(super) run: f64,
     /// Answers in the run.
     pub(super) accepted: u32,
+    /// Seconds from the start of the run until the API opened again, as far as is known.
+    pub(super) whole: f64,
     /// Calls accepted a second, the pause included.
     pub(super) measure: f64,
     /// Calls accepted in the last second before the first refused one.
@@ -111,18 +113,22 @@ impl Course {
         let mut whole = sent - self.start;
         if is_rough {
             let closed = self.refused_last - self.start;
-            self.window = closed + (whole - closed) * OPENED_FOR_PAUSE;
+            if self.answers >= FEW {
+                self.window = closed + (whole - closed) * OPENED_FOR_PAUSE;
+            }
             whole = closed + (whole - closed) * OPENED;
         }
         let refused = self.refused;
+        let is_measured = self.answers >= MEASURE_ANSWERS && refused - self.start >= whole * WHOLE_RUN;
         let is_in_peak = |at: &&f64| **at <= refused && **at + 1.0 > refused;
         let peak = u32::try_from(self.sends.iter().filter(is_in_peak).count());
         Episode {
             run: refused - self.start,
             accepted: self.answers,
+            whole: whole.max(0.001),
             measure: f64::from(self.answers) / whole.max(0.001),
             peak: f64::from(peak.unwrap_or(u32::MAX)),
-            is_long: self.pause_end - refused >= LONG_PAUSE && self.answers >= MEASURE_ANSWERS,
+            is_long: is_measured && self.pause_end - refused >= LONG_PAUSE,
             is_rough,
         }
     }

@@ -168,6 +168,7 @@ struct Client {
     /// The next pause without Retry-After, if it follows one.
     longer: Option<f64>,
     in_flight: u32,
+    most_in_flight: u32,
     sent: Vec<f64>,
     answered: Vec<f64>,
     limited: u32,
@@ -178,13 +179,20 @@ struct Client {
 /// One simulation: clients that start ten seconds apart.
 struct Trial {
     kind: Kind,
-    limit: u32,
+    limit: f64,
     says_wait: bool,
     seed: u64,
     memory: Option<f64>,
     /// The limit is halved from the 60th to the 120th second.
     is_halved: bool,
     clients: u32,
+    /// Calls of a client in flight, at most.
+    in_flight: u32,
+    /// The time of the way to the API, if not by chance; and how many times as long the way back may take.
+    way: Option<f64>,
+    noise: f64,
+    /// Until then, s, every call is refused, as others have used the limit up.
+    taken: f64,
     /// It ends after so many answers of each client, or at this time, s.
     rows: usize,
     until: f64,
@@ -209,14 +217,28 @@ impl Trial {
     fn new(kind: Kind, limit: u32, seed: u64) -> Self {
         let rows = usize::try_from(limit * 60).unwrap_or(0);
         let says_wait = seed.is_multiple_of(2);
-        let (memory, is_halved, clients, until) = (None, false, 1, 1_000.0);
-        Self { kind, limit, says_wait, seed, memory, is_halved, clients, rows, until }
+        Self {
+            kind,
+            limit: f64::from(limit),
+            says_wait,
+            seed,
+            memory: None,
+            is_halved: false,
+            clients: 1,
+            in_flight: IN_FLIGHT,
+            way: None,
+            noise: 1.0,
+            taken: 0.0,
+            rows,
+            until: 1_000.0,
+        }
     }
 
     fn run(&self) -> Vec<Client> {
         let mut random = Random::new(self.seed);
         let way = 0.01 + 0.05 * random.next();
-        let mut limiter = Limiter::new(self.kind, f64::from(self.limit), &mut random);
+        let way = self.way.unwrap_or(way);
+        let mut limiter = Limiter::new(self.kind, self.limit, &mut random);
         let work = match self.kind {
             Kind::InFlight(slots) => (f64::from(slots) / limiter.limit - 0.2 * way) / 1.1,
             _ => 0.0,
@@ -225,7 +247,7 @@ impl Trial {
         let mut clients: Vec<Client> = Vec::new();
         for start in (0..self.clients).map(|client| f64::from(client) * 10.0) {
             world.at(start, clients.len(), Event::Wake);
-            clients.push(Client::new(start, self.memory));
+            clients.push(Client::new(start, self.memory, self.in_flight));
         }
         while let Some(Reverse((time, _, index, event))) = world.queue.pop() {
             let now = time.as_secs_f64();
@@ -240,11 +262,14 @@ impl Trial {
                 Event::Wake => client.wake = f64::INFINITY,
                 Event::Arrives(sent) => {
                     let is_half = self.is_halved && (60.0..120.0).contains(&now);
-                    match limiter.call(now, if is_half { 0.5 } else { 1.0 }) {
+                    let taken = Some(self.taken - now).filter(|wait| *wait > 0.0);
+                    let answer = taken.map_or_else(|| limiter.call(now, if is_half { 0.5 } else { 1.0 }), Err);
+                    match answer {
                         Ok(wait) => {
                             let done = now + wait + random.about(work);
                             world.at(done, index, Event::Worked);
-                            world.at(done + random.about(way), index, Event::Answered(sent));
+                            let back = random.about(way) * (1.0 + (self.noise - 1.0) * random.next());
+                            world.at(done + back, index, Event::Answered(sent));
                         }
                         Err(wait) => {
                             let wait = Duration::from_secs_f64(wait.ceil().max(1.0));
@@ -268,7 +293,7 @@ impl Trial {
 }
 
 impl Client {
-    fn new(start: f64, memory: Option<f64>) -> Self {
+    fn new(start: f64, memory: Option<f64>, most_in_flight: u32) -> Self {
         let seeker = Seeker::new(CEILING, memory);
         let rate = seeker.rate();
         Self {
@@ -279,6 +304,7 @@ impl Client {
             pause: 0.0,
             longer: None,
             in_flight: 0,
+            most_in_flight,
             sent: Vec::new(),
             answered: Vec::new(),
             limited: 0,
@@ -294,7 +320,7 @@ impl Client {
     /// Sends a call if the pace, the pause and the calls in flight let it.
     #[expect(clippy::too_many_arguments, reason = "the parts of a simulation")]
     fn send(&mut self, now: f64, index: usize, rows: usize, way: f64, world: &mut World) {
-        let most = if self.seeker.is_alone() { 1 } else { IN_FLIGHT };
+        let most = if self.seeker.is_alone() { 1 } else { self.most_in_flight };
         let waiting = usize::try_from(self.in_flight).unwrap_or(0);
         if self.in_flight >= most || self.answered.len() + waiting >= rows {
             return;
@@ -521,14 +547,70 @@ fn the_pace_keeps_its_bounds() {
 fn an_episode_is_one_cut() {
     let at = Duration::from_millis;
     let mut seeker = Seeker::new(CEILING, None);
-    seeker.answered(at(0), at(100));
+    for sent in [0, 110, 120] {
+        seeker.answered(at(sent), at(sent + 100));
+    }
     assert!(seeker.limited(at(200), at(300), at(1_300)));
     assert!(seeker.is_alone());
     assert!(!seeker.limited(at(250), at(350), at(1_300)), "sent before the pause");
-    seeker.answered(at(260), at(360));
+    seeker.answered(at(250), at(360));
     assert!(seeker.is_alone(), "an answer to an earlier call does not end it");
     assert!(!seeker.limited(at(1_300), at(1_400), at(3_400)), "the call alone");
     seeker.answered(at(3_400), at(3_500));
     assert!(!seeker.is_alone());
     assert!(seeker.stage() != Stage::Starting && seeker.learned().is_some());
+}
+
+#[test]
+fn a_pace_that_calls_do_not_fill_does_not_rise() {
+    // So many calls in flight, and so long a way, that no more than these leave in a second.
+    for (in_flight, way, real) in [(4, 0.25, 8.0), (1, 0.5, 1.0), (32, 1.0, 16.0), (2, 0.1, 10.0)] {
+        for memory in [None, Some(real)] {
+            let mut trial = Trial::new(Kind::Token(1_000.0), 100, 1);
+            (trial.in_flight, trial.way, trial.memory, trial.until) = (in_flight, Some(way), memory, 300.0);
+            let highest = trial.run().iter().map(|client| client.rates.0).fold(0.0, f64::max);
+            assert!(highest >= real && highest <= (real * 3.0).max(4.0), "{in_flight} in flight, {way} s: {highest}");
+        }
+    }
+    // Rows come at five a second.
+    let mut seeker = Seeker::new(CEILING, None);
+    for sent in (0..60_000).step_by(200).map(Duration::from_millis) {
+        seeker.answered(sent, sent + Duration::from_millis(50));
+        assert!(seeker.rate() < 15.0, "{} after {sent:?}", seeker.rate());
+    }
+}
+
+#[test]
+fn a_limit_that_others_used_up_at_first_is_found_as_soon() {
+    for limit in [3, 40] {
+        for (kind, seed) in kinds(limit).into_iter().zip(0..) {
+            for memory in [None, Some(0.97 * f64::from(limit))] {
+                let mut trial = Trial::new(kind, limit, seed);
+                (trial.taken, trial.memory) = (0.5, memory);
+                let last = trial.run().iter().filter_map(|client| client.answered.last().copied()).fold(0.0, f64::max);
+                assert!(last < 60.0 / 0.65, "{kind:?} {limit}/s: {last:.1} s");
+            }
+        }
+    }
+}
+
+#[test]
+fn less_than_a_call_a_second_is_found() {
+    for limit in [1.0 / 6.0, 0.2, 0.5] {
+        for (kind, seed) in [
+            (Kind::Token(1.0), 1),
+            (Kind::Token(5.0), 2),
+            (Kind::Leaky(2.0, false), 3),
+            (Kind::Fixed(60.0), 4),
+            (Kind::Sliding(60.0), 5),
+        ] {
+            let mut trial = Trial::new(kind, 1, seed);
+            (trial.limit, trial.rows, trial.until) = (limit, 100, 2_000.0);
+            for client in trial.run() {
+                let used = 100.0 / limit / client.answered.last().copied().unwrap_or(f64::INFINITY);
+                assert!(client.answered.len() == 100 && used > 0.7, "{kind:?} {limit}/s: {used:.2}");
+                assert!(client.limited <= 25 && client.rates.1 >= 0.1, "{kind:?} {limit}/s: {}", client.limited);
+            }
+        }
+    }
 }

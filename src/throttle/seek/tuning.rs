@@ -5,6 +5,10 @@ pub(super) const FIRST_RATE: f64 = 2.0;
 /// Never slower than this, so that a run always goes on.
 pub(super) const LEAST_RATE: f64 = 0.1;
 
+/// A pace is filled when so much of it is used: less, and calls were not held back by it. Below
+/// 1, as answers that are late or failed are missing from the count.
+pub(super) const FILLED: f64 = 0.8;
+
 /// Starting: growth of the pace after each clean round; answers and seconds of a round
 /// (the first answer of all is one), so that its 429s would have come back.
 pub(super) const START_GROWTH: f64 = 2.0;
@@ -18,6 +22,9 @@ pub(super) const GUESS: f64 = 0.97;
 pub(super) const PEAK_RUN: f64 = 0.9;
 pub(super) const SHORT_GUESS: f64 = 0.7;
 pub(super) const MOST_GUESS: f64 = 0.9;
+
+/// Fewer answers than these before a refusal say nothing: others had used the limit up.
+pub(super) const FEW: u32 = 3;
 
 /// Searching: clean answers and seconds after which a pace counts as borne.
 pub(super) const SEARCH_ANSWERS: u32 = 7;
@@ -34,6 +41,9 @@ pub(super) const DEEPEST_CUT: f64 = 0.75;
 
 /// A pause of so many seconds shows a long window.
 pub(super) const LONG_PAUSE: f64 = 2.0;
+/// A run of calls shorter than this share of its time, the pause included, met a window that
+/// calls before it had filled, so that its measure is too low.
+pub(super) const WHOLE_RUN: f64 = 0.15;
 /// Answers that a measure needs.
 pub(super) const MEASURE_ANSWERS: u32 = 8;
 /// Two measures agree when they differ by less than the first share, and say something
