@@ -51,8 +51,8 @@ pub(super) struct Seeker {
     low: f64,
     high: f64,
     course: Course,
-    /// Measure and pace of the last episode.
-    last: Option<(f64, f64)>,
+    /// The last episode at a pace that was about even.
+    last: Option<Episode>,
     /// The next step of the climb.
     climb: f64,
     /// The held pace, time to the next probe, its step, the pace to return to first.
@@ -295,12 +295,9 @@ impl Seeker {
     fn settle(&mut self, episode: &Episode, now: f64) {
         let (tried, measure) = (self.rate, episode.measure);
         self.episodes = self.episodes.saturating_add(1);
-        let pace = match self.stage {
-            // The pace was rising all the time.
-            Stage::Starting => episode.peak.max(1.0),
-            _ => tried,
-        };
-        let last = self.last.replace((measure, pace));
+        // Where the pace rose from below the limit, a part of that went unused.
+        let is_even = f64::from(episode.accepted) >= tried * episode.run * EVEN;
+        let last = if is_even { self.last.replace(*episode) } else { None };
         let was_recalled = std::mem::take(&mut self.is_recalled);
         if let Some(known) = self.remembered.filter(|_| was_recalled)
             && (measure / known - 1.0).abs() < REMEMBERED_AGREE
@@ -309,16 +306,14 @@ impl Seeker {
             self.hold_new(known, BELIEVED_HOLD, now);
             return;
         }
-        let apart = |a: f64, b: f64| (a / b - 1.0).abs();
-        let is_agreed = episode.accepted >= MEASURE_ANSWERS
-            && measure > self.low * 0.98
-            && last.is_some_and(|(a, b)| apart(measure, a) < AGREE && apart(tried, b) > APART);
-        if (episode.is_long || is_agreed) && measure < tried * 0.97 {
-            (self.low, self.high) = (measure / 2.0, tried);
-            self.hold_new(measure * BELIEVED, BELIEVED_HOLD, now);
-            if episode.is_rough {
-                self.hold = HOLD;
-            }
+        let (limit, hold) = match last.and_then(|last| last.limit(episode)) {
+            Some(limit) => (limit, HOLD),
+            None if episode.is_long => (measure, if episode.is_rough { HOLD } else { BELIEVED_HOLD }),
+            None => (f64::INFINITY, HOLD),
+        };
+        if limit < tried * 0.97 {
+            (self.low, self.high) = (limit / 2.0, tried);
+            self.hold_new(limit * BELIEVED, hold, now);
             return;
         }
         match self.stage {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::tuning::{FEW, LONG_PAUSE, LONGEST_PAUSE, MEASURE_ANSWERS, OPENED, OPENED_FOR_PAUSE, WHOLE_RUN};
+use super::tuning::{AGREE, APART, FEW, LONG_PAUSE, LONGEST_PAUSE, MEASURE_ANSWERS, OPENED, OPENED_FOR_PAUSE, WHOLE_RUN};
 
 /// What one answer meant.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +33,26 @@ pub(super) struct Episode {
     pub(super) is_long: bool,
     /// The pause had to be repeated, so that the measure is a rough one.
     pub(super) is_rough: bool,
+}
+
+impl Episode {
+    /// The share of the pause in the time of this episode.
+    fn paused(&self) -> f64 {
+        1.0 - self.run / self.whole
+    }
+
+    /// The limit, from two episodes with more and less of a pause. In a pause, the API saves up as much of its limit as
+    /// it may, and the rest is lost. So the measure falls in a line with the share of the pause, and is the limit where
+    /// there is none.
+    pub(super) fn limit(&self, other: &Self) -> Option<f64> {
+        let (paused, others) = (self.paused(), other.paused());
+        let limit = (self.measure * others - other.measure * paused) / (others - paused);
+        let fits = |episode: &Self| {
+            let measures = limit * (1.0 - episode.paused()) * (1.0 - AGREE)..=limit * (1.0 + AGREE);
+            episode.accepted >= MEASURE_ANSWERS && measures.contains(&episode.measure)
+        };
+        Some(limit).filter(|_| (paused - others).abs() > APART && fits(self) && fits(other))
+    }
 }
 
 /// What came since the last pause, and of the pause. Times are seconds since the start.

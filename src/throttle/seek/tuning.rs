@@ -48,8 +48,10 @@ pub(super) const WHOLE_RUN: f64 = 0.15;
 pub(super) const MEASURE_ANSWERS: u32 = 8;
 /// Two measures agree when they differ by less than the first share, and say something
 /// when the paces differ by more than the second.
-pub(super) const AGREE: f64 = 0.066;
-pub(super) const APART: f64 = 0.134;
+pub(super) const AGREE: f64 = 0.05;
+pub(super) const APART: f64 = 0.06;
+/// A run is at an even pace when its calls are so many, over those at the pace of its end.
+pub(super) const EVEN: f64 = 0.97;
 /// Pace held, over a measure that is believed.
 pub(super) const BELIEVED: f64 = 0.98;
 /// When, between the last refusal (0) and the first answer (1), the API opened again: for
