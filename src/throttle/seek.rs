@@ -3,30 +3,37 @@
 //! Pure: no clock, no waiting. The caller says what came back and when (times
 //! since the run began) and asks how fast it may go on.
 //!
-//! The pace doubles until the first refusal (429). The peak, what was accepted in the
-//! second before it, is the first guess, as a window of a second or a cap on calls in
-//! flight accepts its limit and no more. From there the limit is closed in on from both
-//! sides; then the pace is held just below it and seldom tried upwards. The measure, calls
-//! accepted a second from the end of one pause to the end of the next, is no more than the
-//! limit once a burst is used up, and is the limit where the pause fills the burst again:
-//! two equal measures at different paces are believed.
+//! The pace doubles until the first refusal (429). The peak, what was accepted in the second before it, is the first guess,
+//! as a window of a second or a cap on calls in flight accepts its limit and no more. From there the limit is closed in on
+//! from both sides; then the pace is held just below it and seldom tried upwards. Two episodes together give the limit
+//! itself, as does a long pause: see [`Episode::limit`].
 //!
-//! Refusals come in episodes: the first whose call was sent after the last pause ended, and
-//! all others until a call is answered again. An episode changes the pace once, at its end.
+//! Only calls that really left raise the pace, and none do while answers show that calls pile up ([`backlog`]). Where a pace
+//! that was borne is refused again and again, others use the same limit: then the pace goes up by steps that are larger, for
+//! its size, the slower it is, and all are cut by the same share, so that their shares come to be equal.
+//!
+//! Refusals come in episodes: the first whose call was sent after the last pause ended, and all others until a call is
+//! answered again. An episode changes the pace once, at its end.
+//!
+//! `course` counts what was accepted between pauses, `borne` goes on from a pace that was clean for a round, and `refused`
+//! goes back from one that was not. The numbers are in `tuning`.
 
+mod backlog;
+mod borne;
 mod course;
+mod refused;
 mod tuning;
 
 use std::time::Duration;
 
+use self::backlog::Backlog;
 use self::course::{Course, Episode, Heard};
-#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "its numbers"))]
-use self::tuning::*;
+use self::tuning::{BELIEVED, CLIMB_LEAST, FILLED, FIRST_RATE, HOLD, HOLD_CUT, LEAST_RATE, PROBE_STEP};
 
 /// What the seeker is doing, for display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Speeding up; no refusal so far.
+    /// Speeding up; nothing is known of a limit yet.
     Starting,
     /// Closing in on the limit.
     Searching,
@@ -51,6 +58,7 @@ pub(super) struct Seeker {
     low: f64,
     high: f64,
     course: Course,
+    backlog: Backlog,
     /// The last episode at a pace that was about even.
     last: Option<Episode>,
     /// The next step of the climb.
@@ -60,15 +68,29 @@ pub(super) struct Seeker {
     hold: f64,
     step: f64,
     return_to: f64,
-    /// The best pace proved, and when.
+    /// The best pace proved, and when; whether the present probe is back towards it.
     best: f64,
     best_at: f64,
     is_lost: bool,
+    /// The last pace that was held long enough to count as borne.
+    settled: f64,
+    /// Until when others seem to use the same limit; whether the pace climbs by the steps for that.
+    shared_until: f64,
+    is_sharing: bool,
     /// Episodes since the pace was last clean for a while.
     episodes: u32,
-    /// The remembered rate is being reached; it is reached but not confirmed.
-    is_recalling: bool,
-    is_recalled: bool,
+    recall: Recall,
+}
+
+/// How far a remembered rate is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recall {
+    /// The pace is on the way to it.
+    Reaching,
+    /// The pace is there or above, and nothing was refused yet.
+    Reached,
+    /// There is none, or it was confirmed or given up.
+    Over,
 }
 
 impl Seeker {
@@ -88,6 +110,7 @@ impl Seeker {
             low: 0.0,
             high: f64::INFINITY,
             course: Course::default(),
+            backlog: Backlog::new(),
             last: None,
             climb: CLIMB_LEAST,
             base: 0.0,
@@ -97,9 +120,11 @@ impl Seeker {
             best: 0.0,
             best_at: 0.0,
             is_lost: false,
+            settled: 0.0,
+            shared_until: 0.0,
+            is_sharing: false,
             episodes: 0,
-            is_recalling: remembered.is_some(),
-            is_recalled: false,
+            recall: if remembered.is_some() { Recall::Reaching } else { Recall::Over },
         }
     }
 
@@ -129,6 +154,10 @@ impl Seeker {
         match self.stage {
             Stage::Starting => None,
             Stage::Searching => Some(self.low).filter(|low| *low > 0.0),
+            // The present pace may be a step too far.
+            Stage::Holding | Stage::Probing if self.settled > 0.0 => {
+                Some(self.settled.clamp(self.base * 0.8, self.base))
+            }
             Stage::Holding | Stage::Probing => Some(self.base),
         }
     }
@@ -137,9 +166,15 @@ impl Seeker {
     pub(super) fn answered(&mut self, sent: Duration, now: Duration) {
         let (sent, now) = (sent.as_secs_f64(), now.as_secs_f64());
         match self.course.answered(sent, now) {
-            Heard::Ends(episode) => return self.settle(&episode, now),
+            Heard::Ends(episode) => {
+                self.backlog.paused(now);
+                return self.settle(&episode, now);
+            }
             Heard::Late => return,
             Heard::Plain => {}
+        }
+        if let Some(answered) = self.backlog.answered(sent, now) {
+            return self.drain(answered, now);
         }
         if sent < self.round_start {
             return;
@@ -149,7 +184,7 @@ impl Seeker {
         // So long calls went at this pace: for a round, at least as long as an answer takes.
         let time = self.latest - self.round_start;
         let is_first = self.round_start <= 0.0;
-        if !is_first && (time < now - sent || !self.is_filled(time)) {
+        if !is_first && (time < now - sent || !self.is_filled(time) || self.backlog.stands()) {
             return;
         }
         match self.stage {
@@ -176,217 +211,31 @@ impl Seeker {
     fn set(&mut self, stage: Stage, rate: f64, now: f64) {
         self.stage = stage;
         self.rate = rate.clamp(LEAST_RATE.min(self.ceiling), self.ceiling);
-        self.round_start = now;
-        self.answers = 0;
-        self.latest = now;
+        self.begin_round(now);
         if stage == Stage::Holding {
             self.base = self.rate;
         }
     }
 
+    const fn begin_round(&mut self, now: f64) {
+        (self.answers, self.round_start, self.latest) = (0, now, now);
+    }
+
+    /// Holds a pace with nothing known of the probes above it.
     fn hold_new(&mut self, rate: f64, hold: f64, now: f64) {
         self.hold = hold;
         self.step = PROBE_STEP;
         self.return_to = 0.0;
+        self.is_sharing = false;
         self.set(Stage::Holding, rate, now);
     }
 
-    /// A clean answer while starting: on to the remembered rate, or faster.
-    fn start(&mut self, time: f64, now: f64) {
-        if let Some(known) = self.remembered.filter(|_| self.is_recalling) {
-            if self.rate < known * 0.999 {
-                // In two jumps, the first to half of it, as it may be wrong.
-                let jump = known.min((self.rate * 8.0).max(known / 2.0));
-                self.set(Stage::Starting, jump, now);
-            } else {
-                self.is_recalling = false;
-                self.is_recalled = true;
-                self.hold_new(self.rate, REMEMBERED_HOLD, now);
-                self.step = REMEMBERED_STEP;
-            }
-        } else if self.rate >= self.ceiling {
-            if time >= CEILING_ROUND {
-                self.hold_new(self.rate, HOLD, now);
-            }
-        } else if self.round_start <= 0.0 || (self.answers >= START_ANSWERS && time >= START_ROUND) {
-            self.set(Stage::Starting, self.rate * START_GROWTH, now);
-        }
-    }
-
-    /// A clean answer while searching: climb, or hold once the bounds are close.
-    fn search(&mut self, time: f64, now: f64) {
-        if self.answers < SEARCH_ANSWERS || time < SEARCH_ROUND {
-            return;
-        }
-        self.low = self.low.max(self.rate);
-        self.episodes = 0;
-        if self.rate >= self.ceiling || self.high < self.low * CLOSE {
-            self.hold_new(self.low, HOLD, now);
-        } else {
-            let next = self.between().min(self.rate * (1.0 + self.climb));
-            self.climb = (self.climb * 2.0).min(CLIMB_MOST);
-            self.set(Stage::Searching, next, now);
-        }
-    }
-
-    fn between(&self) -> f64 {
-        self.low * (self.high / self.low).powf(BETWEEN)
-    }
-
-    /// A clean answer while holding: probe when it is time.
-    fn keep(&mut self, time: f64, now: f64) {
-        if time >= SETTLED {
-            self.episodes = 0;
-        }
-        let best = self.best * ((self.best_at - now) / FORGET).exp();
-        let is_lost = self.base < best * LOST;
-        if !is_lost && time >= PROVED && self.base > best {
-            (self.best, self.best_at) = (self.base, now);
-        }
-        let is_returning = self.base < self.return_to;
-        let hold = match (is_returning, is_lost) {
-            (true, _) => RETURN,
-            (_, true) => self.hold.min(LOST_HOLD),
-            _ => self.hold,
-        };
-        if self.answers < self.round_answers() || time < hold || self.rate >= self.ceiling {
-            return;
-        }
-        if is_returning {
-            let next = self.return_to.min(self.base * RETURN_STEP);
-            self.set(Stage::Holding, next, now);
-            return;
-        }
-        let least = if is_lost { LOST_STEP } else { 0.0 };
-        let mut next = self.base * (1.0 + self.step.max(least));
-        if !is_lost && next > self.high * BELOW_REFUSED {
-            next = (self.base * self.high).sqrt();
-        }
-        if next < self.base * LEAST_GAIN {
-            (self.answers, self.round_start, self.latest) = (0, now, now);
-        } else {
-            self.is_lost = is_lost;
-            self.set(Stage::Probing, next, now);
-        }
-    }
-
-    const fn round_answers(&self) -> u32 {
-        if self.is_recalled { REMEMBERED_ANSWERS } else { HOLD_ANSWERS }
-    }
-
-    fn probed(&mut self, time: f64, now: f64) {
-        let (growth, most) =
-            if self.is_recalled { (REMEMBERED_GROWTH, REMEMBERED_STEP_MOST) } else { (2.0, PROBE_STEP_MOST) };
-        if self.answers < self.round_answers() || time < PROBE {
-            return;
-        }
-        self.step = (self.step * growth).min(most);
-        let hold = if self.is_lost { 0.0 } else { self.hold / 2.0 };
-        self.hold = hold.max(1.0);
-        if self.rate >= self.high * 0.98 {
-            self.high = f64::INFINITY;
-        }
-        self.set(Stage::Holding, self.rate, now);
-        if self.is_recalled && self.rate < self.ceiling {
-            self.set(Stage::Probing, self.rate * (1.0 + self.step), now);
-        }
-    }
-
-    fn settle(&mut self, episode: &Episode, now: f64) {
-        let (tried, measure) = (self.rate, episode.measure);
-        self.episodes = self.episodes.saturating_add(1);
-        // Where the pace rose from below the limit, a part of that went unused.
-        let is_even = f64::from(episode.accepted) >= tried * episode.run * EVEN;
-        let last = if is_even { self.last.replace(*episode) } else { None };
-        let was_recalled = std::mem::take(&mut self.is_recalled);
-        if let Some(known) = self.remembered.filter(|_| was_recalled)
-            && (measure / known - 1.0).abs() < REMEMBERED_AGREE
-        {
-            (self.low, self.high) = (known / 2.0, tried.min(known * 1.1));
-            self.hold_new(known, BELIEVED_HOLD, now);
-            return;
-        }
-        let (limit, hold) = match last.and_then(|last| last.limit(episode)) {
-            Some(limit) => (limit, HOLD),
-            None if episode.is_long => (measure, if episode.is_rough { HOLD } else { BELIEVED_HOLD }),
-            None => (f64::INFINITY, HOLD),
-        };
-        if limit < tried * 0.97 {
-            (self.low, self.high) = (limit / 2.0, tried);
-            self.hold_new(limit * BELIEVED, hold, now);
-            return;
-        }
-        match self.stage {
-            Stage::Starting => self.first_cut(episode, now),
-            Stage::Searching => self.narrow(measure, now),
-            Stage::Holding => self.cut(measure, now),
-            Stage::Probing => self.probe_refused(measure, now),
-        }
-    }
-
-    fn first_cut(&mut self, episode: &Episode, now: f64) {
-        let tried = self.rate;
-        let has_jumped = self.is_recalling && tried > FIRST_RATE;
-        if episode.accepted < FEW && !has_jumped {
-            let most = f64::from(episode.accepted + 1) / episode.whole;
-            self.set(Stage::Starting, most.clamp(tried * 0.25, tried * 0.7), now);
-            return;
-        }
-        self.high = tried;
-        if std::mem::take(&mut self.is_recalling) {
-            self.low = tried * 0.4;
-            self.set(Stage::Searching, tried * DEEPEST_CUT, now);
-            return;
-        }
-        // A second without a call says nothing about the limit.
-        let has_peak = episode.run >= PEAK_RUN && episode.peak >= 1.0;
-        let guess = if has_peak { episode.peak * GUESS } else { tried * SHORT_GUESS };
-        let next = guess.min(tried * MOST_GUESS);
-        self.low = episode.measure.min(next);
-        self.set(Stage::Searching, next, now);
-    }
-
-    /// The pace was refused while searching: down between the bounds.
-    fn narrow(&mut self, measure: f64, now: f64) {
-        let tried = self.rate;
-        self.high = tried;
-        if self.low >= tried * 0.97 {
-            // What seemed borne was a burst.
-            self.low = measure.min(tried * 0.9);
-        }
-        self.low = self.low.max(measure).min(tried * 0.96);
-        self.climb = CLIMB_LEAST;
-        if self.high < self.low * CLOSE {
-            self.hold_new(self.low, HOLD, now);
-        } else {
-            let next = self.between().max(tried * DEEPEST_CUT);
-            self.set(Stage::Searching, next, now);
-        }
-    }
-
-    fn cut(&mut self, measure: f64, now: f64) {
-        let tried = self.rate;
-        self.high = tried;
-        if self.episodes > 1 {
-            self.low = 0.0;
-            self.narrow(tried / 2.0, now);
-        } else {
-            let between = (measure * tried).sqrt();
-            self.return_to = between.clamp(tried * RETURN_LEAST, tried * 0.99);
-            (self.hold, self.step) = (HOLD, PROBE_STEP);
-            self.set(Stage::Holding, tried * HOLD_CUT, now);
-        }
-    }
-
-    fn probe_refused(&mut self, measure: f64, now: f64) {
-        if self.rate > self.base * WIDE_PROBE {
-            self.low = self.base;
-            self.narrow(measure, now);
-        } else {
-            self.hold = (self.hold * 2.0).clamp(HOLD * 2.0, LONGEST_HOLD);
-            self.step = PROBE_STEP;
-            self.set(Stage::Holding, self.base * AFTER_PROBE, now);
-        }
+    /// Calls pile up, with so many `answered` a second: slower until they do no more.
+    fn drain(&mut self, answered: f64, now: f64) {
+        (self.low, self.high) = (answered / 2.0, self.rate.max(answered));
+        self.recall = Recall::Over;
+        self.hold_new(self.rate.min(answered * HOLD_CUT), HOLD, now);
+        self.return_to = answered * BELIEVED;
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::tuning::{AGREE, APART, FEW, LONG_PAUSE, LONGEST_PAUSE, MEASURE_ANSWERS, OPENED, OPENED_FOR_PAUSE, WHOLE_RUN};
+use super::tuning::{
+    AGREE, APART, FEW, LONG_PAUSE, LONGEST_PAUSE, MEASURE_ANSWERS, OPENED, OPENED_FOR_PAUSE, WHOLE_RUN,
+};
 
 /// What one answer meant.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -29,6 +29,11 @@ impl Random {
         f64::from(u32::try_from(self.0 >> 32).unwrap_or(0)) / f64::from(u32::MAX)
     }
 
+    /// From 1 to 1 and `noise`; draws nothing where there is none.
+    fn longer(&mut self, noise: f64) -> f64 {
+        if noise > 0.0 { 1.0 + noise * self.next() } else { 1.0 }
+    }
+
     /// A share of `most`, 0.9 to 1.1 of it.
     fn about(&mut self, most: f64) -> f64 {
         most * (0.9 + 0.2 * self.next())
@@ -77,6 +82,8 @@ struct Limiter {
     at: f64,
     log: VecDeque<f64>,
     working: u32,
+    /// The most calls that waited at once, so far and since the 20th second.
+    longest: (f64, f64),
 }
 
 impl Limiter {
@@ -86,7 +93,7 @@ impl Limiter {
             Kind::Fixed(window) => (0.0, -window * random.next()),
             _ => (0.0, 0.0),
         };
-        Self { kind, limit, level, at, log: VecDeque::new(), working: 0 }
+        Self { kind, limit, level, at, log: VecDeque::new(), working: 0, longest: (0.0, 0.0) }
     }
 
     /// The wait of an accepted call, or the time after which to come again.
@@ -109,6 +116,10 @@ impl Limiter {
                     return Err((self.level - burst) / limit);
                 }
                 self.level += 1.0;
+                self.longest.0 = self.longest.0.max(self.level);
+                if now > 20.0 {
+                    self.longest.1 = self.longest.1.max(self.level);
+                }
                 Ok(if waits { (self.level - 1.0) / limit } else { 0.0 })
             }
             Kind::Fixed(window) => {
@@ -188,9 +199,11 @@ struct Trial {
     clients: u32,
     /// Calls of a client in flight, at most.
     in_flight: u32,
-    /// The time of the way to the API, if not by chance; and how many times as long the way back may take.
+    /// The time of the way to the API, if not by chance; how many times longer the way back may take, and the share of
+    /// answers that take two seconds more.
     way: Option<f64>,
     noise: f64,
+    slow: f64,
     /// Until then, s, every call is refused, as others have used the limit up.
     taken: f64,
     /// It ends after so many answers of each client, or at this time, s.
@@ -227,7 +240,8 @@ impl Trial {
             clients: 1,
             in_flight: IN_FLIGHT,
             way: None,
-            noise: 1.0,
+            noise: 0.0,
+            slow: 0.0,
             taken: 0.0,
             rows,
             until: 1_000.0,
@@ -235,6 +249,11 @@ impl Trial {
     }
 
     fn run(&self) -> Vec<Client> {
+        self.run_on().0
+    }
+
+    /// The clients, and the most calls that waited at once.
+    fn run_on(&self) -> (Vec<Client>, (f64, f64)) {
         let mut random = Random::new(self.seed);
         let way = 0.01 + 0.05 * random.next();
         let way = self.way.unwrap_or(way);
@@ -268,7 +287,8 @@ impl Trial {
                         Ok(wait) => {
                             let done = now + wait + random.about(work);
                             world.at(done, index, Event::Worked);
-                            let back = random.about(way) * (1.0 + (self.noise - 1.0) * random.next());
+                            let slow = if self.slow > 0.0 && random.next() < self.slow { 2.0 } else { 0.0 };
+                            let back = random.about(way) * random.longer(self.noise) + slow;
                             world.at(done + back, index, Event::Answered(sent));
                         }
                         Err(wait) => {
@@ -288,7 +308,7 @@ impl Trial {
             }
             client.send(now, index, self.rows, random.about(way), &mut world);
         }
-        clients
+        (clients, limiter.longest)
     }
 }
 
@@ -460,14 +480,14 @@ fn assert_table(name: &str, reached: [f64; 4], bars: [f64; 4]) {
     assert!(mean_refused <= bar_refused && most <= bar_most, "{name}: refused {mean_refused:.2} %, most {most:.2} %");
 }
 
-// We want 0.88 used, 0.80 at the least, 1.5 % refused and 4 % at the most. The last is missed at 3
-// calls a second only, where one refusal of 180 calls is 0.55 %; the least by a hundredth.
-const COLD: [f64; 4] = [0.88, 0.78, 1.5, 8.2];
+// We want 0.88 used, 0.80 at the least, 1.5 % refused and 4 % at the most. The last is missed at 3 calls a second with windows
+// of ten seconds only: one refusal of 180 calls is 0.55 %, and to find such a window without Retry-After takes five or six.
+const COLD: [f64; 4] = [0.92, 0.80, 1.3, 7.5];
 // We want 0.92 used and 1 % refused.
-const REMEMBERED: [f64; 4] = [0.92, 0.70, 1.0, 4.0];
+const REMEMBERED: [f64; 4] = [0.95, 0.80, 0.6, 5.0];
 // Twice the limit costs nothing against a cold start; a tenth of it costs a tenth of the use.
-const DOUBLE: [f64; 4] = [0.88, 0.70, 1.5, 5.5];
-const TENTH: [f64; 4] = [0.78, 0.40, 1.5, 10.0];
+const DOUBLE: [f64; 4] = [0.92, 0.70, 1.3, 5.5];
+const TENTH: [f64; 4] = [0.80, 0.45, 1.3, 10.0];
 
 #[test]
 fn a_cold_start_finds_the_limit() {
@@ -496,11 +516,16 @@ fn the_full_table() {
     assert_shares(&shares(0..6));
 }
 
-/// We want 20 s for all, and have it in the mean.
+/// We want 20 s for all, and have it in the mean, and for all but windows of ten seconds (where one that closed just then
+/// is waited for first) in nearly all runs.
 fn assert_ways_back(back: &[f64]) {
     let worst = back.iter().copied().fold(0.0, f64::max);
-    println!("halved, then restored: 90 % of the limit again after {:.1} s (most {worst:.1} s)", mean(back));
-    assert!(mean(back) <= 20.0 && worst <= 45.0, "mean {:.1} s, worst {worst} s", mean(back));
+    let late = share(back.iter().filter(|time| **time > 20.0).count(), share(back.len(), 1.0));
+    println!(
+        "halved, then restored: 90 % of the limit again after {:.1} s (most {worst:.1} s; {late:.2} of the runs more than 20 s)",
+        mean(back)
+    );
+    assert!(mean(back) <= 20.0 && late <= 0.35, "mean {:.1} s, worst {worst} s, {late:.2} late", mean(back));
 }
 
 #[test]
@@ -508,16 +533,25 @@ fn a_restored_limit_is_used_again() {
     assert_ways_back(&ways_back(0..4));
 }
 
-/// We want shares of 15 to 40 % each, and 85 % in all. We have the last, within two
-/// hundredths; the shares in a third of the runs, so that only their mean is checked.
+/// We want shares of 15 to 40 % each, and 85 % in all. With windows of ten seconds a run that comes late finds them used up
+/// again and again, and gets hardly anything; elsewhere we have the shares in two of three runs, and come within two
+/// hundredths of the 85 %.
 fn assert_shares(shares: &[[f64; 3]]) {
     let of = |part: fn(&[f64; 3]) -> f64| -> Vec<f64> { shares.iter().map(part).collect() };
-    let all = of(|[_, _, all]| *all).into_iter().fold(f64::INFINITY, f64::min);
+    let all = of(|[_, _, all]| *all);
+    let least_of_all = all.iter().copied().fold(f64::INFINITY, f64::min);
     let least = mean(&of(|[least, _, _]| *least));
     let most = mean(&of(|[_, most, _]| *most));
-    println!("four on one key: {all:.2} of the limit together, shares {least:.2} to {most:.2} in the mean");
-    assert!(all >= 0.83, "all {all:.2}");
-    assert!(least >= 0.08 && most <= 0.45, "least {least:.2}, most {most:.2} in the mean");
+    let is_fair = |[least, most, _]: &&[f64; 3]| *least >= 0.15 && *most <= 0.4;
+    let fair = share(shares.iter().filter(is_fair).count(), share(shares.len(), 1.0));
+    println!(
+        "four on one key: {:.2} of the limit together (least {least_of_all:.2}), shares {least:.2} to {most:.2} in the mean, \
+         all between 15 and 40 % in {fair:.2} of the runs",
+        mean(&all)
+    );
+    assert!(mean(&all) >= 0.88 && least_of_all >= 0.6, "all {:.2}, least {least_of_all:.2}", mean(&all));
+    assert!(least >= 0.13 && most <= 0.35, "least {least:.2}, most {most:.2} in the mean");
+    assert!(fair >= 0.55, "fair in {fair:.2} of the runs");
 }
 
 #[test]
@@ -569,7 +603,7 @@ fn a_pace_that_calls_do_not_fill_does_not_rise() {
             let mut trial = Trial::new(Kind::Token(1_000.0), 100, 1);
             (trial.in_flight, trial.way, trial.memory, trial.until) = (in_flight, Some(way), memory, 300.0);
             let highest = trial.run().iter().map(|client| client.rates.0).fold(0.0, f64::max);
-            assert!(highest >= real && highest <= (real * 3.0).max(4.0), "{in_flight} in flight, {way} s: {highest}");
+            assert!(highest >= real && highest <= (real * 3.0).max(5.0), "{in_flight} in flight, {way} s: {highest}");
         }
     }
     // Rows come at five a second.
@@ -613,4 +647,48 @@ fn less_than_a_call_a_second_is_found() {
             }
         }
     }
+}
+
+/// Where calls wait instead of being refused: of a bucket of 50, less than half is filled once the limit is found.
+#[test]
+fn calls_do_not_pile_up_where_answers_slow_down() {
+    for (limit, in_flight, noise) in [(40, 32, 0.0), (40, 64, 0.0), (10, 32, 0.0), (3, 32, 0.0), (40, 32, 2.0)] {
+        for seed in 0..3 {
+            let mut trial = Trial::new(Kind::Leaky(50.0, true), limit, seed);
+            (trial.in_flight, trial.noise) = (in_flight, noise);
+            let (clients, (most, later)) = trial.run_on();
+            let used = clients.iter().filter_map(|client| client.answered.last()).map(|last| 60.0 / last);
+            let used = used.fold(f64::INFINITY, f64::min);
+            assert!(
+                used > 0.92 && most < 45.0 && later < 25.0,
+                "{limit}/s {in_flight} {noise} {seed}: {used:.2}, {most:.0}, then {later:.0} wait"
+            );
+        }
+    }
+}
+
+#[test]
+fn answers_that_vary_are_no_backlog() {
+    // Up to three times as long as the fastest, and one in twenty takes two seconds more.
+    for (noise, slow) in [(2.0, 0.0), (0.0, 0.05), (2.0, 0.05)] {
+        for seed in 0..4 {
+            let mut trial = Trial::new(Kind::Token(1_000.0), 100, seed);
+            (trial.noise, trial.slow) = (noise, slow);
+            let clients = trial.run();
+            let last = clients.iter().filter_map(|client| client.answered.last().copied()).fold(0.0, f64::max);
+            assert!(last < 66.0, "{noise} {slow} {seed}: {last:.1} s at the ceiling of 60");
+        }
+    }
+}
+
+#[test]
+fn an_api_that_answers_more_slowly_for_good_is_no_backlog() {
+    let mut backlog = Backlog::new();
+    let mut began = 0;
+    for call in 0_u32..4_000 {
+        let sent = f64::from(call) / 20.0;
+        let takes = if call < 2_000 { 0.05 } else { 0.4 };
+        began += u32::from(backlog.answered(sent, sent + takes).is_some());
+    }
+    assert!((1..=2).contains(&began) && !backlog.stands(), "{began}");
 }
