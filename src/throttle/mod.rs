@@ -130,7 +130,7 @@ impl Throttle {
             let is_found = self.found.borrow().is_some();
             say(change, is_found);
         }
-        let was_alone = self.find((sign, permit), now);
+        let was_alone = self.learn((sign, permit), &advice, now);
         // A call that was waiting for the end of this probe may be the next probe.
         if !changes.is_empty() || permit.role != Role::Ordinary || was_alone {
             self.changed.send_replace(());
@@ -141,22 +141,32 @@ impl Throttle {
         }
     }
 
-    /// Finds the speed by the end of a call. Says whether that was the only call that could be in flight.
-    fn find(&self, (sign, permit): (Sign, Permit), now: Instant) -> bool {
-        let (mut weather, mut speed) = (lock(&self.weather), lock(&self.speed));
-        let was_alone = speed.is_alone();
-        match (sign, weather.paused_until()) {
-            (Sign::Answered, _) => speed.answered(permit, now),
+    /// Lets the speed follow from the end of a call. Says whether that was the only call that could be in flight.
+    fn learn(&self, (sign, permit): (Sign, Permit), advice: &Advice, now: Instant) -> bool {
+        let mut speed = lock(&self.speed);
+        let found = match &mut *speed {
+            Speed::Unlimited => return false,
+            Speed::Named(named) => {
+                if sign == Sign::Answered {
+                    named.answered();
+                }
+                return false;
+            }
+            Speed::Found(found) => found,
+        };
+        let mut weather = lock(&self.weather);
+        let was_alone = found.is_alone();
+        match (sign, advice, weather.paused_until()) {
+            (Sign::Answered, _, _) => found.answered(permit, now),
+            (Sign::Limited(_), Advice::Stop(_), _) => found.stopped(),
             // One row's own 429 makes no pause, and says nothing about the speed.
-            (Sign::Limited(_), Some(until)) if until > now => speed.limited(permit, now, until),
-            (Sign::Limited(_) | Sign::Failed | Sign::Unreachable, _) => {}
+            (Sign::Limited(_), _, Some(until)) if until > now => found.limited(permit, now, until),
+            (Sign::Limited(_) | Sign::Failed | Sign::Unreachable, _, _) => {}
         }
-        weather.go_alone(speed.is_alone());
-        if let Some(first_pause) = speed.first_pause() {
-            weather.first_wait = first_pause;
-        }
-        let found = speed.found_pace();
-        self.found.send_if_modified(|shown| std::mem::replace(shown, found) != found);
+        weather.go_alone(found.is_alone());
+        weather.first_wait = found.first_pause();
+        let pace = Some(found.pace());
+        self.found.send_if_modified(|shown| std::mem::replace(shown, pace) != pace);
         was_alone
     }
 

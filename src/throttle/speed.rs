@@ -28,6 +28,8 @@ const LONGEST_STEP_ASIDE: Duration = Duration::from_secs(10);
 pub struct FoundPace {
     /// Calls a second at present.
     pub per_second: f64,
+    /// Whether these are as many as the operator allows.
+    pub is_at_ceiling: bool,
     /// How far the search is.
     pub stage: Stage,
     /// The rate that is worth remembering, in calls a second.
@@ -61,6 +63,8 @@ pub(super) struct NamedSpeed {
 #[derive(Debug)]
 pub(super) struct FoundSpeed {
     seeker: Seeker,
+    /// The most calls a second that the operator allows.
+    ceiling: f64,
     /// The seeker before the last episode began, should that turn out to have been for the sake of one row.
     before: Option<Seeker>,
     began: Instant,
@@ -80,9 +84,10 @@ impl Speed {
                 Self::Named(NamedSpeed { interval, pace, steps: STEPS, answers: 0 })
             }
             Rate::Auto { calls, period } => {
-                let seeker = Seeker::new(f64::from(calls.get()) / period.as_secs_f64(), remembered);
+                let ceiling = f64::from(calls.get()) / period.as_secs_f64();
                 Self::Found(Box::new(FoundSpeed {
-                    seeker,
+                    seeker: Seeker::new(ceiling, remembered),
+                    ceiling,
                     before: None,
                     began: Instant::now(),
                     last_turn: None,
@@ -127,56 +132,11 @@ impl Speed {
         }
     }
 
-    /// A call was answered.
-    pub(super) fn answered(&mut self, permit: Permit, now: Instant) {
-        match self {
-            Self::Unlimited => {}
-            Self::Named(named) => named.answered(),
-            Self::Found(found) => {
-                found.seeker.answered(found.since_began(permit.at), found.since_began(now));
-            }
-        }
-    }
-
-    /// A call was told 429 while all pause until `pause_end`.
-    pub(super) fn limited(&mut self, permit: Permit, now: Instant, pause_end: Instant) {
-        if let Self::Found(found) = self {
-            let (sent, now, pause_end) =
-                (found.since_began(permit.at), found.since_began(now), found.since_began(pause_end));
-            let before = found.seeker.clone();
-            if found.seeker.limited(sent, now, pause_end) {
-                found.before = Some(before);
-            }
-            found.limited += 1;
-        }
-    }
-
-    /// Whether only one call may be in flight, as after a pause.
-    pub(super) fn is_alone(&self) -> bool {
-        match self {
-            Self::Unlimited | Self::Named(_) => false,
-            Self::Found(found) => found.seeker.is_alone(),
-        }
-    }
-
-    /// How long a pause is at first, where the API does not say so; `None` for the usual one.
-    pub(super) fn first_pause(&self) -> Option<Duration> {
-        match self {
-            Self::Unlimited | Self::Named(_) => None,
-            Self::Found(found) => Some(found.seeker.first_pause()),
-        }
-    }
-
     /// The pace that is being found; `None` where none is.
     pub(super) fn found_pace(&self) -> Option<FoundPace> {
         match self {
             Self::Unlimited | Self::Named(_) => None,
-            Self::Found(found) => Some(FoundPace {
-                per_second: found.seeker.rate(),
-                stage: found.seeker.stage(),
-                learned: found.seeker.learned(),
-                limited: found.limited,
-            }),
+            Self::Found(found) => Some(found.pace()),
         }
     }
 
@@ -192,7 +152,8 @@ impl Speed {
 }
 
 impl NamedSpeed {
-    fn answered(&mut self) {
+    /// A call was answered.
+    pub(super) fn answered(&mut self) {
         if self.steps == STEPS {
             return;
         }
@@ -210,6 +171,47 @@ impl NamedSpeed {
 }
 
 impl FoundSpeed {
+    /// A call was answered.
+    pub(super) fn answered(&mut self, permit: Permit, now: Instant) {
+        self.seeker.answered(self.since_began(permit.at), self.since_began(now));
+    }
+
+    /// A call was told 429 while all pause until `pause_end`.
+    pub(super) fn limited(&mut self, permit: Permit, now: Instant, pause_end: Instant) {
+        let before = self.seeker.clone();
+        let (sent, now) = (self.since_began(permit.at), self.since_began(now));
+        if self.seeker.limited(sent, now, self.since_began(pause_end)) {
+            self.before = Some(before);
+        }
+        self.limited += 1;
+    }
+
+    /// A call was told 429, and the run ends with that.
+    pub(super) fn stopped(&mut self) {
+        self.limited += 1;
+    }
+
+    /// Whether only one call may be in flight, as after a pause.
+    pub(super) fn is_alone(&self) -> bool {
+        self.seeker.is_alone()
+    }
+
+    /// How long a pause is at first, where the API does not say so.
+    pub(super) fn first_pause(&self) -> Duration {
+        self.seeker.first_pause()
+    }
+
+    /// The pace at present.
+    pub(super) fn pace(&self) -> FoundPace {
+        FoundPace {
+            per_second: self.seeker.rate(),
+            is_at_ceiling: self.seeker.rate() >= self.ceiling,
+            stage: self.seeker.stage(),
+            learned: self.seeker.learned(),
+            limited: self.limited,
+        }
+    }
+
     fn since_began(&self, moment: Instant) -> Duration {
         moment.saturating_duration_since(self.began)
     }

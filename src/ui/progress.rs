@@ -162,10 +162,11 @@ impl Counts {
 
     /// The pace of the calls: as it is being found, or as it was so far.
     fn pace(&self, elapsed: Duration) -> String {
-        if let Some(FoundPace { per_second, stage, limited, .. }) = self.found {
+        if let Some(FoundPace { per_second, is_at_ceiling, stage, limited, .. }) = self.found {
             let why = match stage {
-                Stage::Holding | Stage::Probing if limited == 0 => "at the ceiling",
+                Stage::Holding | Stage::Probing if is_at_ceiling => "at the ceiling",
                 Stage::Starting | Stage::Searching => "finding the limit",
+                Stage::Holding if limited == 0 => "as an earlier run found",
                 Stage::Holding => "at the limit",
                 Stage::Probing => "trying a little more",
             };
@@ -221,5 +222,25 @@ mod tests {
         assert!(paused.starts_with("2 of 7; pause (429), 1m 30s left; "), "{paused}");
         assert!(!line(Traffic::Paused { until: now }).contains("pause"));
         assert!(!line(Traffic::Flowing).contains("wait"));
+    }
+
+    #[test]
+    fn a_pace_that_is_being_found_is_shown_with_the_reason_for_it() {
+        let line = |stage, is_at_ceiling, limited| {
+            let found = Some(FoundPace { per_second: 18.24, is_at_ceiling, stage, learned: None, limited });
+            Counts { found, ..counts(&[], 2, Some(7)) }.line_after(Duration::ZERO)
+        };
+        for (stage, is_at_ceiling, limited, why) in [
+            (Stage::Starting, false, 0, "finding the limit"),
+            (Stage::Searching, false, 3, "finding the limit"),
+            (Stage::Holding, false, 3, "at the limit"),
+            (Stage::Holding, false, 0, "as an earlier run found"),
+            (Stage::Holding, true, 0, "at the ceiling"),
+            (Stage::Holding, true, 3, "at the ceiling"),
+            (Stage::Probing, false, 3, "trying a little more"),
+        ] {
+            let line = line(stage, is_at_ceiling, limited);
+            assert!(line.starts_with(&format!("2 of 7; 18.2/s, {why}, ")), "{line}");
+        }
     }
 }
