@@ -200,9 +200,9 @@ impl Endpoint {
     }
 
     /// What earlier runs found for this API and key; `None` for the sandbox of this process, which lives no longer.
-    pub(super) fn remembered(&self) -> Option<Remembered<'_>> {
-        let remembered = Remembered { base_url: &self.config.base_url, api_key: &self.api_key };
-        self.sandbox.is_none().then_some(remembered)
+    pub(super) fn remembered(&self) -> Option<Remembered> {
+        let remembered = || Remembered { base_url: self.config.base_url.clone(), api_key: self.api_key.clone() };
+        self.sandbox.is_none().then(remembered)
     }
 
     /// Which API is called, as far as the answers so far tell.

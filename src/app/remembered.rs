@@ -1,11 +1,12 @@
 //! What `--rate auto` found, kept for the next run against the same API with the same key. A run works as well without a
 //! place to keep it: whatever fails here is told in the log of `--verbose` alone.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -17,6 +18,13 @@ const MOST_RATES: usize = 100;
 /// A lower rate is not kept, and not believed, in calls a second: a run that begins with it finds nothing for minutes.
 /// Chosen by us.
 const LEAST_RATE: f64 = 0.5;
+/// An older rate is not believed. Chosen by us: limits change with contracts and seasons. To begin anew costs a thirtieth
+/// of a minute's limit, to begin with a tenth of what the API bears costs four times as much (`tests/it/found_pace.rs`).
+const LONGEST_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How often, and how long after each other, the lock is asked for: a second in all. Who holds it needs a few
+/// milliseconds.
+const LOCK_TRIES: u32 = 50;
+const BETWEEN_LOCK_TRIES: Duration = Duration::from_millis(20);
 /// The longest file that is read, in bytes: a hundred entries have some 25 kB.
 const LONGEST_FILE: u64 = 1024 * 1024;
 
@@ -40,21 +48,31 @@ struct KeptRate {
 
 /// Whose rate it is.
 #[derive(Debug)]
-pub(super) struct Remembered<'a> {
-    pub(super) base_url: &'a BaseUrl,
-    pub(super) api_key: &'a ApiKey,
+pub(super) struct Remembered {
+    pub(super) base_url: BaseUrl,
+    pub(super) api_key: ApiKey,
 }
 
-impl Remembered<'_> {
-    /// The rate that an earlier run found, in calls a second.
+impl Remembered {
+    /// The rate that an earlier run found, in calls a second. Reads a file, and so may block.
     pub(super) fn rate(&self) -> Option<f64> {
         let kept = read().ok()?;
         let key = self.key(&kept.salt);
         let rate = kept.rates.iter().find(|rate| self.is_of(rate, &key))?;
-        (rate.per_second.is_finite() && rate.per_second >= LEAST_RATE).then_some(rate.per_second)
+        let found_at: Timestamp = rate.found_at.parse().ok()?;
+        let is_of_use = rate.per_second.is_finite()
+            && rate.per_second >= LEAST_RATE
+            && Timestamp::now().duration_since(found_at).abs() <= LONGEST_AGE;
+        let (per_second, found_at) = (rate.per_second, &rate.found_at);
+        if is_of_use {
+            tracing::debug!(per_second, found_at, "the pace begins with the rate of an earlier run");
+        } else {
+            tracing::debug!(per_second, found_at, "the rate of an earlier run is not believed");
+        }
+        is_of_use.then_some(per_second)
     }
 
-    /// Keeps the rate that this run found.
+    /// Keeps the rate that this run found. Writes a file, and may block for a second or for the disk.
     pub(super) fn keep(&self, per_second: f64) {
         if per_second < LEAST_RATE {
             return;
@@ -68,6 +86,8 @@ impl Remembered<'_> {
         let path = path().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no home directory"))?;
         let directory = path.parent().ok_or(io::ErrorKind::NotFound)?;
         create_private(directory)?;
+        // Of two runs that end together, each would else put back what it read, without the other's rate.
+        let _lock = lock(&directory.join("rates.lock"))?;
         let mut kept = read().unwrap_or_default();
         if kept.salt.is_empty() {
             kept = Kept { salt: format!("{:032x}", fastrand::u128(..)), rates: Vec::new() };
@@ -101,7 +121,7 @@ fn read() -> io::Result<Kept> {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let mut text = Vec::new();
-    fs::File::open(path)?.take(LONGEST_FILE).read_to_end(&mut text)?;
+    File::open(path)?.take(LONGEST_FILE).read_to_end(&mut text)?;
     Ok(serde_json::from_slice(&text)?)
 }
 
@@ -112,7 +132,26 @@ fn path() -> Option<PathBuf> {
     Some(state.join("imocha-cancel").join("rates.json"))
 }
 
-fn create_private(directory: &std::path::Path) -> io::Result<()> {
+/// Locks this file, which is made for it, until what is returned is dropped.
+fn lock(path: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // Not every network disk has locks. Two runs that end together are rarer than such disks.
+            Err(TryLockError::Error(_)) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "not on the runtime, and who is in a hurry does not wait for this"
+        )]
+        std::thread::sleep(BETWEEN_LOCK_TRIES);
+    }
+    Err(io::Error::new(io::ErrorKind::WouldBlock, "another run holds rates.lock"))
+}
+
+fn create_private(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -105,6 +105,10 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let first_began_at = first_began_at(args, journal.as_ref());
     let (input_rows, input_sha256, shard) = (input.rows(), input.sha256(), input.part());
     let reader = input.into_reader()?;
+    let remembered = match endpoint.remembered().filter(|_| endpoint.config.rate.is_found()) {
+        Some(remembered) => watch.unless_stopped(move || remembered.rate())?,
+        None => None,
+    };
     // This is the last check before something is written that a later run can resume.
     watch.check_going()?;
     watch.calls_begin();
@@ -118,12 +122,14 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
     let progress = Arc::new(Progress::start(console, cancels, history.summary().clone()));
     // Rows of a stream are not reserved, because no run can resume it. Its journal is only the lock.
     let reserving = if input_rows.is_none() { None } else { journal.clone() };
-    let parts = Parts { reader, history, journal: reserving, results, threads, progress: Arc::clone(&progress) };
+    let progress_of_calls = Arc::clone(&progress);
+    let parts =
+        Parts { reader, remembered, history, journal: reserving, results, threads, progress: progress_of_calls };
     let (ending, finished, found) = send(args, &endpoint, parts, watch);
     progress.finish();
-    let found_rate = found.map(|found| keep_rate(&endpoint, found, &finished, beginning.elapsed()));
     let results = output.path().map(ToOwned::to_owned);
     let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
+    let found_rate = found.map(|found| keep_rate(&endpoint, found, &report, watch));
     let report = Report { input_sha256, shard, results, found_rate, input_rows, ..report }.settled();
     let report =
         Afterwards { args, endpoint: &endpoint, layout, first_began_at, beginning }.perform(report, watch, console);
@@ -139,14 +145,14 @@ const TELLING_ANSWERS: u64 = 10;
 
 /// Keeps the rate that was found for the next run, and says what was found. Where nothing was refused, a rate that the
 /// calls did not come near to, for want of rows or of calls in flight, was not found: then what was reached is told.
-fn keep_rate(endpoint: &Endpoint, found: FoundPace, finished: &Finished, duration: Duration) -> FoundRate {
-    let calls = finished.tally.this_run.calls();
+fn keep_rate(endpoint: &Endpoint, found: FoundPace, report: &Report, watch: &Watch) -> FoundRate {
+    let calls = report.tally.this_run.calls();
     #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
-    let measured = calls.saturating_sub(1) as f64 / duration.as_secs_f64().max(f64::EPSILON);
+    let measured = calls.saturating_sub(1) as f64 / report.duration.as_secs_f64().max(f64::EPSILON);
     let pace = found.learned.unwrap_or(found.per_second);
     let is_proved = calls >= TELLING_ANSWERS && (found.limited > 0 || measured >= pace * NEAR);
     if let (Some(remembered), Some(learned), true) = (endpoint.remembered(), found.learned, is_proved) {
-        remembered.keep(learned);
+        watch.at_the_end(watch.hurry(), move || remembered.keep(learned));
     }
     let per_second = if is_proved { pace } else { pace.min(measured) };
     FoundRate { asked: endpoint.config.rate.to_string(), per_second, limited: found.limited }
@@ -295,6 +301,8 @@ fn close(journal: &SharedJournal, ending: &Ending) {
 /// What the engine gets besides the flags.
 struct Parts {
     reader: RowReader,
+    /// The rate that an earlier run found, in calls a second.
+    remembered: Option<f64>,
     history: History,
     journal: Option<SharedJournal>,
     results: ResultsWriter,
@@ -306,9 +314,8 @@ struct Parts {
 fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (Ending, Finished, Option<FoundPace>) {
     let shutdown = watch.shutdown();
     let rate = endpoint.config.rate;
-    let remembered =
-        if rate.is_found() { endpoint.remembered().and_then(|remembered| remembered.rate()) } else { None };
-    let throttle = Throttle::remembering(rate, remembered, args.connection.max_outage.get(), args.pace.max_attempts);
+    let throttle =
+        Throttle::remembering(rate, parts.remembered, args.connection.max_outage.get(), args.pace.max_attempts);
     let (outlook, found) = (throttle.outlook(), throttle.found());
     let monitor: Arc<dyn Monitor> = Arc::<Progress>::clone(&parts.progress);
     let job = Job {
