@@ -20,7 +20,7 @@ use csv::ByteRecord;
 use imocha_cancel::invitation::InvitationId;
 use imocha_cancel::outcome::{Outcome, Status};
 use imocha_cancel::results::format::Format;
-use imocha_cancel::results::{Existing, History, Identity, Journal, ResultsFile, ResultsWriter};
+use imocha_cancel::results::{Existing, History, Identity, Journal, ResultsFile, ResultsWriter, RunNotes};
 use imocha_cancel::row::{Layout, Row};
 
 /// The allocator of the command.
@@ -165,5 +165,6 @@ fn identity() -> Identity {
         filters: Vec::new(),
         short_rows: false,
         shard: None,
+        notes: RunNotes::default(),
     }
 }

@@ -16,6 +16,8 @@ pub enum Ending {
     Rehearsed,
     /// It was `verify`, and it came to its end.
     Verified,
+    /// It was `report`, and the page is written.
+    Reported,
     /// It ended early.
     Stopped(Stop),
     /// It did not begin.
@@ -28,7 +30,7 @@ impl Ending {
         match self {
             Self::Finished if summary.is_well() => ExitCode::Done,
             Self::Finished => ExitCode::RowsLeft,
-            Self::Rehearsed | Self::Verified => ExitCode::Done,
+            Self::Rehearsed | Self::Verified | Self::Reported => ExitCode::Done,
             Self::Stopped(stop) => ExitCode::of_stopped(stop.reason),
             Self::Refused(_) => ExitCode::Refused,
         }

@@ -36,17 +36,34 @@ impl Scrubber {
     /// The key is masked before anything is removed, so that no cut can leave half of it. It is masked again
     /// afterwards, because removing a control character can join its parts.
     pub fn harmless(&self, text: &str) -> String {
-        let masked = self.mask(text);
-        let visible: String = masked.chars().filter(|&character| !is_invisible(character)).collect();
-        let words: Vec<&str> =
-            visible.split(|character: char| character.is_control() || character.is_whitespace()).collect();
-        let line = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let line = one_line(&self.mask(text), usize::MAX);
         shorten(&self.mask(&line), MAX_CHARACTERS)
     }
 
     fn mask(&self, text: &str) -> String {
         text.replace(self.api_key.expose(), MASK)
     }
+}
+
+/// The first `most` characters of the text on one line, with an ellipsis if there were more: without control characters
+/// and those that change how the text around them is shown, and with one blank between two words.
+pub fn one_line(text: &str, most: usize) -> String {
+    let is_blank = |character: char| character.is_control() || character.is_whitespace();
+    let (mut line, mut length, mut before) = (String::new(), 0, ' ');
+    for character in text.chars().filter(|&character| !is_invisible(character)) {
+        let character = if is_blank(character) { ' ' } else { character };
+        if character == ' ' && before == ' ' {
+            continue;
+        }
+        if length == most {
+            let whole = line.trim_end();
+            return format!("{whole}…");
+        }
+        line.push(character);
+        (length, before) = (length + 1, character);
+    }
+    line.truncate(line.trim_end().len());
+    line
 }
 
 /// The first `most` characters of `text`, with an ellipsis if there were more.
@@ -120,6 +137,15 @@ mod tests {
     fn newlines_escapes_and_marks_leave_one_plain_line() {
         let hostile = "a\r\n\u{1b}[31mred\u{202e}\tb\u{85}c\u{2028}d\u{200b}e\0";
         assert_eq!(scrubber().harmless(hostile), "a [31mred b c de");
+    }
+
+    #[test]
+    fn a_line_is_cut_where_it_is_full_and_never_for_blanks_at_its_end() {
+        assert_eq!(one_line(" a\0 b\u{202e}c \n d\u{2028} ", 10), "a bc d");
+        assert_eq!(one_line("ab cd", 5), "ab cd");
+        assert_eq!(one_line("ab cd", 4), "ab c…");
+        assert_eq!(one_line("ab cd", 3), "ab…");
+        assert_eq!(one_line(&"é".repeat(10_000), 3), "ééé…");
     }
 
     #[test]

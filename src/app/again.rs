@@ -158,7 +158,7 @@ fn begins_like_a_flag(value: &OsStr) -> bool {
 
 /// Writes a value as one word on one line that any shell reads back byte by byte, without characters that disturb a
 /// terminal.
-fn word(value: &OsStr) -> Option<String> {
+pub(super) fn word(value: &OsStr) -> Option<String> {
     match value.to_str() {
         // Quoting fails only for a zero byte, and no argument can contain one.
         Some(text) if text.chars().all(is_shown_as_it_is) => shlex::try_quote(text).ok().map(Into::into),

@@ -115,20 +115,26 @@ pub(super) fn what_is_spoilt(stream: Stream, args: &VerifyArgs) -> Option<String
 
 /// Results with their journals and what else a command reads, each in words.
 pub(super) fn files_of(results: &[&Path], connection: &ConnectionArgs) -> Vec<(String, PathBuf)> {
-    let results = results.iter().flat_map(|&results| {
+    let results = results_and_journals(results);
+    let read = [("--api-key-file", &connection.api_key_file), ("--ca-file", &connection.ca_file)];
+    let read = read.into_iter().filter_map(|(flag, path)| Some((flag.to_owned(), path.clone()?)));
+    results.into_iter().chain(read).collect()
+}
+
+/// Results with their journals, each in words.
+pub(super) fn results_and_journals(results: &[&Path]) -> Vec<(String, PathBuf)> {
+    let both = results.iter().flat_map(|&results| {
         let journal = Journal::path_of(results);
         [
             (format!("the results {}", quoted_path(results)), results.to_owned()),
             (format!("the journal {}", quoted_path(&journal)), journal),
         ]
     });
-    let read = [("--api-key-file", &connection.api_key_file), ("--ca-file", &connection.ca_file)];
-    let read = read.into_iter().filter_map(|(flag, path)| Some((flag.to_owned(), path.clone()?)));
-    results.chain(read).collect()
+    both.collect()
 }
 
 /// Which of these files a stream leads into, in words.
-fn which_goes(stream: Stream, files: &[(String, PathBuf)]) -> Option<String> {
+pub(super) fn which_goes(stream: Stream, files: &[(String, PathBuf)]) -> Option<String> {
     let written = ordinary(stream.handle())?;
     let is_written = |path: &Path| file_at(path).is_some_and(|found| found == written);
     files.iter().find(|(_, path)| is_written(path)).map(|(what, _)| what.clone())

@@ -16,8 +16,10 @@ mod metrics;
 mod places;
 mod plan;
 mod proxy;
+mod readers;
 mod remembered;
 mod replaced;
+mod report;
 mod resume;
 mod run;
 mod standard_output;
@@ -55,6 +57,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 run::run(*args, line.as_ref())
             }
             Command::Verify(args) => verify::verify(*args),
+            Command::Report(args) => report::report(args),
             Command::Sandbox(args) => sandbox(&args),
         },
         Err(error) => usage(&error, &arguments),
@@ -63,8 +66,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The name of the main command.
 const RUN: &str = "run";
-/// The other command that has a summary.
-const VERIFY: &str = "verify";
+/// The commands that have a summary.
+const WITH_SUMMARY: [&str; 3] = [RUN, "verify", "report"];
 
 /// Shows help, a version, or what is wrong with the command line.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
@@ -84,7 +87,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
 
 /// Whether a command line that cannot be parsed asks for the JSON summary, which is promised for every ending.
 fn wants_json(arguments: &[OsString]) -> bool {
-    let runs = arguments.get(1).is_some_and(|command| [RUN, VERIFY].iter().any(|name| command == OsStr::new(name)));
+    let runs = arguments.get(1).is_some_and(|command| WITH_SUMMARY.iter().any(|name| command == OsStr::new(name)));
     let from_environment = || {
         std::env::var("IMOCHA_CANCEL_JSON")
             .is_ok_and(|value| !["", "0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str()))

@@ -9,7 +9,7 @@ use crate::error::{Cause, Refusal};
 use crate::input::{Fingerprint, Reading, Survey};
 use crate::results::format::Format;
 use crate::results::reader::has_zeros;
-use crate::results::{Doubt, History, Identity, Journal, Zeros};
+use crate::results::{Doubt, History, Identity, Journal, RunNotes, Zeros};
 use crate::shard::ShardPart;
 use crate::text::quoted_path;
 
@@ -53,6 +53,11 @@ impl Resumption {
     pub(super) fn of_stream(args: &RunArgs, reading: &Reading, endpoint: &Endpoint) -> Self {
         let identity = identity(args, reading, None, endpoint);
         Self { identity, doubt: None, history: History::default() }
+    }
+
+    /// The same, with what the journal tells its readers of the run.
+    pub(super) fn noting(self, notes: RunNotes) -> Self {
+        Self { identity: Identity { notes, ..self.identity }, ..self }
     }
 
     /// How many invitations earlier runs have settled.
@@ -99,6 +104,7 @@ fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>
         filters: args.reading.filters.iter().map(ToString::to_string).collect(),
         short_rows: args.reading.short_rows,
         shard: args.reading.shard.map(|shard| ShardPart { shard, input_rows: None }),
+        notes: RunNotes::default(),
     }
 }
 

@@ -21,6 +21,7 @@ use super::guards::check_survey;
 use super::metrics;
 use super::plan::{Endpoint, Sink, Source, shard_in_words, surveyed};
 use super::replaced::Replaced;
+use super::report::{check_place, of_run};
 use super::resume::Resumption;
 use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
 use super::watch::{Halt, Hurry, Watch};
@@ -33,7 +34,7 @@ use crate::error::Refusal;
 use crate::input::{RowReader, Survey};
 use crate::monitor::{Monitor, Traffic};
 use crate::outcome::{Stop, Tally};
-use crate::results::{Existing, History, Journal, ResultsWriter};
+use crate::results::{Existing, History, Journal, ResultsWriter, RunNotes};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
@@ -52,7 +53,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
     let console = Console::new(&args.console, results, shutdown.clone());
     let beginning = Beginning::now();
     let (result, watch) = match Watch::start(&console, &shutdown) {
-        Ok((watch, threads)) => (perform(&args, &console, &watch, threads), Some(watch)),
+        Ok((watch, threads)) => (perform(&args, command, &console, &watch, threads), Some(watch)),
         Err(refusal) => (Err(refusal.into()), None),
     };
     let report = match result {
@@ -64,6 +65,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
         Err(Halt::Stopped(stop) | Halt::Midway(stop)) => Report::of(Ending::Stopped(stop)).since(beginning),
     };
     let report = with_what_is_known(report, &shutdown, &args, command);
+    let report = of_run(report, &args, watch.as_ref());
     metrics::write(&args, &report, watch.as_ref());
     match watch {
         Some(watch) => tell(&args, &console, &report, watch),
@@ -73,10 +75,17 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 }
 
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
-fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threads) -> Result<Report, Halt> {
+fn perform(
+    args: &Arc<RunArgs>,
+    command: Option<&CommandLine>,
+    console: &Console,
+    watch: &Watch,
+    threads: Threads,
+) -> Result<Report, Halt> {
     super::flags::check(args)?;
     let output = Sink::plan(args)?;
     failed::check(args)?;
+    check_place(args)?;
     let for_endpoint = Arc::clone(args);
     let endpoint = watch.unless_stopped(move || Endpoint::of_run(&for_endpoint))??;
     if args.guards.dry_run {
@@ -116,6 +125,8 @@ fn perform(args: &Arc<RunArgs>, console: &Console, watch: &Watch, threads: Threa
         console.say("against the sandbox: nobody is e-mailed\n");
     }
     let layout = reader.layout().clone();
+    let going_on = command.filter(|_| !args.reads_standard_input()).and_then(CommandLine::going_on);
+    let resumption = resumption.map(|resumption| resumption.noting(RunNotes { rows: input_rows, going_on }));
     let (results, history) = begin(&output, resumption, journal.as_mut(), layout.clone())?;
     let journal = journal.map(|journal| Arc::new(Mutex::new(journal)));
     let beginning = Beginning::now();
@@ -288,7 +299,7 @@ fn begin(
 fn close(journal: &SharedJournal, ending: &Ending) {
     let how = match ending {
         Ending::Stopped(stop) => stop.reason.word(),
-        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
+        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
     };
     // After a second signal, a hanging write may still hold the lock; this does not wait for it.
     if let Ok(mut journal) = journal.try_lock()

@@ -26,7 +26,7 @@ pub(super) fn warn_of_summary() {
 /// to, the standard library pretends that every write succeeds. If it was closed, the library has opened it before
 /// `main` as `/dev/null` for reading *and* writing; a shell's `> /dev/null` opens it only for writing.
 #[cfg(unix)]
-fn is_lost() -> bool {
+pub(super) fn is_lost() -> bool {
     use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, stat};
 
     let stdout = std::io::stdout();
@@ -42,6 +42,6 @@ fn is_lost() -> bool {
 }
 
 #[cfg(not(unix))]
-fn is_lost() -> bool {
+pub(super) fn is_lost() -> bool {
     false
 }

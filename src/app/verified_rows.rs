@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::held::HeldResults;
 use super::places::is_dash;
+use super::readers::for_readers_of_all;
 use crate::error::{Cause, Refusal};
 use crate::results::format::{BYTE_ORDER_MARK, Format, delimiter_of_results};
 use crate::results::{Existing, ResultsFile, ResultsRow, Settlement};
@@ -50,25 +51,8 @@ fn place(path: &Path, results: &[HeldResults]) -> Result<ResultsFile, Refusal> {
         }
         _ => refusal,
     })?;
-    let mut readers = results.iter().map(|held| readers_of(held.file.path()));
-    let first = readers.next();
-    let are_the_same = readers.all(|other| Some(other) == first);
-    Ok(match results.first() {
-        Some(held) if are_the_same => file.for_readers_of(held.file.path()),
-        _ => file,
-    })
-}
-
-/// Who may read a file, in a form that can be compared.
-#[cfg(unix)]
-fn readers_of(path: &Path) -> Option<(u32, u32, u32)> {
-    use std::os::unix::fs::MetadataExt;
-    path.metadata().ok().map(|found| (found.uid(), found.gid(), found.mode()))
-}
-
-#[cfg(not(unix))]
-fn readers_of(_path: &Path) -> Option<(u32, u32, u32)> {
-    None
+    let results: Vec<&Path> = results.iter().map(|held| held.file.path()).collect();
+    Ok(for_readers_of_all(file, &results))
 }
 
 /// What is to become of a file that is there: only an older one of this kind is replaced.

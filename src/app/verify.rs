@@ -206,10 +206,7 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
         Refusal::new(Cause::Input, format!("could not read the results {}", quoted_path(path))).caused_by(error)
     })?;
     // Before the lock, which leaves a journal beside whatever is there.
-    let format = Format::found_in(path).map_err(|refusal| {
-        let beside = default_output(path, None);
-        if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
-    })?;
+    let format = format_of(path)?;
     let (last_run, lock) = match settling {
         Settling::OnlyTold => (Journal::look(path)?, None),
         Settling::Done => {
@@ -239,10 +236,18 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
     held.identity = last_run.as_ref().map(|run| run.identity.clone());
     held.gap = match &last_run {
         Some(_) if settling == Settling::OnlyTold && Journal::is_held(path) => Some(MissingRows::AtWork),
-        Some(run) if !run.has_ended => Some(MissingRows::Killed),
+        Some(run) if !run.has_ended() => Some(MissingRows::Killed),
         Some(_) | None => None,
     };
     Ok((held, last_run))
+}
+
+/// The format of results. Who names their input instead is told which results lie beside it.
+pub(super) fn format_of(path: &Path) -> Result<Format, Refusal> {
+    Format::found_in(path).map_err(|refusal| {
+        let beside = default_output(path);
+        if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
+    })
 }
 
 /// Lists of another account, or of another API, say nothing about these results.

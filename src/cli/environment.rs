@@ -13,9 +13,9 @@ const ONE_OFF: [&str; 6] = ["yes", "dry-run", "preview", "resume", "overwrite", 
 /// Gives each flag of each command its twin: `--max-cancels` can be given as `IMOCHA_CANCEL_MAX_CANCELS`.
 pub(super) fn with_twins(command: Command) -> Command {
     command.mut_subcommands(|command| {
-        let is_verify = command.get_name() == "verify";
-        // What is meant for the results of `run` is not meant for the rows of `verify`.
-        let has_twin = move |argument: &Arg| !(is_verify && argument.get_long() == Some("output"));
+        let is_run = command.get_name() == "run";
+        // What is meant for the results of `run` is not meant for the rows of `verify` or the page of `report`.
+        let has_twin = move |argument: &Arg| is_run || argument.get_long() != Some("output");
         command.mut_args(|argument| if has_twin(&argument) { with_twin(argument) } else { argument })
     })
 }

@@ -6,6 +6,7 @@
 
 mod environment;
 mod groups;
+mod report;
 mod run;
 mod sandbox;
 mod verify;
@@ -15,6 +16,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use self::groups::{
     ConnectionArgs, ConsoleArgs, GuardArgs, LogFormat, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs,
 };
+pub use self::report::{ColumnNames, ReportArgs};
 pub use self::run::RunArgs;
 pub use self::sandbox::{LimiterName, SandboxArgs};
 pub use self::verify::VerifyArgs;
@@ -37,6 +39,9 @@ pub enum Command {
     /// Hold results against iMocha's own lists, and settle what is in doubt
     #[command(after_help = verify::NOTES)]
     Verify(Box<VerifyArgs>),
+    /// Make one page about results, for people who would rather look than read
+    #[command(after_help = report::NOTES)]
+    Report(ReportArgs),
     /// Serve a simulated iMocha API on this machine, to rehearse against
     #[command(after_help = sandbox::NOTES)]
     Sandbox(SandboxArgs),

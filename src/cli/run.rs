@@ -49,6 +49,9 @@ pub struct RunArgs {
     /// Metrics of the run for the textfile collector of node_exporter, replaced at its end; a name that ends in .prom
     #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     pub metrics_file: Option<PathBuf>,
+    /// Write a page about the results as well, as `report` makes it
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub report: Option<PathBuf>,
     /// How much is said on standard error.
     #[command(flatten)]
     pub console: ConsoleArgs,

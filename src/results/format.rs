@@ -183,6 +183,11 @@ impl Format {
         names
     }
 
+    /// The names of the columns behind ours, as the header has them.
+    pub fn input_columns(&self) -> Vec<String> {
+        self.names().split_off(Outcome::COLUMNS.len())
+    }
+
     fn fill(&self, record: &mut ByteRecord, outcome: &Outcome) {
         record.clear();
         let mut number = itoa::Buffer::new();

@@ -6,7 +6,8 @@
 //! ```json
 //! {"run":{"format":3,"version":"0.1.0","identity":{"input":"round.csv","bytes":812,"sha256":"9f86…",
 //!   "base_url":"https://…","encoding":"UTF-8","delimiter":",","header_line":1,"id_column":1,"filters":[],
-//!   "short_rows":false,"shard":{"shard":"2/8","input_rows":1000}},
+//!   "short_rows":false,"shard":{"shard":"2/8","input_rows":1000},
+//!   "notes":{"rows":120,"going_on":"imocha-cancel run round.csv --resume"}},
 //!   "started_at":"2026-01-20T02:00:00Z","process":4711,"host":"cron-1",
 //!   "doubt":{"up_to":0,"further":[],"clear":[],"tried":[]}}}
 //! {"sent_up_to":120}
@@ -34,7 +35,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use self::entries::{Entry, Run};
-pub use self::entries::{Identity, LastRun};
+pub use self::entries::{Identity, LastRun, RunNotes};
 use super::doubt::Doubt;
 use super::place::{directory_of, is_at, sync_directory};
 use crate::error::{Cause, Refusal};

@@ -30,7 +30,7 @@ pub mod writer;
 pub use self::doubt::Doubt;
 pub use self::file::{Existing, ResultsFile, replace_file};
 pub use self::history::History;
-pub use self::journal::{Identity, Journal, LastRun};
+pub use self::journal::{Identity, Journal, LastRun, RunNotes};
 pub use self::reader::{ResultsReader, ResultsRow, Settlement, Zeros};
 pub use self::standing::{Earlier, EarlierResult, Standing};
 pub use self::writer::ResultsWriter;

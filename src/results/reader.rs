@@ -77,6 +77,11 @@ impl<'a> ResultsRow<'a> {
         self.record.iter().enumerate().map(|(index, cell)| new(index).unwrap_or(cell)).collect()
     }
 
+    /// The cell of one of the input's own columns, counted from 0; empty where there is none.
+    pub fn input_cell(&self, index: usize) -> &'a [u8] {
+        self.record.get(Outcome::COLUMNS.len() + index).unwrap_or_default()
+    }
+
     fn of(record: &'a ByteRecord, bytes: &'a [u8]) -> Option<Self> {
         let cell = |name: &str| {
             let index = Outcome::COLUMNS.iter().position(|&column| column == name)?;

@@ -5,6 +5,7 @@ mod attention;
 mod bar;
 mod console;
 mod log;
+mod page;
 mod preview;
 mod progress;
 mod report;
@@ -12,6 +13,7 @@ mod stderr;
 mod verified;
 
 pub use self::console::{Console, Results};
+pub use self::page::{Counting, NextStep, PAGE_BEGINNING, PageDraft, PageFile};
 pub use self::preview::Preview;
 pub use self::progress::Progress;
 pub use self::report::{Api, FoundRate, Report, are_metrics, last_success};

@@ -38,6 +38,7 @@ mod pace;
 mod rate_auto;
 mod readme;
 mod refusals;
+mod report;
 mod resume;
 mod retries;
 mod samples;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::outcome::Outcome;
-use crate::results::journal::Identity;
+use crate::results::journal::{Identity, RunNotes};
 use crate::results::standing::Earlier;
 use crate::row::{Layout, Row};
 
@@ -29,8 +29,9 @@ fn last_run(input_bytes: u64, sent_up_to: u64) -> LastRun {
         filters: Vec::new(),
         short_rows: false,
         shard: None,
+        notes: RunNotes::default(),
     };
-    LastRun { identity, doubt, first_began_at: None, has_ended: false }
+    LastRun { identity, doubt, first_began_at: None, began_at: None, version: String::new(), ended: None }
 }
 
 #[test]

@@ -49,6 +49,19 @@ pub struct Identity {
     /// Which shard of the input it takes (`--shard`); `None` for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardPart>,
+    /// What a reader of the journal is told of the run; it makes no other run of it. Journals of older versions do not
+    /// say it.
+    #[serde(default)]
+    pub notes: RunNotes,
+}
+
+/// What the journal says of a run for those who read about it later.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunNotes {
+    /// How many rows the results have when they are whole; `None` for an input that was not surveyed.
+    pub rows: Option<u64>,
+    /// The command that goes on with the run; `None` where none can.
+    pub going_on: Option<String>,
 }
 
 impl Identity {
@@ -59,9 +72,9 @@ impl Identity {
             && Self { shard: self.shard, ..other.clone() }.is_same_run(self)
     }
 
-    /// Whether both are the same run. The name of the input does not matter.
+    /// Whether both are the same run. The name of the input and the notes do not matter.
     pub fn is_same_run(&self, other: &Self) -> bool {
-        Self { input: other.input.clone(), ..self.clone() } == *other
+        Self { input: other.input.clone(), notes: other.notes.clone(), ..self.clone() } == *other
     }
 }
 
@@ -74,8 +87,19 @@ pub struct LastRun {
     pub doubt: Doubt,
     /// When the first run over the results began, if that can be read.
     pub first_began_at: Option<Timestamp>,
+    /// When the last one began, if that can be read.
+    pub began_at: Option<Timestamp>,
+    /// The version of this program that it was.
+    pub version: String,
+    /// The word with which the last run said that it had ended, if it did.
+    pub ended: Option<String>,
+}
+
+impl LastRun {
     /// Whether the last run said that it had ended.
-    pub has_ended: bool,
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -128,10 +152,11 @@ impl Run {
 
     /// What the run leaves when nothing has been sent in it.
     fn left(self, before: Option<&LastRun>) -> LastRun {
-        let first_began_at = before.map_or_else(|| self.started_at.parse().ok(), |before| before.first_began_at);
+        let began_at = self.started_at.parse().ok();
+        let first_began_at = before.map_or(began_at, |before| before.first_began_at);
         let of_format_1 = || Doubt::of_format_1(self.doubt_up_to, self.in_doubt, self.clear);
         let doubt = self.doubt.unwrap_or_else(of_format_1);
-        LastRun { identity: self.identity, doubt, first_began_at, has_ended: false }
+        LastRun { identity: self.identity, doubt, first_began_at, began_at, version: self.version, ended: None }
     }
 }
 
@@ -236,7 +261,7 @@ pub(super) fn read(path: &Path, mut text: &[u8]) -> Result<Found, Refusal> {
         match (whole(line), &mut last_run) {
             (Ok(Entry::Run(run)), last_run) => *last_run = Some(run.left(last_run.as_ref())),
             (Ok(Entry::SentUpTo(line)), Some(run)) => run.doubt.sent_up_to(line),
-            (Ok(Entry::Ended(_)), Some(run)) => run.has_ended = true,
+            (Ok(Entry::Ended(how)), Some(run)) => run.ended = Some(how),
             (Ok(Entry::Held(_)), _) => {}
             (Err(_torn), last_run) if is_last && (last_run.is_some() || !is_changed(line)) => break,
             (Ok(Entry::SentUpTo(_) | Entry::Ended(_)), None) => return Err(damaged(path, index + 1)),

@@ -14,6 +14,7 @@ fn identity() -> Identity {
         filters: Vec::new(),
         short_rows: false,
         shard: None,
+        notes: RunNotes::default(),
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Report {
     pub results: Option<PathBuf>,
     /// The file with only the rows that need attention, where it was written.
     pub failed: Option<PathBuf>,
+    /// The page about the results, as the operator named it; `None` if none was written.
+    pub page: Option<PathBuf>,
     /// The host that was called, if it is known.
     pub host: Option<String>,
     /// Which API was called.
@@ -108,6 +110,7 @@ impl Report {
             shard: None,
             results: None,
             failed: None,
+            page: None,
             host: None,
             api: Api::Real,
             tally: Tally::default(),
@@ -178,7 +181,7 @@ impl Report {
         let has_more = match &self.ending {
             Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
             Ending::Finished => self.tally.all_runs.has_rows_worth_another_try(),
-            Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => false,
+            Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => false,
         };
         has_more && self.results.is_some()
     }
@@ -224,7 +227,7 @@ impl Report {
 
     fn json(&self) -> Value {
         let (outcome, reason) = match &self.ending {
-            Ending::Finished | Ending::Verified => ("finished", None),
+            Ending::Finished | Ending::Verified | Ending::Reported => ("finished", None),
             Ending::Rehearsed => ("dry_run", None),
             Ending::Stopped(stop) => ("stopped", Some(stop.reason.word())),
             Ending::Refused(cause) => ("refused", Some(cause.word())),
@@ -265,6 +268,9 @@ impl Report {
         }
         if let (Some(already), Some(fields)) = (&self.already, json.as_object_mut()) {
             fields.extend(verified::json_of_preview(already));
+        }
+        if let (Some(page), Some(fields)) = (&self.page, json.as_object_mut()) {
+            fields.insert("report".to_owned(), page.to_string_lossy().into());
         }
         if let (Some(rate), Some(fields)) = (&self.found_rate, json.as_object_mut()) {
             let reached = round(rate.per_second, if rate.per_second < 1.0 { 4 } else { 1 });

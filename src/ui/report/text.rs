@@ -39,7 +39,9 @@ impl Report {
                 push_line(&mut text, format_args!("stopped: {}", stop.detail));
                 "stopped"
             }
-            Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => "finished",
+            Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
+                "finished"
+            }
         };
         let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
         let shard = self.shard.map(|part| format!(" of shard {}", part.shard)).unwrap_or_default();
@@ -60,6 +62,9 @@ impl Report {
                 &mut text,
                 format_args!("rows that need attention, for whoever made the list: {}", quoted_path(failed)),
             );
+        }
+        if let Some(page) = &self.page {
+            push_line(&mut text, format_args!("report: {}", quoted_path(page)));
         }
         self.push_forbidden(&mut text);
         if let Some(command) = &self.resume_command {
@@ -173,7 +178,12 @@ impl Report {
             _still_under_way if !self.is_of_files() => {
                 "have no result; those whose calls were in flight may have taken effect"
             }
-            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Refused(_) => {
+            Ending::Stopped(_)
+            | Ending::Finished
+            | Ending::Rehearsed
+            | Ending::Verified
+            | Ending::Reported
+            | Ending::Refused(_) => {
                 "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
             }
         };
