@@ -114,10 +114,7 @@ fn perform(
     let first_began_at = first_began_at(args, journal.as_ref());
     let (input_rows, input_sha256, shard) = (input.rows(), input.sha256(), input.part());
     let reader = input.into_reader()?;
-    let remembered = match endpoint.remembered().filter(|_| endpoint.config.rate.is_found()) {
-        Some(remembered) => watch.unless_stopped(move || remembered.rate())?,
-        None => None,
-    };
+    let remembered = remembered_rate(&endpoint, watch)?;
     // This is the last check before something is written that a later run can resume.
     watch.check_going()?;
     watch.calls_begin();
@@ -149,6 +146,14 @@ fn perform(
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
+}
+
+/// The rate that an earlier run found, where one is to be found.
+fn remembered_rate(endpoint: &Endpoint, watch: &Watch) -> Result<Option<f64>, Halt> {
+    match endpoint.remembered().filter(|_| endpoint.config.rate.is_found()) {
+        Some(remembered) => watch.unless_stopped(move || remembered.rate()),
+        None => Ok(None),
+    }
 }
 
 /// How many answers it takes to say what the API bears.

@@ -245,7 +245,7 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
 /// The format of results. Who names their input instead is told which results lie beside it.
 pub(super) fn format_of(path: &Path) -> Result<Format, Refusal> {
     Format::found_in(path).map_err(|refusal| {
-        let beside = default_output(path);
+        let beside = default_output(path, None);
         if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
     })
 }

@@ -58,6 +58,7 @@ impl InputShards<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::RunNotes;
     use crate::shard::ShardPart;
 
     fn part(input: &str, shard: &str, input_rows: Option<u64>) -> Identity {
@@ -73,6 +74,7 @@ mod tests {
             filters: Vec::new(),
             short_rows: false,
             shard: Some(ShardPart { shard: shard.parse().unwrap(), input_rows }),
+            notes: RunNotes::default(),
         }
     }
 

@@ -104,12 +104,16 @@ fn uses(name: &str, memory: Option<f64>, mut trials: Vec<Trial>) -> Use {
         let names = [format!("{:?}", trial.limiter), format!("{:3}/s", trial.limit), says.to_owned()];
         for course in &courses {
             all.add(trial, course);
-            names.iter().for_each(|name| parts.entry(name.clone()).or_default().add(trial, course));
+            for name in &names {
+                parts.entry(name.clone()).or_default().add(trial, course);
+            }
         }
     }
     println!("\n| {name} | used, mean | least | told 429, mean | most |\n| --- | ---: | ---: | ---: | ---: |");
     all.line("all");
-    parts.iter().for_each(|(name, part)| part.line(name));
+    for (name, part) in &parts {
+        part.line(name);
+    }
     all
 }
 

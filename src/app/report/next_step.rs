@@ -57,6 +57,7 @@ mod tests {
             id_column: Some(1),
             filters: Vec::new(),
             short_rows: false,
+            shard: None,
             notes: RunNotes { rows: None, going_on: going_on.map(str::to_owned) },
         };
         let ended = ended.map(str::to_owned);

@@ -43,6 +43,7 @@ fn facts(rows: Option<u64>) -> PageFile {
         id_column: Some(1),
         filters: vec!["Email!=ann@example.com".to_owned()],
         short_rows: false,
+        shard: None,
         notes: RunNotes { rows, going_on: None },
     };
     let run = LastRun {

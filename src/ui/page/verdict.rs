@@ -2,10 +2,12 @@
 
 use indicatif::HumanCount;
 
-use super::findings::FileFindings;
+use super::findings::{FileFindings, PATH_CHARACTERS};
 use super::kinds::Kind;
 use crate::outcome::{Status, Summary};
-use crate::text::plural;
+use crate::results::shards::shard_gaps;
+use crate::shard::ShardGap;
+use crate::text::{one_line, plural};
 use crate::verification::MissingRows;
 
 /// How the results stand.
@@ -22,8 +24,12 @@ pub(super) struct Headline {
 
 impl Headline {
     pub(super) fn of(files: &[FileFindings], sum: &Summary) -> Self {
-        let (class, sentence) = headline(files, sum);
-        Self { class, sentence, explanation: explanation(files, sum), notices: notices(files) }
+        let shards =
+            shard_gaps(files.iter().filter_map(|file| Some((&file.facts.run.as_ref()?.identity, file.counts.total()))));
+        let (class, sentence) = headline(files, sum, &shards);
+        let mut notices = notices(files);
+        notices.extend(shards.iter().map(|gap| format!("The results {}.", one_line(&gap.in_words(), PATH_CHARACTERS))));
+        Self { class, sentence, explanation: explanation(files, sum), notices }
     }
 }
 
@@ -33,7 +39,7 @@ pub(super) fn count(sum: &Summary, kind: Kind) -> u64 {
 }
 
 /// What matters most, in one sentence.
-fn headline(files: &[FileFindings], sum: &Summary) -> (&'static str, String) {
+fn headline(files: &[FileFindings], sum: &Summary, shards: &[ShardGap]) -> (&'static str, String) {
     let said =
         |rows: u64, one: &str, many: &str| format!("{} {}", HumanCount(rows), if rows == 1 { one } else { many });
     let missing: u64 = files.iter().map(FileFindings::missing).sum();
@@ -42,6 +48,8 @@ fn headline(files: &[FileFindings], sum: &Summary) -> (&'static str, String) {
     let (doubtful, refused) = (count(sum, Kind::InDoubt), count(sum, Kind::Refused) + count(sum, Kind::Invalid));
     if is_at_work {
         ("open", "Not finished: a run is still at work".to_owned())
+    } else if !shards.is_empty() {
+        ("open", "Not whole: these are not all shards of one input, each once".to_owned())
     } else if open > 0 {
         ("open", format!("Not finished: {}", said(open, "row is still open", "rows are still open")))
     } else if files.iter().any(|file| file.facts.gap.is_some()) {

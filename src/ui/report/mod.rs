@@ -263,32 +263,35 @@ impl Report {
             "message": self.message,
             "resume_command": self.resume_command,
         });
-        if let (Some(found), Some(fields)) = (&self.verification, json.as_object_mut()) {
-            fields.extend(verified::json(found));
+        if let Some(fields) = json.as_object_mut() {
+            self.add_further_fields(fields);
         }
-        if let (Some(already), Some(fields)) = (&self.already, json.as_object_mut()) {
-            fields.extend(verified::json_of_preview(already));
-        }
-        if let (Some(page), Some(fields)) = (&self.page, json.as_object_mut()) {
+        json
+    }
+
+    /// Adds what only some reports have.
+    fn add_further_fields(&self, fields: &mut Map<String, Value>) {
+        fields.extend(self.verification.iter().flat_map(verified::json));
+        fields.extend(self.already.iter().flat_map(verified::json_of_preview));
+        if let Some(page) = &self.page {
             fields.insert("report".to_owned(), page.to_string_lossy().into());
         }
-        if let (Some(rate), Some(fields)) = (&self.found_rate, json.as_object_mut()) {
+        if let Some(rate) = &self.found_rate {
             let reached = round(rate.per_second, if rate.per_second < 1.0 { 4 } else { 1 });
             let rate = json!({ "asked": rate.asked, "reached_per_second": reached, "limited": rate.limited });
             fields.insert("rate".to_owned(), rate);
         }
-        if let (Some(sum), Some(fields)) = (self.input_sha256, json.as_object_mut()) {
+        if let Some(sum) = self.input_sha256 {
             fields.insert("input_sha256".to_owned(), sum.to_string().into());
         }
-        if let (Some(ShardPart { shard, input_rows }), Some(fields)) = (self.shard, json.as_object_mut()) {
+        if let Some(ShardPart { shard, input_rows }) = self.shard {
             let shard = json!({ "number": shard.number(), "of": shard.of(), "input_rows": input_rows });
             fields.insert("shard".to_owned(), shard);
         }
-        if let (Some(cancels), Some(fields)) = (self.would_cancel, json.as_object_mut()) {
+        if let Some(cancels) = self.would_cancel {
             fields.insert("would_cancel".to_owned(), cancels.into());
             fields.insert("run_command".to_owned(), self.run_command.clone().into());
         }
-        json
     }
 }
 

@@ -80,7 +80,7 @@ impl Report {
     pub fn attention(&self) -> String {
         let mut text = String::new();
         let how = match &self.ending {
-            Ending::Verified => None,
+            Ending::Verified | Ending::Reported => None,
             _all_is_well if self.exit_code() == ExitCode::Done => None,
             Ending::Stopped(stop) => Some(format!("stopped, {}", stop.detail)),
             Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => Some("not all is well".to_owned()),
