@@ -17,6 +17,7 @@ mod answers;
 mod attention;
 mod before_the_first_call;
 mod blame;
+mod browser;
 mod canned;
 mod doubtful_rows;
 mod engine;

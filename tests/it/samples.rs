@@ -33,3 +33,20 @@ fn the_messy_sample_is_read_as_it_is_meant() {
     assert_eq!(text.matches(";duplicate;").count(), 1);
     assert!(text.contains(";Sinéad O'Connor;") && text.contains(";left over\n"), "{text}");
 }
+
+/// A page without the moment at which it was made.
+fn timeless(page: &str) -> String {
+    let (before, rest) = page.split_once("Made on ").unwrap();
+    let (_moment, after) = rest.split_once(" by ").unwrap();
+    format!("{before}Made by {after}")
+}
+
+#[test]
+fn the_sample_report_is_the_report_about_the_sample_results() {
+    let place = Place::new();
+    let mut command = place.command(["report", "samples/results.csv", "-o", "-"]);
+    let page = Ended::of(command.current_dir(repository("."))).expect_code(0).stdout;
+    let sample = fs::read_to_string(repository("samples/report.html")).unwrap();
+    let again = "make it again: cargo run -- report samples/results.csv -o samples/report.html";
+    assert_eq!(timeless(&page), timeless(&sample), "{again}");
+}

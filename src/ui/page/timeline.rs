@@ -56,6 +56,8 @@ pub(super) struct CallsOverTime {
     pub(super) first: String,
     pub(super) last: String,
     pub(super) bars: Vec<CallsBar>,
+    /// Whether the last bar stands at the right end.
+    pub(super) fills_its_width: bool,
     /// Where pauses are shown, from the left, in percent.
     pub(super) pauses: Vec<String>,
 }
@@ -137,7 +139,9 @@ impl Timeline {
         }
         let each = LENGTHS.iter().find(|(length_s, _)| *length_s == self.length_s).map(|(_, words)| *words);
         let each = each.map_or_else(|| format!("{} days", self.length_s / 86_400), str::to_owned);
-        Some(CallsOverTime { each, most, first: self.begins(*first), last: self.begins(*last), bars, pauses })
+        let fills_its_width = column >= LEAST_COLUMNS;
+        let (first, last) = (self.begins(*first), self.begins(*last));
+        Some(CallsOverTime { each, most, first, last, bars, fills_its_width, pauses })
     }
 
     /// When a bin begins, as precisely as its length needs it.
