@@ -2,21 +2,19 @@
 //! both hold data about the same people. A file that replaces another keeps the owner, group and mode that the operator
 //! gave the old one, as far as that rule and the system allow.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
-use tempfile::NamedTempFile;
-
 /// Lets users read `file` who may read both `input` and the file it replaces (`present`). So far it is empty, and only
-/// its owner may read it. Without an input, it stays so. `plain` makes a file with the rights that any program's new
-/// file would have.
+/// its owner may read it. Without an input, it stays so. `plain` finds the rights that any program's new file would
+/// have.
 #[cfg(unix)]
 pub(super) fn grant(
     file: &File,
     input: Option<&Path>,
     present: Option<&Path>,
-    plain: impl FnOnce() -> io::Result<NamedTempFile>,
+    plain: impl FnOnce() -> io::Result<Metadata>,
 ) -> io::Result<()> {
     use std::os::unix::fs::{PermissionsExt, fchown};
 
@@ -24,12 +22,12 @@ pub(super) fn grant(
     let Some(input) = input.and_then(|path| path.metadata().ok()).map(|found| Rights::of(&found)) else {
         return Ok(());
     };
-    let present = present.and_then(|path| path.metadata().ok()).filter(std::fs::Metadata::is_file);
+    let present = present.and_then(|path| path.metadata().ok()).filter(Metadata::is_file);
     let present = present.map(|found| Rights::of(&found));
     let own = Rights::of(&file.metadata()?);
     let wished = match present {
         Some(present) => present,
-        None => Rights { mode: Rights::of(&plain()?.as_file().metadata()?).mode, group: input.group, ..own },
+        None => Rights { mode: Rights::of(&plain()?).mode, group: input.group, ..own },
     };
     let owner = if input.admits_owner(wished.owner) { wished.owner } else { own.owner };
     if (owner, wished.group) != (own.owner, own.group) {
@@ -48,7 +46,7 @@ pub(super) fn grant(
     _file: &File,
     _input: Option<&Path>,
     _present: Option<&Path>,
-    _plain: impl FnOnce() -> io::Result<NamedTempFile>,
+    _plain: impl FnOnce() -> io::Result<Metadata>,
 ) -> io::Result<()> {
     Ok(())
 }
@@ -64,7 +62,7 @@ struct Rights {
 
 #[cfg(unix)]
 impl Rights {
-    fn of(metadata: &std::fs::Metadata) -> Self {
+    fn of(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self { owner: metadata.uid(), group: metadata.gid(), mode: metadata.mode() }
     }
@@ -108,7 +106,7 @@ mod tests {
         let input = input.map(|rights| make("input.csv", rights));
         let present = present.map(|rights| make("results.csv", rights));
         let part = part::create(directory.path(), input.as_deref(), present.as_deref()).unwrap();
-        let found = part.as_file().metadata().unwrap();
+        let found = part.as_file().as_file().metadata().unwrap();
         [found.uid(), found.gid(), found.mode() & 0o777]
     }
 

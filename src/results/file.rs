@@ -1,14 +1,15 @@
 //! Creates the results file. The file appears complete with its header, or not at all. It never replaces a file unless
 //! the operator said so, and it never writes through a symbolic link to another place.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::disk::{self, DiskFile, sync_directory};
 use super::part;
-use super::place::{directory_of, sync_directory};
+use super::place::directory_of;
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
 
@@ -91,7 +92,11 @@ impl ResultsFile {
     /// # Errors
     ///
     /// If a file has appeared there since the plan was made, or the disk fails; and the errors of `fill`.
-    pub fn create(&self, header: &[u8], fill: impl FnOnce(&mut File) -> Result<(), Refusal>) -> Result<File, Refusal> {
+    pub fn create(
+        &self,
+        header: &[u8],
+        fill: impl FnOnce(&mut DiskFile) -> Result<(), Refusal>,
+    ) -> Result<DiskFile, Refusal> {
         let fail = |error: io::Error| uncreatable(&self.path, error);
         part::remove_leftovers(directory_of(&self.path));
         let mut file = self.part().map_err(fail)?;
@@ -99,14 +104,14 @@ impl ResultsFile {
         fill(file.as_file_mut())?;
         file.as_file().sync_all().map_err(fail)?;
         let file = match self.existing {
-            Existing::Replace | Existing::Resume => file.persist(&self.path).map_err(|persist| fail(persist.error))?,
-            Existing::Keep => file.persist_noclobber(&self.path).map_err(|persist| match persist.error.kind() {
+            Existing::Replace | Existing::Resume => disk::rename(file, &self.path).map_err(fail)?,
+            Existing::Keep => disk::rename_to_free(file, &self.path).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => exists(&self.path),
-                _ => fail(persist.error),
+                _ => fail(error),
             })?,
         };
         // This lock belonged to the file while it was a part. From now on the journal's lock protects the results.
-        drop(file.unlock());
+        drop(file.as_file().unlock());
         sync_directory(directory_of(&self.path)).map_err(fail)?;
         Ok(file)
     }
@@ -125,7 +130,7 @@ impl ResultsFile {
         tried.map_err(|error| uncreatable(&self.path, error))
     }
 
-    fn part(&self) -> io::Result<NamedTempFile> {
+    fn part(&self) -> io::Result<NamedTempFile<DiskFile>> {
         let present = match self.existing {
             // If a file has appeared there since the plan was made, it is not touched.
             Existing::Keep => None,

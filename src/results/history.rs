@@ -2,7 +2,6 @@
 //! others.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -102,7 +101,7 @@ impl History {
     /// # Errors
     ///
     /// If they can no longer be read, or cannot be written.
-    pub fn copy_done(&self, results: &Path, format: &Format, target: &mut File) -> Result<(), Refusal> {
+    pub fn copy_done(&self, results: &Path, format: &Format, target: impl Write) -> Result<(), Refusal> {
         let fail = |error: io::Error| {
             Refusal::new(Cause::ResultsUnwritable, format!("could not copy the results {}", quoted_path(results)))
                 .caused_by(error)

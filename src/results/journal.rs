@@ -36,8 +36,9 @@ use std::path::{Path, PathBuf};
 
 use self::entries::{Entry, Run};
 pub use self::entries::{Identity, LastRun, RunNotes};
+use super::disk::{self, DiskFile, sync_directory};
 use super::doubt::Doubt;
-use super::place::{directory_of, is_at, sync_directory};
+use super::place::{directory_of, is_at};
 use crate::error::{Cause, Refusal};
 use crate::text::quoted_path;
 
@@ -45,7 +46,7 @@ use crate::text::quoted_path;
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    file: DiskFile,
     last_run: Option<LastRun>,
     /// Where the last whole line ends.
     length: u64,
@@ -79,19 +80,19 @@ impl Journal {
     pub fn open(results: &Path) -> Result<Self, Refusal> {
         let path = Self::path_of(results);
         let unusable = |error: io::Error| unusable_journal(&path, error);
-        let mut file = open_file(&path, unusable)?;
-        match file.try_lock() {
+        let file = open_file(&path, unusable)?;
+        match file.as_file().try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(entries::held(&path, &mut file)),
+            Err(TryLockError::WouldBlock) => return Err(entries::held(&path, file.as_file())),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
-        if !is_at(&file, &path).map_err(unusable)? {
+        if !is_at(file.as_file(), &path).map_err(unusable)? {
             // Another run held this file and removed it while we opened it. The next run would not find it, so our lock
             // would not stop that run.
             return Err(Refusal::new(Cause::Locked, "another run over these results has just ended").hint("try again"));
         }
-        let found = file.metadata().map_err(unusable)?.len();
-        let beginning = entries::beginning_of(&path, &mut file, unusable)?;
+        let found = file.as_file().metadata().map_err(unusable)?.len();
+        let beginning = entries::beginning_of(&path, file.as_file(), unusable)?;
         let mut journal = Self { path, file, last_run: None, length: 0, hold: Hold::Held { found } };
         journal.say_who_holds_it(found);
         let text = journal.rest(beginning, found).map_err(|error| unusable_journal(&journal.path, error))?;
@@ -120,7 +121,7 @@ impl Journal {
             Err(error) => return Err(unreadable(error)),
         };
         // Before the rest, which may be a file of any size that is not a journal.
-        let mut text = entries::beginning_of(&path, &mut file, unreadable)?;
+        let mut text = entries::beginning_of(&path, &file, unreadable)?;
         file.read_to_end(&mut text).map_err(unreadable)?;
         Ok(entries::read(&path, &text)?.last_run)
     }
@@ -143,7 +144,7 @@ impl Journal {
     ///
     /// When the disk refuses.
     pub fn begin_anew(&mut self, identity: Identity) -> io::Result<()> {
-        self.file.set_len(0)?;
+        self.file.cut(0)?;
         self.length = 0;
         self.hold = Hold::Blank;
         self.go_on(identity, Doubt::default())
@@ -170,11 +171,11 @@ impl Journal {
 
     fn begin(&mut self, identity: Identity, doubt: Doubt) -> io::Result<()> {
         self.keep_private();
-        self.file.seek(SeekFrom::Start(self.length))?;
+        self.file.as_file().seek(SeekFrom::Start(self.length))?;
         // Write first, and cut off the rest afterwards: then the lines of the run before are at no time the last ones,
         // and a run that is refused meanwhile does not name the wrong holder.
         self.write(&Entry::Run(Box::new(Run::now(identity, doubt))))?;
-        self.file.set_len(self.length)?;
+        self.file.cut(self.length)?;
         self.file.sync_all()?;
         sync_directory(directory_of(&self.path))
     }
@@ -184,9 +185,9 @@ impl Journal {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let rights = self.file.metadata().map(|metadata| metadata.permissions().mode() & 0o777);
+            let rights = self.file.as_file().metadata().map(|metadata| metadata.permissions().mode() & 0o777);
             if !matches!(rights, Ok(0o600))
-                && let Err(error) = self.file.set_permissions(fs::Permissions::from_mode(0o600))
+                && let Err(error) = self.file.as_file().set_permissions(fs::Permissions::from_mode(0o600))
             {
                 tracing::warn!(%error, journal = ?self.path, "others may read the journal");
             }
@@ -196,24 +197,20 @@ impl Journal {
     /// Appends a line that names this process as the holder, for the message of another run that is refused because of
     /// it. If that fails, the run goes on: a disk that takes no bytes fails again, with a message, when the run begins.
     fn say_who_holds_it(&mut self, found: u64) {
-        let said = entries::note_behind(&mut self.file, found).and_then(|note| self.file.write_all(&note));
+        let said = entries::note_behind(self.file.as_file(), found).and_then(|note| self.file.write_all(&note));
         if let Err(error) = said {
             tracing::debug!(%error, "the journal does not say who holds it");
-            drop(self.file.set_len(found));
+            drop(self.file.cut(found));
         }
     }
 
     /// The first `found` bytes of the file; `beginning` holds the part that was read already.
-    fn rest(&mut self, mut beginning: Vec<u8>, found: u64) -> io::Result<Vec<u8>> {
+    fn rest(&self, mut beginning: Vec<u8>, found: u64) -> io::Result<Vec<u8>> {
         let read = u64::try_from(beginning.len()).unwrap_or(u64::MAX);
-        self.file.seek(SeekFrom::Start(read))?;
-        (&self.file).take(found.saturating_sub(read)).read_to_end(&mut beginning)?;
+        let mut file = self.file.as_file();
+        file.seek(SeekFrom::Start(read))?;
+        file.take(found.saturating_sub(read)).read_to_end(&mut beginning)?;
         Ok(beginning)
-    }
-
-    fn cut_to(&mut self, length: u64) -> io::Result<()> {
-        self.file.set_len(length)?;
-        self.file.seek(SeekFrom::Start(length)).map(drop)
     }
 
     /// Records durably that rows up to this line of the input may be sent from now on.
@@ -241,7 +238,7 @@ impl Journal {
         line.push(b'\n');
         if let Err(error) = self.file.write_all(&line) {
             // A torn line must not remain before the next one.
-            drop(self.cut_to(self.length));
+            drop(self.file.cut(self.length));
             return Err(error);
         }
         self.length += u64::try_from(line.len()).unwrap_or(u64::MAX);
@@ -255,8 +252,8 @@ impl Drop for Journal {
     fn drop(&mut self) {
         match self.hold {
             Hold::Begun => {}
-            Hold::Held { found } => drop(self.file.set_len(found)),
-            Hold::Blank => drop(fs::remove_file(&self.path)),
+            Hold::Held { found } => drop(self.file.cut(found)),
+            Hold::Blank => drop(disk::remove(&self.path)),
         }
     }
 }
@@ -267,7 +264,7 @@ fn unusable_journal(path: &Path, error: io::Error) -> Refusal {
         .caused_by(error)
 }
 
-fn open_file(path: &Path, unusable: impl Fn(io::Error) -> Refusal) -> Result<File, Refusal> {
+fn open_file(path: &Path, unusable: impl Fn(io::Error) -> Refusal) -> Result<DiskFile, Refusal> {
     if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(Refusal::new(
             Cause::ResultsUnwritable,
@@ -283,7 +280,7 @@ fn open_file(path: &Path, unusable: impl Fn(io::Error) -> Refusal) -> Result<Fil
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    options.open(path).map_err(unusable)
+    DiskFile::open(path, &options).map_err(unusable)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! - [`mod@format`] turns an outcome into a record, and knows the columns.
 //! - [`mod@file`] creates the file: complete or not at all, and never over another file by accident. `part` is the file
 //!   until it is complete, `place` finds its directory, and `access` decides who may read it.
+//! - [`disk`] is the door to the disk: every step that a power cut may undo is taken there.
 //! - [`writer`] appends, flushes, syncs and finishes.
 //! - [`reader`] reads the rows again, up to the last that is whole.
 //! - [`order`] puts the rows into the order of the input once a run has ended, and [`settle`] changes some of them.
@@ -13,6 +14,7 @@
 //! - [`history`] is both together: how each row of the input stands before a run.
 
 mod access;
+pub mod disk;
 pub mod doubt;
 pub mod file;
 pub mod format;

@@ -1,13 +1,14 @@
 //! Creates the part file: the results under a temporary name until they are complete. A run locks its part file while
 //! it writes it, so that other runs can tell it from one that a crash left.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
 
 use super::access;
+use super::disk::{self, DiskFile};
 use super::place::is_at;
 
 const PREFIX: &str = ".imocha-cancel-";
@@ -18,37 +19,42 @@ const MOST_TRIES: usize = 16;
 
 /// Creates a part file in `directory`. Users may read it only if they may read both `input` and the existing file
 /// `present`. Without an input, only the owner may.
-pub(super) fn create(directory: &Path, input: Option<&Path>, present: Option<&Path>) -> io::Result<NamedTempFile> {
-    let mut builder = Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
+pub(super) fn create(
+    directory: &Path,
+    input: Option<&Path>,
+    present: Option<&Path>,
+) -> io::Result<NamedTempFile<DiskFile>> {
     for _ in 0..MOST_TRIES {
-        let part = builder.tempfile_in(directory)?;
-        match part.as_file().try_lock() {
-            Ok(()) if is_at(part.as_file(), part.path())? => {
-                access::grant(part.as_file(), input, present, || plain(directory))?;
-                return Ok(part);
-            }
-            Ok(()) | Err(TryLockError::WouldBlock) => {}
+        let part = open_new(directory, 0o600)?;
+        let file = part.as_file().as_file();
+        let is_ours = match file.try_lock() {
+            Ok(()) => is_at(file, part.path())?,
+            Err(TryLockError::WouldBlock) => false,
             // If the file system has no locks, no other run can lock it as a leftover either.
-            Err(TryLockError::Error(_none)) => {
-                access::grant(part.as_file(), input, present, || plain(directory))?;
-                return Ok(part);
-            }
+            Err(TryLockError::Error(_none)) => true,
+        };
+        if is_ours {
+            access::grant(file, input, present, || plain(directory))?;
+            return Ok(part);
         }
     }
     Err(io::Error::other("other runs took each new file away"))
 }
 
-/// A file with the rights that any program's new file gets from the directory and the umask. It stays empty.
-fn plain(directory: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = Builder::new();
-    builder.prefix(PREFIX).suffix(SUFFIX);
+/// What any program's new file gets from the directory and the umask.
+fn plain(directory: &Path) -> io::Result<Metadata> {
+    open_new(directory, 0o666)?.as_file().as_file().metadata()
+}
+
+/// A new file whose name no other file has. Only Unix has a mode.
+fn open_new(directory: &Path, mode: u32) -> io::Result<NamedTempFile<DiskFile>> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(directory)
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _: u32 = mode;
+    Builder::new().prefix(PREFIX).suffix(SUFFIX).make_in(directory, |path| DiskFile::open(path, &options))
 }
 
 /// Removes the part files that crashes left in `directory`, because they hold people's data. A part that another run
@@ -71,7 +77,7 @@ fn remove(part: &Path) -> io::Result<()> {
     // Opened for writing, too: some network file systems lock only such files.
     let file = File::options().read(true).write(true).open(part)?;
     match file.try_lock() {
-        Ok(()) if is_at(&file, part)? => fs::remove_file(part),
+        Ok(()) if is_at(&file, part)? => disk::remove(part),
         Ok(()) | Err(TryLockError::WouldBlock) => Ok(()),
         Err(TryLockError::Error(error)) => Err(error),
     }

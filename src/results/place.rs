@@ -21,8 +21,3 @@ pub(super) fn directory_of(path: &Path) -> &Path {
         _ => Path::new("."),
     }
 }
-
-/// Makes a rename in `directory` survive a power cut. Only Unix can sync a directory.
-pub(super) fn sync_directory(directory: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
-}

@@ -2,13 +2,12 @@
 //! batch cannot be written, no half row remains. If a sync fails, the file is cut at the end of the last successful
 //! sync, since what follows may or may not be on disk.
 
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Seek, Write};
 use std::time::{Duration, Instant};
 
 use crate::error::{Cause, Refusal};
 use crate::outcome::Outcome;
+use crate::results::disk::DiskFile;
 use crate::results::file::{Existing, ResultsFile};
 use crate::results::format::Format;
 use crate::results::history::History;
@@ -32,32 +31,13 @@ pub struct ResultsWriter {
 #[derive(Debug)]
 enum Destination {
     File {
-        file: Box<dyn Disk>,
+        file: DiskFile,
         /// The length of the file up to the last whole row.
         length: u64,
         /// The length of the file at the last successful sync.
         synced_length: u64,
     },
     StandardOutput,
-}
-
-/// The file that results are written to. Unit tests replace it by one that fails.
-pub(crate) trait Disk: Write + fmt::Debug + Send {
-    /// Makes everything written so far durable.
-    fn sync(&mut self) -> io::Result<()>;
-    /// Removes everything after `length` bytes.
-    fn cut(&mut self, length: u64) -> io::Result<()>;
-}
-
-impl Disk for File {
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.set_len(length)?;
-        self.seek(SeekFrom::Start(length)).map(drop)
-    }
 }
 
 impl ResultsWriter {
@@ -70,17 +50,12 @@ impl ResultsWriter {
     pub fn create(file: &ResultsFile, layout: Layout, history: &History) -> Result<Self, Refusal> {
         let format = Format::new(layout);
         let header = format.header().map_err(|error| unwritable(error.into()))?;
-        let mut file = file.create(&header, |target| match file.existing() {
+        let file = file.create(&header, |target| match file.existing() {
             Existing::Resume => history.copy_done(file.path(), &format, target),
             Existing::Keep | Existing::Replace => Ok(()),
         })?;
-        let length = file.stream_position().map_err(unwritable)?;
-        Ok(Self::on(Box::new(file), length, format))
-    }
-
-    /// Appends to a file whose first `length` bytes are durable.
-    pub(crate) fn on(file: Box<dyn Disk>, length: u64, format: Format) -> Self {
-        Self::new(Destination::File { file, length, synced_length: length }, format)
+        let length = file.as_file().stream_position().map_err(unwritable)?;
+        Ok(Self::new(Destination::File { file, length, synced_length: length }, format))
     }
 
     /// Begins results on standard output by writing the header.
@@ -112,7 +87,7 @@ impl ResultsWriter {
         match &mut self.destination {
             Destination::File { file, length, .. } => {
                 if let Err(error) = file.write_all(&self.bytes) {
-                    cut(file.as_mut(), *length);
+                    cut(file, *length);
                     return Err(error);
                 }
                 *length += u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
@@ -139,8 +114,8 @@ impl ResultsWriter {
     /// the kernel may have dropped any of the bytes since then.
     pub fn sync(&mut self) -> io::Result<()> {
         if let Destination::File { file, length, synced_length } = &mut self.destination {
-            if let Err(error) = file.sync() {
-                cut(file.as_mut(), *synced_length);
+            if let Err(error) = file.sync_data() {
+                cut(file, *synced_length);
                 *length = *synced_length;
                 self.is_synced = true;
                 return Err(error);
@@ -168,7 +143,7 @@ impl ResultsWriter {
 }
 
 /// Removes what must not stay after `length` bytes.
-fn cut(file: &mut dyn Disk, length: u64) {
+fn cut(file: &mut DiskFile, length: u64) {
     if let Err(error) = file.cut(length) {
         tracing::warn!(
             %error,

@@ -13,6 +13,11 @@ const APART: &str = "apart";
 const PURE_FLOORS: [&str; 2] = ["data", "rules"];
 const OUTSIDE: [&str; 6] = ["tokio::", "reqwest::", "governor::", "indicatif::", "clap::", "axum::"];
 
+/// The door to the disk, and steps that the room of the results takes only there: past it, no test of power cuts sees them.
+const DOOR: &str = "results/disk";
+const STEPS: [&str; 7] =
+    ["set_len(", "fs::write(", "fs::rename(", "fs::remove_file(", "persist", "File::create", "options.open("];
+
 /// Private types whose names may stand in several files, because every other word would be worse: three at most.
 const SHARED_NAMES: [&str; 0] = [];
 
@@ -314,6 +319,19 @@ fn no_type_name_stands_in_two_files() {
     const { assert!(SHARED_NAMES.len() <= 3, "a list of exceptions that grows is none") };
     let faults = House::of_the_sources().names_with_two_meanings(&SHARED_NAMES);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn the_results_change_the_disk_through_its_door_alone() {
+    let house = House::of_the_sources();
+    let steps_in = |code: &str| STEPS.into_iter().filter(|step| code.contains(step)).collect::<Vec<_>>();
+    let door: Module = DOOR.split('/').map(str::to_owned).collect();
+    assert_eq!(steps_in(&house.code[&door]), ["set_len(", "fs::remove_file(", "persist", "options.open("]);
+    for (module, code) in &house.code {
+        let file = module.join("/");
+        let steps = if file.starts_with("results/") && file != DOOR { steps_in(code) } else { Vec::new() };
+        assert!(steps.is_empty(), "{file} takes steps past {DOOR}: {steps:?}");
+    }
 }
 
 #[test]

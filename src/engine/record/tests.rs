@@ -1,63 +1,19 @@
-use std::io::Write;
+use std::fs;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use csv::ByteRecord;
 
 use super::*;
-use crate::results::format::Format;
-use crate::results::writer::Disk;
+use crate::results::disk::tests::{Fault, Recording};
+use crate::results::{Existing, History, ResultsFile};
 use crate::row::{Layout, Row};
 
-/// What is wrong with the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    /// This sync (counted from 1) and all later ones fail.
-    SyncFails(usize),
-    /// The disk has room for this many bytes.
-    Full(usize),
-}
-
-/// A disk with a fault. It keeps what was written before its last successful sync.
-#[derive(Debug, Clone)]
-struct BadDisk {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    syncs: usize,
-    fault: Fault,
-}
-
-impl Write for BadDisk {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut written = self.bytes.lock().unwrap();
-        if let Fault::Full(room) = self.fault
-            && written.len() + bytes.len() > room
-        {
-            written.extend(&bytes[..bytes.len() / 2]);
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        written.extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Disk for BadDisk {
-    fn sync(&mut self) -> io::Result<()> {
-        self.syncs += 1;
-        match self.fault {
-            Fault::SyncFails(from) if self.syncs >= from => Err(io::Error::other("I/O error")),
-            Fault::SyncFails(_) | Fault::Full(_) => Ok(()),
-        }
-    }
-
-    fn cut(&mut self, length: u64) -> io::Result<()> {
-        self.bytes.lock().unwrap().truncate(length.try_into().unwrap());
-        Ok(())
-    }
-}
+/// How many syncs it takes to begin the results.
+const FIRST_SYNCS: usize = 2;
+/// How many steps that need room it takes to begin the results.
+const FIRST_GROWTHS: usize = 3;
 
 /// A monitor that keeps the rows that could not be written to the results.
 #[derive(Debug, Default)]
@@ -90,13 +46,18 @@ struct Ended {
     reason: Option<StopReason>,
 }
 
-fn record(fault: Fault, batches: Vec<Vec<Outcome>>) -> Ended {
+/// Results in this directory.
+fn begun(directory: &Path) -> ResultsWriter {
     let columns = vec!["name".to_owned()];
-    let format = Format::new(Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false });
-    let header = format.header().unwrap();
-    let disk = BadDisk { bytes: Arc::new(Mutex::new(header.clone())), syncs: 0, fault };
-    let bytes = Arc::clone(&disk.bytes);
-    let results = ResultsWriter::on(Box::new(disk), header.len().try_into().unwrap(), format);
+    let layout = Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false };
+    let file = ResultsFile::plan(directory.join("results.csv"), Existing::Keep).unwrap();
+    ResultsWriter::create(&file, layout, &History::default()).unwrap()
+}
+
+fn record(fault: Fault, batches: Vec<Vec<Outcome>>) -> Ended {
+    let directory = tempfile::tempdir().unwrap();
+    let _recording = Recording::start(directory.path(), Some(fault));
+    let results = begun(directory.path());
     let (monitor, shutdown) = (Arc::new(LastResort::default()), Shutdown::default());
     let watching: Arc<dyn Monitor> = Arc::<LastResort>::clone(&monitor);
     let mut recorder = Recorder::new(results, watching, shutdown.clone(), Summary::new());
@@ -108,7 +69,7 @@ fn record(fault: Fault, batches: Vec<Vec<Outcome>>) -> Ended {
     }
     let summary = recorder.tally.all_runs.clone();
     let rescued = lines(&monitor.0.lock().unwrap());
-    let kept = lines(&bytes.lock().unwrap());
+    let kept = lines(&fs::read(directory.path().join("results.csv")).unwrap());
     Ended { kept, rescued, summary, reason: shutdown.reason().map(|stop| stop.reason) }
 }
 
@@ -120,7 +81,7 @@ fn rows_that_a_disk_takes_and_does_not_keep_are_handed_on() {
         vec![cancelled(4), outcome(5, Status::Filtered, 0), outcome(6, Status::Unconfirmed, 0)],
         vec![cancelled(7), outcome(8, Status::NotAttempted, 0)],
     ];
-    let ended = record(Fault::SyncFails(2), batches);
+    let ended = record(Fault::SyncsFrom(FIRST_SYNCS + 2), batches);
     assert_eq!(ended.reason, Some(StopReason::ResultsUnwritable));
     assert_eq!(ended.kept, [2, 3], "what is behind the last good sync is not to be trusted");
     assert_eq!(ended.rescued, [4, 6, 7], "rows that would not be missed are not shown to whoever reads the mail");
@@ -132,9 +93,9 @@ fn rows_that_a_disk_takes_and_does_not_keep_are_handed_on() {
 #[test]
 fn the_rows_before_the_one_for_which_there_is_no_room_are_kept() {
     let batches = (2..40).map(|line| vec![outcome(line, Status::Cancelled, 1)]).collect();
-    let ended = record(Fault::Full(700), batches);
+    let ended = record(Fault::RoomFrom(FIRST_GROWTHS + 8), batches);
     assert_eq!(ended.reason, Some(StopReason::ResultsUnwritable));
-    assert!(ended.kept.len() > 3 && ended.rescued.len() > 3);
+    assert_eq!(ended.kept.len(), 7);
     let all: Vec<u64> = ended.kept.iter().chain(&ended.rescued).copied().collect();
     assert_eq!(all, (2..40).collect::<Vec<u64>>(), "each in one place, none in part");
     assert_eq!(ended.summary.total(), 38);
@@ -142,11 +103,8 @@ fn the_rows_before_the_one_for_which_there_is_no_room_are_kept() {
 
 #[test]
 fn many_rows_are_synced_before_their_time_comes() {
-    let bytes = Arc::new(Mutex::new(Vec::new()));
-    let disk = BadDisk { bytes, syncs: 0, fault: Fault::Full(usize::MAX) };
-    let columns = vec!["name".to_owned()];
-    let format = Format::new(Layout { delimiter: b',', byte_order_mark: false, columns, extra_cells: false });
-    let results = ResultsWriter::on(Box::new(disk), 0, format);
+    let directory = tempfile::tempdir().unwrap();
+    let results = begun(directory.path());
     let monitor: Arc<dyn Monitor> = Arc::new(LastResort::default());
     let mut recorder = Recorder::new(results, monitor, Shutdown::default(), Summary::new());
     let mut wide = outcome(2, Status::Cancelled, 1);

@@ -1,4 +1,5 @@
 use std::fmt::Write as _;
+use std::fs::File;
 
 use csv::ByteRecord;
 use proptest::prelude::*;
@@ -67,7 +68,7 @@ fn the_rows_that_are_done_go_over_into_new_results_as_they_stand() {
     std::fs::write(&path, &text[..text.len() - 1]).unwrap();
 
     let history = History::read(&path, &format(), &last_run(100, 8), Zeros::Lost).unwrap();
-    history.copy_done(&path, &format(), &mut File::create(&copy).unwrap()).unwrap();
+    history.copy_done(&path, &format(), File::create(&copy).unwrap()).unwrap();
     assert_eq!(std::fs::read(&copy).unwrap(), text[header_bytes..done]);
     assert_eq!((history.summary().total(), history.settled_invitations()), (2, 1));
     assert_eq!(history.of(4), Standing::Done);
@@ -122,7 +123,7 @@ proptest! {
             prop_assert!(!is_lost);
         }
         let copy = directory.path().join("copy.csv");
-        history.copy_done(&path, &format(), &mut File::create(&copy).unwrap()).unwrap();
+        history.copy_done(&path, &format(), File::create(&copy).unwrap()).unwrap();
         let copied = std::fs::read(&copy).unwrap();
         prop_assert!(!copied.contains(&0));
     }

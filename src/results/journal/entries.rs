@@ -196,11 +196,11 @@ const BEGINNING_BYTES: u64 = 64;
 /// Reads the beginning of the file, and refuses a file that is not a journal.
 pub(super) fn beginning_of(
     path: &Path,
-    file: &mut File,
+    file: &File,
     unusable: impl Fn(io::Error) -> Refusal,
 ) -> Result<Vec<u8>, Refusal> {
     let mut beginning = Vec::new();
-    file.by_ref().take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(unusable)?;
+    file.take(BEGINNING_BYTES).read_to_end(&mut beginning).map_err(unusable)?;
     refuse_others(path, &beginning)?;
     Ok(beginning)
 }
@@ -214,7 +214,7 @@ fn refuse_others(path: &Path, text: &[u8]) -> Result<(), Refusal> {
 }
 
 /// What to append to a journal of `length` bytes to name this process as its holder.
-pub(super) fn note_behind(journal: &mut File, length: u64) -> io::Result<Vec<u8>> {
+pub(super) fn note_behind(mut journal: &File, length: u64) -> io::Result<Vec<u8>> {
     let mut note = Vec::new();
     if length > 0 {
         let mut last = [0];
@@ -317,7 +317,7 @@ fn damaged(path: &Path, line: usize) -> Refusal {
 }
 
 /// The refusal for a run whose results another run holds. It names that run.
-pub(super) fn held(path: &Path, file: &mut File) -> Refusal {
+pub(super) fn held(path: &Path, mut file: &File) -> Refusal {
     let mut text = Vec::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_start| file.read_to_end(&mut text));
     let who = match read.ok().and_then(|_bytes| holder(&text)) {
