@@ -25,8 +25,8 @@
 //! takes the lock says so in a last line `held`. That line goes when its run begins or is refused. If the process is
 //! killed before, the line stays, and later runs ignore it.
 //!
-//! The last line may be torn by a crash; it then counts as not written. If a file does not begin as a journal does, it
-//! is not touched, and the run is refused.
+//! The last line may be torn by a crash, and so may lines `held` behind it; they then count as not written. If a file
+//! does not begin as a journal does, it is not touched, and the run is refused.
 
 mod entries;
 
@@ -145,6 +145,8 @@ impl Journal {
     /// When the disk refuses.
     pub fn begin_anew(&mut self, identity: Identity) -> io::Result<()> {
         self.file.cut(0)?;
+        // Or else a power cut could leave lines of theirs behind a part of the new one.
+        self.file.sync_data()?;
         self.length = 0;
         self.hold = Hold::Blank;
         self.go_on(identity, Doubt::default())
@@ -219,8 +221,7 @@ impl Journal {
     ///
     /// If the disk fails; then none of these rows may be sent.
     pub fn reserve(&mut self, line: u64) -> io::Result<()> {
-        self.write(&Entry::SentUpTo(line))?;
-        self.file.sync_data()
+        self.write_durably(&Entry::SentUpTo(line))
     }
 
     /// Records how the run ended.
@@ -229,8 +230,17 @@ impl Journal {
     ///
     /// When the disk refuses.
     pub fn end(&mut self, how: &str) -> io::Result<()> {
-        self.write(&Entry::Ended(how.to_owned()))?;
-        self.file.sync_data()
+        self.write_durably(&Entry::Ended(how.to_owned()))
+    }
+
+    fn write_durably(&mut self, entry: &Entry) -> io::Result<()> {
+        let before = self.length;
+        self.write(entry)?;
+        self.file.sync_data().inspect_err(|_| {
+            // Nobody can say any more what of the line the disk will keep, so the next line takes its place.
+            drop(self.file.cut(before));
+            self.length = before;
+        })
     }
 
     fn write(&mut self, entry: &Entry) -> io::Result<()> {

@@ -242,9 +242,12 @@ fn without_note(text: &[u8]) -> Option<&[u8]> {
 /// Whether a text begins as a journal does, or as the part of one that reached the disk before a crash. In the latter
 /// case, zeros stand for the missing bytes.
 fn begins_as_a_journal(text: &[u8]) -> bool {
-    let arrived = text.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    let arrived = text.get(..arrived).unwrap_or_default();
-    BEGINNINGS.iter().any(|beginning| beginning.starts_with(arrived) || arrived.starts_with(beginning))
+    BEGINNINGS.iter().any(|beginning| begins_as(beginning, text))
+}
+
+/// Whether this text begins as that one does, as far as it goes, and but for zeros.
+fn begins_as(beginning: &[u8], text: &[u8]) -> bool {
+    text.iter().zip(beginning).all(|(found, byte)| found == byte || *found == 0)
 }
 
 /// Reads the entries, and finds the end of the last whole line.
@@ -256,14 +259,14 @@ pub(super) fn read(path: &Path, mut text: &[u8]) -> Result<Found, Refusal> {
     let mut last_run: Option<LastRun> = None;
     let mut length = 0;
     for (index, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        let is_last = length + line.len() == text.len();
+        let behind = text.get(length + line.len()..).unwrap_or_default();
         check_format(path, line)?;
         match (whole(line), &mut last_run) {
             (Ok(Entry::Run(run)), last_run) => *last_run = Some(run.left(last_run.as_ref())),
             (Ok(Entry::SentUpTo(line)), Some(run)) => run.doubt.sent_up_to(line),
             (Ok(Entry::Ended(how)), Some(run)) => run.ended = Some(how),
             (Ok(Entry::Held(_)), _) => {}
-            (Err(_torn), last_run) if is_last && (last_run.is_some() || !is_changed(line)) => break,
+            (Err(_torn), last_run) if !has_entries(behind) && (last_run.is_some() || !is_foreign(line)) => break,
             (Ok(Entry::SentUpTo(_) | Entry::Ended(_)), None) => return Err(damaged(path, index + 1)),
             (Err(error), _) => return Err(damaged(path, index + 1).caused_by(error)),
         }
@@ -277,10 +280,18 @@ fn whole(line: &[u8]) -> io::Result<Entry> {
     if line.ends_with(b"\n") { Ok(serde_json::from_slice(line)?) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Whether an unreadable line was changed by somebody: a crash would have left it without its end, or with zeros for
-/// the missing bytes.
-fn is_changed(line: &[u8]) -> bool {
-    line.ends_with(b"\n") && !line.contains(&0)
+/// Whether an unreadable first line is of another file: no line of ours has control characters, but for the zeros of a
+/// crash.
+fn is_foreign(line: &[u8]) -> bool {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    text.iter().any(|&byte| byte < b' ' && byte != 0)
+}
+
+/// Whether there is a whole entry in the lines behind one that cannot be read. Then it is not torn: the next entry is
+/// written in its place. But holders may have been noted behind it, and be torn themselves.
+fn has_entries(behind: &[u8]) -> bool {
+    let mut entries = behind.split(|&byte| byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    entries.any(|entry| !matches!(entry, Entry::Held(_)))
 }
 
 /// Refuses a journal of a newer version. It may have lines that this version cannot read, and is not damaged.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::outcome::Effect;
-use crate::results::disk::tests::{Fault, Recording};
+use crate::results::disk::tests::{Fault, ForgetfulDisk, Image, Recording};
 
 fn identity() -> Identity {
     Identity {
@@ -74,6 +74,72 @@ fn a_journal_cut_at_any_byte_of_its_last_line_loses_that_line_alone() {
     }
 }
 
+/// Does something to the journal of these results, and then opens what a power cut at any moment may leave of it.
+fn opens_after_any_power_cut(results: &Path, fault: Option<Fault>, act: impl FnOnce(Journal)) {
+    let recording = Recording::start(results.parent().unwrap(), fault);
+    act(Journal::open(results).unwrap());
+    let mut disk = ForgetfulDisk::holding(&recording.before);
+    let mut images = disk.after_power_cut();
+    for (_, step) in recording.steps() {
+        disk.take(&step);
+        images.extend(disk.after_power_cut());
+    }
+    drop(recording);
+    let mut begun = 0;
+    for text in images.iter().filter_map(|image: &Image| image.get("out.csv.journal")) {
+        let opened = open(results, text);
+        let journal = opened.unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(text)));
+        begun += usize::from(journal.last_run().is_some());
+    }
+    assert!(begun > 0, "a run that has begun is known");
+}
+
+#[test]
+fn a_first_line_that_has_lost_its_beginning_was_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    opens_after_any_power_cut(&directory.path().join("out.csv"), None, |mut journal| {
+        journal.go_on(identity(), Doubt::default()).unwrap();
+    });
+}
+
+#[test]
+fn behind_a_torn_line_the_names_of_holders_may_be_torn_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    let whole = written(&results);
+    for torn in [&whole[..40], &whole[..whole.len() - 5]] {
+        fs::write(Journal::path_of(&results), torn).unwrap();
+        opens_after_any_power_cut(&results, None, |mut journal| {
+            let doubt = journal.last_run().map(|run| run.doubt.clone());
+            journal.go_on(identity(), doubt.unwrap_or_default()).unwrap();
+        });
+        let noted = [torn, b"\n{\"held\":{\"process\":7,\"ho"].concat();
+        assert_eq!(open(&results, &noted).unwrap().last_run().is_some(), torn.len() > 40);
+    }
+}
+
+#[test]
+fn lines_of_earlier_runs_do_not_stand_behind_the_torn_one_of_a_run_that_begins_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    written(&results);
+    opens_after_any_power_cut(&results, None, |mut journal| {
+        journal.begin_anew(Identity { bytes: 5000, ..identity() }).unwrap();
+    });
+}
+
+#[test]
+fn a_line_whose_sync_failed_does_not_stand_before_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let results = directory.path().join("out.csv");
+    // The run line and its directory are synced; the mark is not.
+    opens_after_any_power_cut(&results, Some(Fault::Sync(3)), |mut journal| {
+        journal.go_on(identity(), Doubt::default()).unwrap();
+        journal.reserve(12).unwrap_err();
+        journal.end("results_unwritable").unwrap();
+    });
+}
+
 #[test]
 fn a_journal_of_the_version_before_is_understood() {
     let directory = tempfile::tempdir().unwrap();
@@ -98,6 +164,7 @@ fn other_damage_and_a_newer_version_are_refused_by_name() {
         (whole.replace("\"bytes\":5", "\"bytes\":x"), "damaged at its line 1"),
         (whole.replace("sent_up_to\":12", "sent_\0\0\0\0\0\0\0\0\0"), "damaged at its line 2"),
         (whole.replacen("{\"run\":{", "\0\0\0\0\0\0\0\0", 1), "damaged at its line 1"),
+        (format!("{}\u{1}\u{2}", "\0".repeat(64)), "damaged at its line 1"),
         (whole.split_inclusive('\n').skip(1).collect(), "is not a journal"),
         (whole.replace("\"format\":2", "\"format\":4"), "newer version"),
     ] {
