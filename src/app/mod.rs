@@ -24,6 +24,8 @@ mod resume;
 mod run;
 mod standard_output;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod verified_rows;
 mod verify;
 mod watch;

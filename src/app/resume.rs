@@ -154,7 +154,8 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
 
 fn without_journal(results: &Path) -> Refusal {
     let journal = quoted_path(&Journal::path_of(results));
-    let message = format!("{} cannot be resumed: its journal {journal} is missing or empty", quoted_path(results));
+    let message =
+        format!("{} cannot be resumed: its journal {journal} is missing or has no whole line", quoted_path(results));
     Refusal::new(Cause::ResultsExist, message).hint(
         "without it nobody knows which rows may have been sent; put it back, or compare the results with the input, and \
          begin a new run over what is left with another --output",

@@ -75,7 +75,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 }
 
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
-fn perform(
+pub(super) fn perform(
     args: &Arc<RunArgs>,
     command: Option<&CommandLine>,
     console: &Console,

@@ -67,6 +67,11 @@ impl Watch {
         // Start the writer first, so that messages have their thread whatever fails next.
         console.start_writer().map_err(too_few_threads)?;
         Signals::listen(shutdown.clone()).map_err(too_few_threads)?;
+        Self::without_signals(shutdown)
+    }
+
+    /// Does the same, but neither listens for signals nor writes messages.
+    pub(super) fn without_signals(shutdown: &Shutdown) -> Result<(Self, Threads), Refusal> {
         let threads = Threads::start().map_err(too_few_threads)?;
         try_further_threads().map_err(too_few_threads)?;
         let runtime = runtime()?;

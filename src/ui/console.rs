@@ -91,6 +91,20 @@ impl Console {
         Self { voice: Voice::Text, volume: Volume::All, stderr, progress: ProgressStyle::None }
     }
 
+    /// Keeps all that is written, for a test that asks for it with [`written`](Self::written).
+    #[cfg(test)]
+    pub(crate) fn keeping() -> Self {
+        let console = Self::plain();
+        console.stderr.keep();
+        console
+    }
+
+    /// What was written up to now.
+    #[cfg(test)]
+    pub(crate) fn written(&self) -> String {
+        self.stderr.kept()
+    }
+
     /// Starts a thread that writes to standard error: from now on, the thread that sends a message does not wait until
     /// it is written.
     ///

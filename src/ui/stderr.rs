@@ -96,6 +96,18 @@ impl StandardError {
         Ok(())
     }
 
+    /// Keeps what is sent, and writes nothing.
+    #[cfg(test)]
+    pub(super) fn keep(&self) {
+        self.shared.has_writer.store(true, Ordering::Relaxed);
+    }
+
+    /// What was sent and not yet written.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> String {
+        String::from_utf8_lossy(&self.shared.lock().bytes).into_owned()
+    }
+
     /// Sends bytes to be written.
     pub(super) fn send(&self, bytes: &[u8], urgency: Urgency) {
         if !self.shared.has_writer.load(Ordering::Relaxed) {

@@ -1,0 +1,3 @@
+//! Tests of whole commands that a test from outside cannot make.
+
+mod power_cuts;
