@@ -54,7 +54,7 @@ pub(super) fn write(path: &Path, results: &Path, layout: &Layout) -> Result<(), 
         Refusal::new(Cause::ResultsUnwritable, format!("could not write {}", quoted_path(path))).caused_by(error)
     };
     let header = format.header_with_the_end_behind().map_err(|error| fail(error.into()))?;
-    let copy = |target: &mut File| {
+    let copy = |target: &mut dyn Write| {
         let mut target = BufWriter::new(target);
         let mut line = Vec::new();
         held.for_each_row(|row| {
@@ -67,7 +67,7 @@ pub(super) fn write(path: &Path, results: &Path, layout: &Layout) -> Result<(), 
         })?;
         target.flush().map_err(fail)
     };
-    place(path)?.for_readers_of(results).create(&header, copy).map(drop)
+    place(path)?.for_readers_of(results).create(&header, |target| copy(target)).map(drop)
 }
 
 fn place(path: &Path) -> Result<ResultsFile, Refusal> {

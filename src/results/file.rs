@@ -152,7 +152,7 @@ pub fn replace_file(path: &Path, readers_of: Option<&Path>, content: &[u8]) -> i
     let mut file = part::create(directory, readers_of, None)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    drop(file.persist(path).map_err(|persist| persist.error)?.unlock());
+    drop(disk::rename(file, path)?.as_file().unlock());
     sync_directory(directory)
 }
 

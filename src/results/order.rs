@@ -65,7 +65,7 @@ fn placed_rows(results: &Path, format: &Format) -> Result<Option<Vec<PlacedRow>>
     Ok((reader.torn_bytes() == 0).then_some(rows))
 }
 
-fn copy(results: &Path, rows: &[PlacedRow], target: &mut File) -> io::Result<()> {
+fn copy(results: &Path, rows: &[PlacedRow], target: &mut impl Write) -> io::Result<()> {
     let mut source = BufReader::with_capacity(READ_BYTES, File::open(results)?);
     let mut target = BufWriter::with_capacity(READ_BYTES, target);
     let mut bytes = Vec::new();

@@ -166,7 +166,7 @@ fn perform_run(line: &[OsString], console: &Console) -> Result<Report, Refusal> 
     let Command::Run(args) = Cli::from_arg_matches(&matches).unwrap().command else { panic!("it is a run") };
     let args: Arc<RunArgs> = Arc::new(*args);
     let (watch, threads) = Watch::without_signals(&Shutdown::default()).unwrap();
-    let ended = perform(&args, console, &watch, threads);
+    let ended = perform(&args, None, console, &watch, threads);
     watch.end();
     match ended {
         Ok(report) => Ok(report),
