@@ -12,8 +12,8 @@ use crate::outcome::{Signal, Stop, StopReason, Summary};
 pub enum Ending {
     /// Every row was dealt with.
     Finished,
-    /// It was a dry run, and a real one could start.
-    Rehearsed,
+    /// It was a dry run. A real one could start, or this is why not.
+    Rehearsed(Option<Cause>),
     /// It was `verify`, and it came to its end.
     Verified,
     /// It was `report`, and the page is written.
@@ -30,9 +30,9 @@ impl Ending {
         match self {
             Self::Finished if summary.is_well() => ExitCode::Done,
             Self::Finished => ExitCode::RowsLeft,
-            Self::Rehearsed | Self::Verified | Self::Reported => ExitCode::Done,
+            Self::Rehearsed(None) | Self::Verified | Self::Reported => ExitCode::Done,
             Self::Stopped(stop) => ExitCode::of_stopped(stop.reason),
-            Self::Refused(_) => ExitCode::Refused,
+            Self::Rehearsed(Some(_)) | Self::Refused(_) => ExitCode::Refused,
         }
     }
 }

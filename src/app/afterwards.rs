@@ -53,7 +53,7 @@ impl Afterwards<'_> {
 fn put_in_order(report: &Report, watch: &Watch) {
     let is_recorded = match &report.ending {
         Ending::Stopped(stop) => !matches!(stop.reason, StopReason::ResultsUnwritable | StopReason::Bug),
-        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => true,
+        Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => true,
     };
     let Some(path) = report.results.clone() else { return };
     if !is_recorded || watch.shutdown().is_given_up() {

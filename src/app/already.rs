@@ -3,16 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::plan::Endpoint;
-use super::resume::Resumption;
 use super::watch::runtime;
 use crate::cli::RunArgs;
 use crate::engine::Unread;
 use crate::error::{Cause, Refusal};
-use crate::input::{InputFile, Reading, RowReader};
+use crate::invitation::InvitationId;
 use crate::listing::{ListedState, ListingWindow};
 use crate::outcome::StopReason;
-use crate::results::Standing;
-use crate::row::Screened;
 use crate::shutdown::Shutdown;
 use crate::ui::Console;
 use crate::verification::{Already, Listed, Lists};
@@ -22,32 +19,38 @@ use crate::verification::{Already, Listed, Lists};
 const DAYS_BACK: [i32; 2] = [365, 30];
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Asks for the lists, and counts how many of the invitations that would be cancelled are on them.
-pub(super) fn already(
-    args: &RunArgs,
-    endpoint: &Endpoint,
-    (file, reading): (InputFile, Reading),
-    resumption: Option<&Resumption>,
-    console: &Console,
-) -> Result<Already, Refusal> {
-    let (lists, window) = ask(args, endpoint, console)?;
-    let mut found = Already::of(window, lists.all_entries());
-    let mut left = args.guards.limit.unwrap_or(u64::MAX);
-    for screened in RowReader::from_file(file, reading)? {
-        let Screened::ToCancel { row, id, .. } = screened? else { continue };
-        let is_done = resumption.is_some_and(|resumption| resumption.history.of(row.line) == Standing::Done);
-        if is_done || left == 0 {
-            continue;
-        }
-        left -= 1;
-        let state = match lists.of(id.get()) {
-            Listed::Nowhere => continue,
+/// What iMocha was asked for, and what it answered.
+#[derive(Debug)]
+pub(super) struct ListsBefore {
+    lists: Lists,
+    window: ListingWindow,
+}
+
+impl ListsBefore {
+    /// Asks for the lists.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be had.
+    pub(super) fn ask(args: &RunArgs, endpoint: &Endpoint, console: &Console) -> Result<Self, Refusal> {
+        let (lists, window) = ask(args, endpoint, console)?;
+        Ok(Self { lists, window })
+    }
+
+    /// What the lists say before any invitation was counted.
+    pub(super) fn of_none(&self) -> Already {
+        Already::of(self.window, self.lists.all_entries())
+    }
+
+    /// Counts an invitation on this line of the input, if it is on one of the lists.
+    pub(super) fn count(&self, already: &mut Already, line: u64, id: InvitationId) {
+        let state = match self.lists.of(id.get()) {
+            Listed::Nowhere => return,
             Listed::Cancelled | Listed::Both => ListedState::Cancelled,
             Listed::Over(state) => state,
         };
-        found.count(state, row.line, id.get());
+        already.count(state, line, id.get());
     }
-    Ok(found)
 }
 
 fn ask(args: &RunArgs, endpoint: &Endpoint, console: &Console) -> Result<(Lists, ListingWindow), Refusal> {

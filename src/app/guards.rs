@@ -14,7 +14,13 @@ pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&
     let settled = resumption.map_or(0, Resumption::settled);
     let left = survey.eligible.saturating_sub(settled);
     let cancels = args.guards.limit.map_or(left, |limit| left.min(limit));
-    check_guards(args, survey, cancels)?;
+    check_guards(args, survey, Some(cancels))?;
+    warn(args, survey);
+    Ok(cancels)
+}
+
+/// Warns of what is odd about the input, but no reason to refuse it.
+pub(super) fn warn(args: &RunArgs, survey: &Survey) {
     warn_of_results(args, survey);
     if let Some(line) = survey.other_table {
         tracing::warn!(
@@ -26,12 +32,11 @@ pub(super) fn check_survey(args: &RunArgs, survey: &Survey, resumption: Option<&
     if survey.eligible == 0 {
         tracing::warn!(input = ?args.input, found = surveyed(survey), "there is nothing to cancel");
     }
-    Ok(cancels)
 }
 
-/// Checks the limits that the operator set for a run.
-fn check_guards(args: &RunArgs, survey: &Survey, cancels: u64) -> Result<(), Refusal> {
-    if let Some(most) = args.guards.max_cancels
+/// Checks the limits that the operator set for a run. `cancels` is `None` if nobody knows how many invitations are left.
+pub(super) fn check_guards(args: &RunArgs, survey: &Survey, cancels: Option<u64>) -> Result<(), Refusal> {
+    if let Some((most, cancels)) = args.guards.max_cancels.zip(cancels)
         && cancels > most
     {
         return Err(Refusal::new(

@@ -4,6 +4,7 @@ mod afterwards;
 mod again;
 mod already;
 mod asking;
+mod chosen;
 mod collisions;
 mod credentials;
 mod crosscheck;

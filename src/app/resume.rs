@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::plan::Endpoint;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{Fingerprint, Reading, Survey};
@@ -32,10 +31,9 @@ impl Resumption {
         results: &Path,
         journal: Option<&Journal>,
         survey: &Survey,
-        endpoint: &Endpoint,
     ) -> Result<Self, Refusal> {
         let identity =
-            Identity { shard: survey.part(), ..identity(args, &survey.reading, survey.fingerprint.as_ref(), endpoint) };
+            Identity { shard: survey.part(), ..identity(args, &survey.reading, survey.fingerprint.as_ref()) };
         match journal.and_then(Journal::last_run) {
             Some(last_run) if args.results.resume && (last_run.identity.is_same_run(&identity) || results.exists()) => {
                 check_identity(&identity, &last_run.identity, results)?;
@@ -50,8 +48,8 @@ impl Resumption {
     }
 
     /// For a run over standard input: there is nothing to resume, and no later run can resume it.
-    pub(super) fn of_stream(args: &RunArgs, reading: &Reading, endpoint: &Endpoint) -> Self {
-        let identity = identity(args, reading, None, endpoint);
+    pub(super) fn of_stream(args: &RunArgs, reading: &Reading) -> Self {
+        let identity = identity(args, reading, None);
         Self { identity, doubt: None, history: History::default() }
     }
 
@@ -90,13 +88,13 @@ fn zeros(args: &RunArgs, results: &Path, survey: &Survey) -> Result<Zeros, Refus
     Ok(if found { Zeros::InCells } else { Zeros::Lost })
 }
 
-fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>, endpoint: &Endpoint) -> Identity {
+fn identity(args: &RunArgs, reading: &Reading, fingerprint: Option<&Fingerprint>) -> Identity {
     let (bytes, sha256) = fingerprint.map_or((0, String::new()), |file| (file.bytes, file.sha256.to_string()));
     Identity {
         input: args.input.to_string_lossy().into_owned(),
         bytes,
         sha256,
-        base_url: if args.sandbox { SANDBOX.to_owned() } else { endpoint.config.base_url.to_string() },
+        base_url: if args.sandbox { SANDBOX.to_owned() } else { args.connection.base_url.to_string() },
         encoding: reading.encoding.name().to_owned(),
         delimiter: char::from(reading.layout.delimiter),
         header_line: reading.header_line,

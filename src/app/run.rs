@@ -83,20 +83,20 @@ pub(super) fn perform(
     threads: Threads,
 ) -> Result<Report, Halt> {
     super::flags::check(args)?;
+    if args.guards.dry_run {
+        return rehearse(args, console, watch);
+    }
     let output = Sink::plan(args)?;
     failed::check(args)?;
     check_place(args)?;
     let for_endpoint = Arc::clone(args);
     let endpoint = watch.unless_stopped(move || Endpoint::of_run(&for_endpoint))??;
-    if args.guards.dry_run {
-        return rehearse(args, endpoint, output, console, watch);
-    }
     // Lock the results before they are first read, and until the end: no other run can change what this run has read.
     let mut journal = output.path().map(Journal::open).transpose()?;
     let output = Sink::plan(args)?;
     let for_input = Arc::clone(args);
     let input = watch.unless_stopped(move || Source::open(&for_input))??;
-    let resumption = look_back(args, &input, output.path(), journal.as_ref(), &endpoint)?;
+    let resumption = look_back(args, &input, output.path(), journal.as_ref())?;
     // Reading earlier results can take a while, and a signal may have come.
     watch.check_going()?;
     let cancels = match &input {
@@ -200,40 +200,29 @@ fn look_back(
     input: &Source,
     results: Option<&Path>,
     journal: Option<&Journal>,
-    endpoint: &Endpoint,
 ) -> Result<Option<Resumption>, Refusal> {
     Ok(match (input, results) {
-        (Source::File { survey, .. }, Some(results)) => {
-            Some(Resumption::look(args, results, journal, survey, endpoint)?)
-        }
-        (Source::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading(), endpoint)),
+        (Source::File { survey, .. }, Some(results)) => Some(Resumption::look(args, results, journal, survey)?),
+        (Source::Stream(reader), Some(_results)) => Some(Resumption::of_stream(args, reader.reading())),
         (Source::File { .. } | Source::Stream(_), None) => None,
     })
 }
 
 /// Does the dry run. It leaves nothing behind, so it can be stopped at any point.
-fn rehearse(
-    args: &Arc<RunArgs>,
-    endpoint: Endpoint,
-    output: Sink,
-    console: &Console,
-    watch: &Watch,
-) -> Result<Report, Halt> {
-    let (args, console) = (Arc::clone(args), console.clone());
-    let host = endpoint.config.base_url.host();
+fn rehearse(args: &Arc<RunArgs>, console: &Console, watch: &Watch) -> Result<Report, Halt> {
+    let (for_args, for_console) = (Arc::clone(args), console.clone());
     let beginning = Beginning::now();
-    let rehearse = move || dry_run(&args, &endpoint, &output, &console).map(|found| (found, endpoint.api()));
-    let (found, api) = watch.unless_stopped(rehearse)??;
+    let found = watch.unless_stopped(move || dry_run(&for_args, &for_console))??;
     Ok(Report {
-        host: Some(host),
-        api,
+        api: found.api,
         tally: Tally::after(found.done),
-        would_cancel: Some(found.cancels),
+        would_cancel: found.preview.cancels,
+        rehearsal: Some(found.preview.rehearsal()),
         already: found.already,
-        input_sha256: found.input_sha256,
-        input_rows: Some(found.rows),
-        shard: found.shard,
-        ..Report::of(Ending::Rehearsed).since(beginning)
+        input_sha256: found.survey.fingerprint.map(|file| file.sha256),
+        input_rows: Some(found.survey.rows),
+        shard: found.survey.part(),
+        ..Report::rehearsed(found.obstacles).since(beginning)
     })
 }
 
@@ -304,7 +293,7 @@ fn begin(
 fn close(journal: &SharedJournal, ending: &Ending) {
     let how = match ending {
         Ending::Stopped(stop) => stop.reason.word(),
-        Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
+        Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
     };
     // After a second signal, a hanging write may still hold the lock; this does not wait for it.
     if let Ok(mut journal) = journal.try_lock()
@@ -392,13 +381,12 @@ async fn show_pace(mut found: watch::Receiver<Option<FoundPace>>, progress: &Pro
 
 /// What the user has to know before saying yes.
 fn preview(args: &RunArgs, endpoint: &Endpoint, input: &Source, output: &Sink, cancels: Option<u64>) -> Preview {
-    let cancels = cancels.unwrap_or(0);
-    let time = endpoint.config.rate.time_for(cancels);
+    let time = endpoint.config.rate.time_for(cancels.unwrap_or(0));
     let mut particulars = vec![("results", output.to_string())];
     if let Source::File { survey, .. } = input {
         particulars.insert(0, ("input", format!("{}, {}", quoted_path(&args.input), surveyed(survey))));
         particulars.extend(shard_in_words(survey).map(|shard| ("shard", shard)));
-        particulars.extend(ids(survey, cancels).map(|ids| ("ids", ids)));
+        particulars.extend(ids(survey, cancels.unwrap_or(0)).map(|ids| ("ids", ids)));
     }
     Preview { cancels, host: endpoint.host(), particulars, time }
 }

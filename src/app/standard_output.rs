@@ -22,6 +22,13 @@ pub(super) fn warn_of_summary() {
     }
 }
 
+/// Warns if what a dry run found would be lost.
+pub(super) fn warn_of_rehearsal() {
+    if is_lost() {
+        tracing::warn!("standard output is closed, so nobody gets what the dry run found");
+    }
+}
+
 /// Whether everything written is lost without an error. There are two such cases. If standard output cannot be written
 /// to, the standard library pretends that every write succeeds. If it was closed, the library has opened it before
 /// `main` as `/dev/null` for reading *and* writing; a shell's `> /dev/null` opens it only for writing.

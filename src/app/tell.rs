@@ -1,5 +1,8 @@
 //! Reports the end of a run: the summary for the user, the one for a script, and the command that goes on.
 
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
 use super::again::CommandLine;
 use super::collisions::{Stream, would_spoil};
 use super::standard_output;
@@ -23,16 +26,13 @@ pub(super) fn with_what_is_known(
             // The run had not begun, so there is nothing to resume.
             Ending::Stopped(_) if !shutdown.has_begun() => command.once_more(),
             Ending::Stopped(_) if report.is_unverified => report.results.as_ref().and_then(|path| command.verify(path)),
-            Ending::Stopped(_)
-            | Ending::Finished
-            | Ending::Rehearsed
-            | Ending::Verified
-            | Ending::Reported
-            | Ending::Refused(_) => report.can_be_resumed().then(|| command.going_on()).flatten(),
+            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
+                report.can_be_resumed().then(|| command.going_on()).flatten()
+            }
         }
     });
     let run_command = match (&report.ending, report.input_sha256) {
-        (Ending::Rehearsed, Some(looked_at)) => command.and_then(|command| command.running(looked_at)),
+        (Ending::Rehearsed(None), Some(looked_at)) => command.and_then(|command| command.running(looked_at)),
         _ => None,
     };
     // The invitations of a sandbox that ends with the process cannot be looked up any more.
@@ -78,14 +78,28 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
             }
         }
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
-        Ending::Rehearsed => {
-            if let Some(command) = &report.run_command {
-                console.say(&format!("to run just this: {command}\n"));
-            }
-        }
+        Ending::Rehearsed(_) => show_rehearsal(args, console, report, &watch),
         Ending::Verified | Ending::Reported | Ending::Refused(_) => {}
     }
     finish(JsonSummary::of(&args.summary, |stream| would_spoil(stream, args)), console, report, watch);
+}
+
+/// Shows what a dry run found. That is what it is for, so it goes to standard output, whatever the flags, unless a script
+/// gets the summary there. What would keep a run from starting is told on standard error too, unless both are one terminal.
+fn show_rehearsal(args: &RunArgs, console: &Console, report: &Report, watch: &Watch) {
+    let text = report.rehearsal_text();
+    if args.summary.json {
+        console.say(&text);
+    } else {
+        standard_output::warn_of_rehearsal();
+        let hurry = watch.hurry();
+        let obstacles = Arc::clone(&report.obstacles);
+        let console = console.clone();
+        watch.at_the_end(hurry, move || console.show_rehearsal(&text, &obstacles));
+    }
+    if args.summary.json || !io::stdout().is_terminal() {
+        report.obstacles.iter().for_each(|refusal| console.refusal(refusal));
+    }
 }
 
 /// Whether the summary for a script is printed.

@@ -151,6 +151,21 @@ impl Console {
         self.error(&refusal_text(refusal));
     }
 
+    /// Shows what a dry run found on standard output, and what would keep a run from starting.
+    pub fn show_rehearsal(&self, text: &str, obstacles: &[Refusal]) {
+        // The user sees the warnings first, which came first.
+        self.flush(|| true);
+        let obstacles = obstacles.iter().map(refusal_text).collect::<Vec<_>>().concat();
+        let mut output = io::stdout().lock();
+        let written = output.write_all(text.as_bytes()).and_then(|()| output.write_all(obstacles.as_bytes()));
+        if let Err(error) = written.and_then(|()| output.flush())
+            // A reader that is gone has seen enough.
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            tracing::warn!(%error, "standard output did not take what the dry run found");
+        }
+    }
+
     /// Shows the same on standard output, if standard error must not be written to.
     pub fn refusal_on_standard_output(&self, refusal: &Refusal) {
         // An error here means that standard output is gone, too, so it cannot be reported.

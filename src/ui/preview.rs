@@ -13,8 +13,8 @@ const TELLING: Duration = Duration::from_secs(1);
 /// What a run would do.
 #[derive(Debug)]
 pub struct Preview {
-    /// How many invitations would be cancelled.
-    pub cancels: u64,
+    /// How many invitations would be cancelled; `None` if nobody knows.
+    pub cancels: Option<u64>,
     /// The host at which they would be cancelled.
     pub host: String,
     /// The details, one line each: a name and its value.
@@ -46,13 +46,24 @@ impl Preview {
             push_line(&mut text, format_args!("  {name:<12}{particular}"));
         }
         let time = self.time_in_words().map(|time| format!(", in {time}")).unwrap_or_default();
-        push_line(&mut text, format_args!("{} would be cancelled at {}{time}", self.invitations(), self.host));
+        match self.cancels {
+            Some(_known) => {
+                push_line(&mut text, format_args!("{} would be cancelled at {}{time}", self.invitations(), self.host));
+            }
+            None => push_line(
+                &mut text,
+                format_args!("nobody can say how many invitations are left to be cancelled at {}", self.host),
+            ),
+        }
         text
     }
 
     /// The number of invitations, in words.
     pub(super) fn invitations(&self) -> String {
-        format!("{} {}", HumanCount(self.cancels), plural(self.cancels, "invitation"))
+        match self.cancels {
+            Some(cancels) => format!("{} {}", HumanCount(cancels), plural(cancels, "invitation")),
+            None => "invitations".to_owned(),
+        }
     }
 
     fn time_in_words(&self) -> Option<String> {

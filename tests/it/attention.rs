@@ -41,7 +41,11 @@ fn quiet_says_in_a_line_what_is_wrong_and_names_five_rows() {
     let lines: Vec<&str> = ended.stderr.lines().collect();
     assert_eq!(
         lines[0],
-        "warning: not all is well: 13 rows, 10 not_cancellable, 1 unconfirmed, 1 invalid_id; results: \"input.results.csv\""
+        format!(
+            "warning: not all is well at {}, simulated: 13 rows, 10 not_cancellable, 1 unconfirmed, 1 invalid_id; \
+             results: \"input.results.csv\"",
+            server.base_url().trim_start_matches("http://")
+        )
     );
     assert!(lines[1].starts_with("  line 14, 2: unconfirmed, sent, but without an answer"), "{lines:?}");
     assert!(lines[2].starts_with("  line 4, 91: not_cancellable, HTTP 400: "), "{lines:?}");

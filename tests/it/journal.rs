@@ -162,15 +162,15 @@ fn what_is_no_journal_is_never_overwritten() {
     for foreign in ["my notes, one line", "my notes, one line\n", "\n", "{\"run\":{\"steps\":7}}", "\u{feff}{}\n"] {
         let place = Place::with_input("id\n1\n");
         place.write(JOURNAL, foreign);
-        for arguments in [["--json", "--resume"], ["--json", "--overwrite"], ["--json", "--dry-run"]] {
-            let ended = place.run(&server, &arguments).expect_code(2);
-            assert_eq!(ended.json()["outcome"], "refused");
+        for (flag, outcome) in [("--resume", "refused"), ("--overwrite", "refused"), ("--dry-run", "dry_run")] {
+            let ended = place.run(&server, &["--json", flag]).expect_code(2);
+            assert_eq!(ended.json()["outcome"], outcome);
             ended.expect_said(&["is not a journal", "hint: "]);
             assert_eq!(place.read(JOURNAL), foreign);
         }
         assert!(!place.has(RESULTS));
     }
-    assert!(server.record().arrivals.is_empty());
+    assert!(asked_for(&server).is_empty());
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn the_summary_counts_what_the_results_hold() {
         let line = ended.stderr.lines().find(|line| line.trim_start().starts_with(status)).unwrap();
         assert!(line.ends_with(&format!(" {count}")), "{line}");
     }
-    ended.expect_said(&["4 rows", "results: \"input.results.csv\""]);
+    ended.expect_said(&["4 rows at 127.0.0.1:", ", simulated\n", "results: \"input.results.csv\""]);
 }
 
 #[cfg(unix)]
@@ -175,6 +175,9 @@ fn a_simulation_is_told_from_the_truth() {
     let server = sandbox();
     assert_eq!(place.run(&server, &["-n", "--json"]).expect_code(0).json()["simulated"], true);
     let server = Canned::serve(|path, _before| Answer::cancelled(path));
-    let json = place.run_at(&server.base_url, "key", &["--json"]).expect_code(0).json();
-    assert_eq!((&json["simulated"], &json["host"]), (&false.into(), &server.base_url.replace("http://", "").into()));
+    let ended = place.run_at(&server.base_url, "key", &["--json"]).expect_code(0);
+    let host = server.base_url.replace("http://", "");
+    let ended = ended.expect_said(&[&format!("1 row at {host}\n")]);
+    let json = ended.json();
+    assert_eq!((&json["simulated"], &json["host"]), (&false.into(), &host.into()));
 }

@@ -6,6 +6,7 @@ mod text;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ use crate::clock::Beginning;
 use crate::config::Sha256Sum;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
-use crate::error::Refusal;
+use crate::error::{Cause, Refusal};
 use crate::outcome::{Status, StopReason, Summary, Tally};
 use crate::shard::ShardPart;
 use crate::text::timestamp;
@@ -57,8 +58,12 @@ pub struct Report {
     pub verify_command: Option<String>,
     /// What they say of the invitations that a run would cancel, after a dry run with `--preview`.
     pub already: Option<Already>,
-    /// How many invitations a run would cancel, after a dry run.
+    /// How many invitations a run would cancel, after a dry run that could tell.
     pub would_cancel: Option<u64>,
+    /// What a run would do, for the user, after a dry run.
+    pub rehearsal: Option<String>,
+    /// What would keep a run from starting, after a dry run.
+    pub obstacles: Arc<[Refusal]>,
     /// The rate that was found, where it was to be found.
     pub found_rate: Option<FoundRate>,
     /// How many rows the input, or its shard, has, if that is known.
@@ -99,6 +104,16 @@ pub enum Api {
     Simulated,
 }
 
+impl Api {
+    /// Adds to a host what a rehearsal must not be mistaken for.
+    pub fn at(self, host: String) -> String {
+        match self {
+            Self::Real => host,
+            Self::Simulated => format!("{host}, simulated"),
+        }
+    }
+}
+
 impl Report {
     /// The report of a run that ended like this; the rest is not known yet.
     pub fn of(ending: Ending) -> Self {
@@ -119,6 +134,8 @@ impl Report {
             verify_command: None,
             already: None,
             would_cancel: None,
+            rehearsal: None,
+            obstacles: Arc::default(),
             found_rate: None,
             input_rows: None,
             input_end: InputEnd::Reached,
@@ -133,9 +150,15 @@ impl Report {
 
     /// The report of a run that was refused.
     pub fn refused(refusal: &Refusal) -> Self {
-        let hint = refusal.hint.as_ref().map(|hint| format!("; {hint}"));
-        let message = format!("{refusal}{}", hint.unwrap_or_default());
-        Self { message: Some(message), ..Self::of(Ending::Refused(refusal.cause)) }
+        Self { message: Some(in_one_line(refusal)), ..Self::of(Ending::Refused(refusal.cause)) }
+    }
+
+    /// The report of a dry run that found these obstacles.
+    pub fn rehearsed(obstacles: Vec<Refusal>) -> Self {
+        let first = obstacles.first();
+        let message = first.map(in_one_line);
+        let ending = Ending::Rehearsed(first.map(|refusal| refusal.cause));
+        Self { message, obstacles: obstacles.into(), ..Self::of(ending) }
     }
 
     /// Says that the run began then and ends now.
@@ -181,7 +204,7 @@ impl Report {
         let has_more = match &self.ending {
             Ending::Stopped(stop) => !matches!(stop.reason, StopReason::Input | StopReason::InputChanged),
             Ending::Finished => self.tally.all_runs.has_rows_worth_another_try(),
-            Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => false,
+            Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => false,
         };
         has_more && self.results.is_some()
     }
@@ -195,7 +218,7 @@ impl Report {
     /// Whether nothing was changed because the operator wants it so.
     fn is_rehearsal(&self) -> bool {
         let is_only_told = |found: &Verification| found.settling == Settling::OnlyTold;
-        self.ending == Ending::Rehearsed || self.verification.as_ref().is_some_and(is_only_told)
+        matches!(self.ending, Ending::Rehearsed(_)) || self.verification.as_ref().is_some_and(is_only_told)
     }
 
     fn finished_at(&self) -> Timestamp {
@@ -228,7 +251,7 @@ impl Report {
     fn json(&self) -> Value {
         let (outcome, reason) = match &self.ending {
             Ending::Finished | Ending::Verified | Ending::Reported => ("finished", None),
-            Ending::Rehearsed => ("dry_run", None),
+            Ending::Rehearsed(obstacle) => ("dry_run", obstacle.map(Cause::word)),
             Ending::Stopped(stop) => ("stopped", Some(stop.reason.word())),
             Ending::Refused(cause) => ("refused", Some(cause.word())),
         };
@@ -288,11 +311,17 @@ impl Report {
             let shard = json!({ "number": shard.number(), "of": shard.of(), "input_rows": input_rows });
             fields.insert("shard".to_owned(), shard);
         }
-        if let Some(cancels) = self.would_cancel {
-            fields.insert("would_cancel".to_owned(), cancels.into());
+        if let Ending::Rehearsed(_) = &self.ending {
+            fields.insert("would_cancel".to_owned(), self.would_cancel.into());
             fields.insert("run_command".to_owned(), self.run_command.clone().into());
         }
     }
+}
+
+/// Why a run is refused, and what to do.
+fn in_one_line(refusal: &Refusal) -> String {
+    let hint = refusal.hint.as_ref().map(|hint| format!("; {hint}"));
+    format!("{refusal}{}", hint.unwrap_or_default())
 }
 
 /// Every status with its count.

@@ -28,7 +28,8 @@ impl Report {
         if self.ending == Ending::Verified {
             let time = humantime::format_duration(whole_millis(self.duration));
             let rows = self.tally.all_runs.total();
-            push_line(&mut text, format_args!("verified {} {} in {time}", HumanCount(rows), plural(rows, "row")));
+            let at = self.at();
+            push_line(&mut text, format_args!("verified {} {}{at} in {time}", HumanCount(rows), plural(rows, "row")));
             self.push_verification(&mut text);
             return text;
         }
@@ -39,13 +40,15 @@ impl Report {
                 push_line(&mut text, format_args!("stopped: {}", stop.detail));
                 "stopped"
             }
-            Ending::Finished | Ending::Rehearsed | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
-                "finished"
-            }
+            Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
         };
         let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
         let shard = self.shard.map(|part| format!(" of shard {}", part.shard)).unwrap_or_default();
-        push_line(&mut text, format_args!("{how} after {time}: {} {}{shard}", HumanCount(rows), plural(rows, "row")));
+        let at = self.at();
+        push_line(
+            &mut text,
+            format_args!("{how} after {time}: {} {}{shard}{at}", HumanCount(rows), plural(rows, "row")),
+        );
         for (status, count) in self.tally.all_runs.present() {
             push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
         }
@@ -75,6 +78,23 @@ impl Report {
         text
     }
 
+    /// Where the calls went, in words: nobody should take a rehearsal for the real thing.
+    fn at(&self) -> String {
+        self.host.as_ref().map_or_else(String::new, |host| format!(" at {}", self.api.at(host.clone())))
+    }
+
+    /// What a dry run found, for a person.
+    pub fn rehearsal_text(&self) -> String {
+        let mut text = self.rehearsal.clone().unwrap_or_default();
+        if let Some(command) = &self.run_command {
+            push_line(&mut text, format_args!("to run just this: {command}"));
+        }
+        if !self.obstacles.is_empty() {
+            push_line(&mut text, format_args!("but a run could not start:"));
+        }
+        text
+    }
+
     /// What somebody has to look at, in a line and the first few rows: for whoever wants to read only that. Empty where
     /// all is well.
     pub fn attention(&self) -> String {
@@ -83,11 +103,11 @@ impl Report {
             Ending::Verified | Ending::Reported => None,
             _all_is_well if self.exit_code() == ExitCode::Done => None,
             Ending::Stopped(stop) => Some(format!("stopped, {}", stop.detail)),
-            Ending::Finished | Ending::Rehearsed | Ending::Refused(_) => Some("not all is well".to_owned()),
+            Ending::Finished | Ending::Rehearsed(_) | Ending::Refused(_) => Some("not all is well".to_owned()),
         };
         if let Some(how) = how {
             let results = self.results.as_deref().map(quoted_path);
-            text.push_str(&attention::in_short(&how, &self.tally, results.as_deref()));
+            text.push_str(&attention::in_short(&format!("{how}{}", self.at()), &self.tally, results.as_deref()));
         }
         if let Some(found) = &self.verification {
             verified::push_attention(&mut text, found, verified::FEW);
@@ -178,12 +198,7 @@ impl Report {
             _still_under_way if !self.is_of_files() => {
                 "have no result; those whose calls were in flight may have taken effect"
             }
-            Ending::Stopped(_)
-            | Ending::Finished
-            | Ending::Rehearsed
-            | Ending::Verified
-            | Ending::Reported
-            | Ending::Refused(_) => {
+            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
                 "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
             }
         };
