@@ -3,10 +3,20 @@
 use std::fmt;
 use std::time::Instant;
 
+use crate::invitation::InvitationId;
 use crate::outcome::Outcome;
 
 /// Something that watches a run. The recorder's thread calls `recorded` and `lost`, in order.
 pub trait Monitor: fmt::Debug + Send + Sync {
+    /// Reports that a call begins for the row on this line of the input. It must not block, because it is called on the
+    /// thread of the calls.
+    fn called(&self, line: u64, id: InvitationId) {
+        let _ = (line, id);
+    }
+
+    /// Reports that no further row will be recorded.
+    fn ended(&self) {}
+
     /// Reports rows that have ended and are in the results.
     fn recorded(&self, outcomes: &[Outcome]);
 

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use indicatif::HumanCount;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::afterwards::Afterwards;
 use super::again::CommandLine;
@@ -44,6 +45,10 @@ use crate::ui::{Console, FoundRate, Preview, Progress, Report, Results};
 /// The journal reserves at once the rows that can be sent in this time. After a crash, that many rows are in doubt,
 /// besides those that were backing off.
 const RESERVED_TIME: Duration = Duration::from_millis(100);
+
+/// How long a run that is given up waits for the rows that are on their way to the results. A disk that works takes less.
+/// Chosen by us.
+const LAST_ROWS: Duration = Duration::from_millis(500);
 
 /// Does what the command line asks, reports how it ended, and returns the exit code.
 pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
@@ -138,7 +143,8 @@ pub(super) fn perform(
     let results = output.path().map(ToOwned::to_owned);
     let report = report_of(&endpoint, ending, finished, &progress).since(beginning);
     let found_rate = found.map(|found| keep_rate(&endpoint, found, &report, watch));
-    let report = Report { input_sha256, shard, results, found_rate, input_rows, ..report }.settled();
+    let cut_off = if watch.shutdown().is_given_up() { Some(progress.under_way()) } else { None };
+    let report = Report { input_sha256, shard, results, found_rate, input_rows, cut_off, ..report }.settled();
     let report =
         Afterwards { args, endpoint: &endpoint, layout, first_began_at, beginning }.perform(report, watch, console);
     if let Some(journal) = journal {
@@ -352,6 +358,12 @@ fn send(args: &RunArgs, endpoint: &Endpoint, parts: Parts, watch: &Watch) -> (En
             never = show_pace(found.clone(), &parts.progress) => match never {},
         }
     });
+    if shutdown.is_given_up() {
+        // The rows that are on their way to the results are counted.
+        drop(watch.wait_for(async { timeout(LAST_ROWS, parts.progress.ended()).await }));
+    }
+    let finished =
+        if shutdown.is_given_up() { Finished { tally: parts.progress.tally(), ..finished } } else { finished };
     let ending = shutdown.reason().map_or(Ending::Finished, |stop| Ending::Stopped(stop.clone()));
     let found = *found.borrow();
     (ending, finished, found)

@@ -7,12 +7,12 @@ use super::again::CommandLine;
 use super::collisions::{Stream, would_spoil};
 use super::standard_output;
 use super::watch::{Hurry, Watch};
-use crate::cli::{RunArgs, SummaryArgs};
+use crate::cli::{ConsoleArgs, RunArgs, SummaryArgs};
 use crate::ending::Ending;
 use crate::error::Refusal;
 use crate::shard::ShardPart;
 use crate::shutdown::Shutdown;
-use crate::ui::{Api, Console, Report};
+use crate::ui::{Api, Console, Report, Wordiness};
 
 /// Adds to the report what the command line says.
 pub(super) fn with_what_is_known(
@@ -77,11 +77,16 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
                 console.error(&attention);
             }
         }
-        Ending::Finished | Ending::Stopped(_) => console.say(&report.text()),
+        Ending::Finished | Ending::Stopped(_) => console.say(&report.text(wordiness(&args.console))),
         Ending::Rehearsed(_) => show_rehearsal(args, console, report, &watch),
         Ending::Verified | Ending::Reported | Ending::Refused(_) => {}
     }
     finish(JsonSummary::of(&args.summary, |stream| would_spoil(stream, args)), console, report, watch);
+}
+
+/// How much a summary says with these flags.
+pub(super) fn wordiness(args: &ConsoleArgs) -> Wordiness {
+    if args.verbose { Wordiness::Verbose } else { Wordiness::Usual }
 }
 
 /// Shows what a dry run found. That is what it is for, so it goes to standard output, whatever the flags, unless a script

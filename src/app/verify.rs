@@ -11,7 +11,7 @@ use super::places::{default_output, is_dash};
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
 use super::standard_output;
-use super::tell::{JsonSummary, finish, finish_without_watch, say_refusal};
+use super::tell::{JsonSummary, finish, finish_without_watch, say_refusal, wordiness};
 use super::verified_rows;
 use super::watch::{Halt, Watch};
 use crate::cli::VerifyArgs;
@@ -102,7 +102,7 @@ fn say(report: &Report, args: &VerifyArgs, console: &Console) {
         tracing::warn!("{gap}");
     }
     if !args.console.quiet {
-        console.say(&report.text());
+        console.say(&report.text(wordiness(&args.console)));
     } else if found.need_attention() > 0 {
         console.error(&report.attention());
     }

@@ -120,7 +120,7 @@ pub async fn run(job: Job) -> Finished {
 
     let done = job.history.summary().clone();
     let (feed_given_up_tx, feed_given_up) = oneshot::channel();
-    let recorder = Recorder::new(job.results, job.monitor, job.shutdown.clone(), done.clone());
+    let recorder = Recorder::new(job.results, Arc::clone(&job.monitor), job.shutdown.clone(), done.clone());
     let recorder = recorder.giving_back_to(budget.clone());
     let recording = job.threads.record.begin(move || recorder.record(outcomes_rx, feed_given_up));
 
@@ -141,6 +141,7 @@ pub async fn run(job: Job) -> Finished {
         client: job.client,
         throttle: job.throttle,
         scrubber: job.scrubber,
+        monitor: job.monitor,
         shutdown: job.shutdown.clone(),
         first_answers: FirstAnswers::after(&done),
     });

@@ -10,6 +10,7 @@ use super::first_answers::FirstAnswers;
 use super::queue::{RowQueue, Turn};
 use super::trial::{Answered, Trial};
 use crate::client::Client;
+use crate::monitor::Monitor;
 use crate::outcome::Stop;
 use crate::shutdown::Shutdown;
 use crate::text::Scrubber;
@@ -27,6 +28,7 @@ pub(super) struct Pool {
     pub(super) client: Client,
     pub(super) throttle: Throttle,
     pub(super) scrubber: Scrubber,
+    pub(super) monitor: Arc<dyn Monitor>,
     pub(super) shutdown: Shutdown,
     pub(super) first_answers: FirstAnswers,
 }
@@ -85,6 +87,7 @@ impl Pool {
     /// Makes one call and decides what comes next.
     async fn call(&self, trial: &mut Trial, permit: Permit) -> Step {
         trial.calls();
+        self.monitor.called(trial.line(), trial.id);
         let answer = self.client.cancel(trial.id).await;
         let verdict = judge(trial.id, &answer, trial.standing(), &self.scrubber);
         if let Ok(reply) = &answer

@@ -233,9 +233,11 @@ impl Recorder {
 }
 
 impl Drop for Recorder {
-    /// Closes the budget, also after a panic: the recorder gives nothing back any more, so nothing may wait for it.
+    /// Closes the budget, also after a panic: the recorder gives nothing back any more, so nothing may wait for it. Nor
+    /// may anybody wait for further rows.
     fn drop(&mut self) {
         self.budget.close();
+        self.monitor.ended();
     }
 }
 

@@ -64,6 +64,11 @@ impl Trial {
         }
     }
 
+    /// The line of the input on which the row begins.
+    pub(super) fn line(&self) -> u64 {
+        self.row.line
+    }
+
     /// The result so far.
     pub(super) fn standing(&self) -> Option<&Verdict> {
         self.standing.as_ref()

@@ -37,11 +37,20 @@ impl Shutdown {
     /// Stops the run and logs it at once, because calls in flight and a slow input can take a while to end. Only the
     /// first reason counts. It does not block, because the log does not.
     pub fn stop(&self, stop: Stop) {
-        let (reason, detail) = (stop.reason.word(), stop.detail.clone());
+        let (reason, detail) = (stop.reason, stop.detail.clone());
         let is_first = self.stop.set(stop).is_ok();
         self.stopped.cancel();
-        if is_first && self.has_begun() {
-            tracing::warn!(reason, detail, "stopping: no further call leaves");
+        if !(is_first && self.has_begun()) {
+            return;
+        }
+        match reason {
+            StopReason::Interrupted(signal) => tracing::warn!(
+                event = "stopping",
+                reason = reason.word(),
+                signal = signal.word(),
+                "stopping: what is in flight is finished and recorded, and a second signal leaves at once"
+            ),
+            _ => tracing::warn!(event = "stopping", reason = reason.word(), detail, "stopping, no further call leaves"),
         }
     }
 
@@ -49,17 +58,22 @@ impl Shutdown {
     pub fn signalled(&self, signal: Signal, order: Order) {
         match order {
             Order::First if self.has_begun() => {
-                let detail = format!(
-                    "{}: what is in flight is finished and recorded; a second signal leaves at once",
-                    signal.word()
-                );
-                self.stop(Stop { reason: StopReason::Interrupted(signal), detail });
+                self.stop(Stop { reason: StopReason::Interrupted(signal), detail: signal.word().to_owned() });
             }
             Order::First => {
                 let detail = format!("{} before the first call", signal.word());
                 self.stop(Stop { reason: StopReason::Interrupted(signal), detail });
             }
-            Order::Further => self.give_up(),
+            Order::Further => {
+                if self.has_begun() {
+                    tracing::warn!(
+                        event = "leaving",
+                        signal = signal.word(),
+                        "leaving at once: nobody waits for what is in flight"
+                    );
+                }
+                self.give_up();
+            }
         }
     }
 

@@ -16,4 +16,4 @@ pub use self::console::{Console, Results};
 pub use self::page::{Counting, NextStep, PAGE_BEGINNING, PageDraft, PageFile};
 pub use self::preview::Preview;
 pub use self::progress::Progress;
-pub use self::report::{Api, FoundRate, Report, are_metrics, last_success};
+pub use self::report::{Api, FoundRate, Report, Wordiness, are_metrics, last_success};

@@ -1,5 +1,6 @@
 //! Shows how far a run is: a bar on a terminal, or else a plain line now and then. It shows only what the results hold.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration};
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Stopwatch;
+use crate::invitation::InvitationId;
 use crate::monitor::{Monitor, Traffic};
 use crate::outcome::{Outcome, Summary, Tally};
 use crate::throttle::{FoundPace, Stage};
@@ -24,6 +27,9 @@ pub struct Progress {
     console: Console,
     /// A lock, because rows are counted by the thread that records them, and shown by others.
     counts: Arc<Mutex<Counts>>,
+    /// Rows for which a call was made and that are not in the results yet, by line. A lock, for the same reason.
+    under_way: Mutex<BTreeMap<u64, InvitationId>>,
+    ended: CancellationToken,
     lost_rows: AtomicBool,
 }
 
@@ -61,7 +67,8 @@ impl Progress {
             });
             console.show(Some(Frame { total, now }));
         }
-        Self { console: console.clone(), counts, lost_rows: AtomicBool::new(false) }
+        let (under_way, ended) = (Mutex::default(), CancellationToken::new());
+        Self { console: console.clone(), counts, under_way, ended, lost_rows: AtomicBool::new(false) }
     }
 
     /// If there is no bar, shows a line now and then. Never ends.
@@ -81,6 +88,20 @@ impl Progress {
         self.lost_rows.load(Ordering::Relaxed)
     }
 
+    /// The rows for which a call was made and that are not in the results, each with its line.
+    pub fn under_way(&self) -> Vec<(u64, InvitationId)> {
+        lock(&self.under_way).iter().map(|(&line, &id)| (line, id)).collect()
+    }
+
+    /// Waits until no further row will be recorded.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is lost.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// The counts of what the results hold so far.
     pub fn tally(&self) -> Tally {
         lock(&self.counts).tally.clone()
@@ -97,12 +118,25 @@ impl Progress {
     }
 }
 
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+fn lock<T>(counts: &Mutex<T>) -> MutexGuard<'_, T> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Monitor for Progress {
+    fn called(&self, line: u64, id: InvitationId) {
+        lock(&self.under_way).insert(line, id);
+    }
+
+    fn ended(&self) {
+        self.ended.cancel();
+    }
+
     fn recorded(&self, outcomes: &[Outcome]) {
+        let mut under_way = lock(&self.under_way);
+        for outcome in outcomes.iter().filter(|outcome| outcome.calls > 0) {
+            under_way.remove(&outcome.row.line);
+        }
+        drop(under_way);
         let mut counts = lock(&self.counts);
         for outcome in outcomes {
             counts.tally.add(outcome);

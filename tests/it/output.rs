@@ -181,3 +181,11 @@ fn a_simulation_is_told_from_the_truth() {
     let json = ended.json();
     assert_eq!((&json["simulated"], &json["host"]), (&false.into(), &host.into()));
 }
+
+#[test]
+fn how_long_the_answers_took_is_for_whoever_wants_to_know() {
+    let server = sandbox();
+    let usual = Place::with_input("id\n1\n").run(&server, &[]).expect_code(0).expect_said(&["1 call, "]);
+    assert!(!usual.stderr.contains("answered within"), "{}", usual.stderr);
+    Place::with_input("id\n2\n").run(&server, &["-v"]).expect_code(0).expect_said(&["half answered within "]);
+}

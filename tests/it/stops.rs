@@ -262,3 +262,17 @@ fn rows_of_a_megabyte_do_not_fill_the_memory() {
     assert!(running.wait().unwrap().success());
     assert!(most_kib > 0 && most_kib < 256 * 1024, "{most_kib} KiB");
 }
+
+#[test]
+fn what_has_to_be_mended_first_stands_before_the_command_that_goes_on() {
+    let server = sandbox();
+    let rejected = Place::with_input("id\n101\n102\n").run_at(&server.base_url(), "wrong", &[]).expect_code(3);
+    let unknown = (0..60).fold("id\n".to_owned(), |text, number| format!("{text}{number}97\n"));
+    let wrong = Place::with_input(unknown).run(&server, &[]).expect_code(3);
+    for (ended, first) in
+        [(rejected, "first: make sure that the key is the one"), (wrong, "first: find out whether this is")]
+    {
+        let (before, behind) = ended.stderr.split_once("to go on: ").unwrap();
+        assert!(before.contains(first) && behind.contains("--resume"), "{}", ended.stderr);
+    }
+}

@@ -13,12 +13,14 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 pub use self::metrics::{are_metrics, last_success};
+pub use self::text::Wordiness;
 
 use crate::clock::Beginning;
 use crate::config::Sha256Sum;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
 use crate::error::{Cause, Refusal};
+use crate::invitation::InvitationId;
 use crate::outcome::{Status, StopReason, Summary, Tally};
 use crate::shard::ShardPart;
 use crate::text::timestamp;
@@ -70,6 +72,8 @@ pub struct Report {
     pub input_rows: Option<u64>,
     /// Whether every row of the input was read.
     pub input_end: InputEnd,
+    /// If a second signal ended the run: the rows for which calls were made and that have no result, each with its line.
+    pub cut_off: Option<Vec<(u64, InvitationId)>>,
     /// Whether rows were printed because they could not be written to the results.
     pub lost_rows: bool,
     /// The command that runs what was looked at, after a dry run over a file.
@@ -139,6 +143,7 @@ impl Report {
             found_rate: None,
             input_rows: None,
             input_end: InputEnd::Reached,
+            cut_off: None,
             lost_rows: false,
             run_command: None,
             resume_command: None,
@@ -197,6 +202,11 @@ impl Report {
     fn without_result(&self) -> u64 {
         let rows = self.tally.all_runs.total();
         self.input_rows.unwrap_or(rows).saturating_sub(rows)
+    }
+
+    /// The same, if they were to have one.
+    fn rows_without_result(&self) -> u64 {
+        if matches!(self.ending, Ending::Stopped(_)) { self.without_result() } else { 0 }
     }
 
     /// Whether a later run can do what this one did not do.
@@ -282,7 +292,7 @@ impl Report {
             "simulated": self.api == Api::Simulated,
             "dry_run": self.is_rehearsal(),
             "this_run": counts(&self.tally.this_run),
-            "without_result": if matches!(self.ending, Ending::Stopped(_)) { self.without_result() } else { 0 },
+            "without_result": self.rows_without_result(),
             "message": self.message,
             "resume_command": self.resume_command,
         });

@@ -7,13 +7,23 @@ use indicatif::HumanCount;
 use super::Report;
 use crate::ending::{Ending, ExitCode};
 use crate::engine::InputEnd;
-use crate::outcome::{Status, Stop, StopReason};
+use crate::invitation::InvitationId;
+use crate::outcome::{MOST_KEPT, Status, Stop, StopReason};
 use crate::text::{plural, push_line, quoted_path};
 use crate::ui::{attention, verified};
 
 /// The message about a stream that had not ended when the run was stopped.
 const NOT_READ_ON: &str =
     "standard input was not read to its end: what did not come before was not sent, and has no result";
+
+/// How much a summary says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wordiness {
+    /// What everybody needs.
+    Usual,
+    /// How long the answers took as well.
+    Verbose,
+}
 
 impl Report {
     /// The summary for the user of a run that was stopped before it began: one line.
@@ -23,17 +33,17 @@ impl Report {
     }
 
     /// The summary of a run that began, or of a verification, for a person.
-    pub fn text(&self) -> String {
+    pub fn text(&self, wordiness: Wordiness) -> String {
         let mut text = String::new();
         if self.ending == Ending::Verified {
             let time = humantime::format_duration(whole_millis(self.duration));
             let rows = self.tally.all_runs.total();
-            let at = self.at();
-            push_line(&mut text, format_args!("verified {} {}{at} in {time}", HumanCount(rows), plural(rows, "row")));
+            push_line(&mut text, format_args!("verified {} {} in {time}", HumanCount(rows), plural(rows, "row")));
             self.push_verification(&mut text);
             return text;
         }
         let how = match &self.ending {
+            Ending::Stopped(_) if self.cut_off.is_some() => "left at once",
             // The user was told when the signal came.
             Ending::Stopped(Stop { reason: StopReason::Interrupted(_), .. }) => "stopped",
             Ending::Stopped(stop) => {
@@ -42,7 +52,8 @@ impl Report {
             }
             Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
         };
-        let (rows, time) = (self.tally.all_runs.total(), humantime::format_duration(whole_millis(self.duration)));
+        let (without, time) = (self.rows_without_result(), humantime::format_duration(whole_millis(self.duration)));
+        let rows = self.tally.all_runs.total() + without;
         let shard = self.shard.map(|part| format!(" of shard {}", part.shard)).unwrap_or_default();
         let at = self.at();
         push_line(
@@ -52,7 +63,10 @@ impl Report {
         for (status, count) in self.tally.all_runs.present() {
             push_line(&mut text, format_args!("  {status:<20}{:>9}", HumanCount(count).to_string()));
         }
-        self.push_this_run(&mut text);
+        if without > 0 {
+            push_line(&mut text, format_args!("  {:<20}{:>9}", "without a result", HumanCount(without).to_string()));
+        }
+        self.push_this_run(&mut text, wordiness);
         attention::push(&mut text, &self.tally);
         self.push_without_result(&mut text);
         if let Some(results) = &self.results {
@@ -71,6 +85,9 @@ impl Report {
         }
         self.push_forbidden(&mut text);
         if let Some(command) = &self.resume_command {
+            if let Some(remedy) = self.remedy() {
+                push_line(&mut text, format_args!("first: {remedy}"));
+            }
             push_line(&mut text, format_args!("to go on: {command}"));
         }
         self.push_doubts(&mut text);
@@ -102,6 +119,7 @@ impl Report {
         let how = match &self.ending {
             Ending::Verified | Ending::Reported => None,
             _all_is_well if self.exit_code() == ExitCode::Done => None,
+            Ending::Stopped(stop) if self.cut_off.is_some() => Some(format!("left at once, {}", stop.detail)),
             Ending::Stopped(stop) => Some(format!("stopped, {}", stop.detail)),
             Ending::Finished | Ending::Rehearsed(_) | Ending::Refused(_) => Some("not all is well".to_owned()),
         };
@@ -121,12 +139,39 @@ impl Report {
             if self.ending != Ending::Verified {
                 push_line(text, format_args!("verified {}:", HumanCount(self.tally.all_runs.total())));
             }
-            verified::push(text, found, self.host.as_deref().unwrap_or("iMocha"));
+            let host = self.host.as_deref().unwrap_or("iMocha").to_owned();
+            verified::push(text, found, &self.api.at(host));
+        }
+    }
+
+    /// What has to be mended before it makes sense to go on.
+    fn remedy(&self) -> Option<&'static str> {
+        let Ending::Stopped(stop) = &self.ending else { return None };
+        match stop.reason {
+            StopReason::Unauthorized => Some(
+                "make sure that the key is the one that iMocha gave you, and that the subscription has not expired; until \
+                 then every call is refused",
+            ),
+            StopReason::WrongInput => Some(
+                "find out whether this is the right file, and the key of the right account; until then a further run ends \
+                 in the same way",
+            ),
+            StopReason::RateLimited => {
+                Some("find out whether the quota is used up and when there is a new one, or ask for a lower --rate")
+            }
+            StopReason::Outage => Some("wait until iMocha answers again, or check the network and --base-url"),
+            StopReason::ResultsUnwritable => Some("make room for the results, and make sure that they can be written"),
+            StopReason::Bug => Some("report what stands above"),
+            StopReason::Deadline
+            | StopReason::Interrupted(_)
+            | StopReason::UnreadableLists
+            | StopReason::Input
+            | StopReason::InputChanged => None,
         }
     }
 
     /// What this run added, where an earlier one had begun, and its calls.
-    fn push_this_run(&self, text: &mut String) {
+    fn push_this_run(&self, text: &mut String, wordiness: Wordiness) {
         let added: Vec<String> =
             self.tally.this_run.present().map(|(status, count)| format!("{} {status}", HumanCount(count))).collect();
         if !self.tally.this_run.present().eq(self.tally.all_runs.present()) {
@@ -146,17 +191,27 @@ impl Report {
             );
         }
         let calls = self.tally.all_runs.calls();
-        if let (Some(median), Some(most)) = (self.tally.all_runs.latency(0.5), self.tally.all_runs.latency(0.95)) {
+        if calls > 0 {
+            let latencies = match wordiness {
+                Wordiness::Usual => String::new(),
+                Wordiness::Verbose => self.latencies().unwrap_or_default(),
+            };
             push_line(
                 text,
                 format_args!(
-                    "{} {}, {:.1} a second; half answered within {median:.1?}, 95 % within {most:.1?}",
+                    "{} {}, {:.1} a second{latencies}",
                     HumanCount(calls),
                     plural(calls, "call"),
                     self.calls_per_second(),
                 ),
             );
         }
+    }
+
+    /// How long the answers took.
+    fn latencies(&self) -> Option<String> {
+        let (median, most) = (self.tally.all_runs.latency(0.5)?, self.tally.all_runs.latency(0.95)?);
+        Some(format!("; half answered within {median:.1?}, 95 % within {most:.1?}"))
     }
 
     /// Adds what the user has to do before rows can be tried again that the key may not cancel.
@@ -184,6 +239,10 @@ impl Report {
             }
             return;
         }
+        if let Some(cut_off) = &self.cut_off {
+            self.push_cut_off(text, cut_off, rows);
+            return;
+        }
         let (count, noun) = (HumanCount(rows), plural(rows, "row"));
         let why = match &self.ending {
             Ending::Stopped(stop) if matches!(stop.reason, StopReason::Input | StopReason::InputChanged) => {
@@ -203,6 +262,36 @@ impl Report {
             }
         };
         push_line(text, format_args!("{count} {noun} of the input {why}"));
+    }
+
+    /// Adds which of the rows without a result may be cancelled, after a second signal.
+    fn push_cut_off(&self, text: &mut String, cut_off: &[(u64, InvitationId)], rows: u64) {
+        let called = u64::try_from(cut_off.len()).unwrap_or(u64::MAX).min(rows);
+        let apart = if self.is_of_files() { "; --resume tells them apart" } else { "" };
+        if called > 0 {
+            push_line(
+                text,
+                format_args!(
+                    "{} {} without a result may have taken effect, because calls were made{apart}:",
+                    HumanCount(called),
+                    plural(called, "row"),
+                ),
+            );
+            for (line, id) in cut_off.iter().take(MOST_KEPT) {
+                push_line(text, format_args!("    line {line}, {id}"));
+            }
+            let further = cut_off.len().saturating_sub(MOST_KEPT);
+            if further > 0 {
+                push_line(text, format_args!("    and {further} more"));
+            }
+        }
+        let unsent = rows - called;
+        if unsent > 0 {
+            push_line(
+                text,
+                format_args!("{} {} without a result: not sent", HumanCount(unsent), plural(unsent, "row")),
+            );
+        }
     }
 
     /// Adds what the user has to look up.
