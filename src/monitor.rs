@@ -6,6 +6,9 @@ use std::time::Instant;
 use crate::invitation::InvitationId;
 use crate::outcome::Outcome;
 
+/// The target of events of the log that come from the thread of the calls: nothing may wait for them.
+pub const THREAD_OF_CALLS: &str = concat!(env!("CARGO_CRATE_NAME"), "::calls");
+
 /// Something that watches a run. The recorder's thread calls `recorded` and `lost`, in order.
 pub trait Monitor: fmt::Debug + Send + Sync {
     /// Reports that a call begins for the row on this line of the input. It must not block, because it is called on the

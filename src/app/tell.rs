@@ -69,7 +69,12 @@ pub(super) fn say_refusal(
 /// Reports how the run ended, on standard error and standard output. If one of them is stuck, a signal ends the process
 /// without waiting for it.
 pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Watch) {
+    if console.has_events() {
+        report.events().iter().for_each(|event| console.log(event));
+    }
     match &report.ending {
+        Ending::Rehearsed(_) => show_rehearsal(args, console, report, &watch),
+        _ if console.has_events() => {}
         Ending::Stopped(stop) if !watch.has_begun() => console.error(&report.line(stop)),
         Ending::Finished | Ending::Stopped(_) if args.console.quiet => {
             let attention = report.attention();
@@ -78,7 +83,6 @@ pub(super) fn tell(args: &RunArgs, console: &Console, report: &Report, watch: Wa
             }
         }
         Ending::Finished | Ending::Stopped(_) => console.say(&report.text(wordiness(&args.console))),
-        Ending::Rehearsed(_) => show_rehearsal(args, console, report, &watch),
         Ending::Verified | Ending::Reported | Ending::Refused(_) => {}
     }
     finish(JsonSummary::of(&args.summary, |stream| would_spoil(stream, args)), console, report, watch);
@@ -94,7 +98,9 @@ pub(super) fn wordiness(args: &ConsoleArgs) -> Wordiness {
 fn show_rehearsal(args: &RunArgs, console: &Console, report: &Report, watch: &Watch) {
     let text = report.rehearsal_text();
     if args.summary.json {
-        console.say(&text);
+        if !console.has_events() {
+            console.say(&text);
+        }
     } else {
         standard_output::warn_of_rehearsal();
         let hurry = watch.hurry();

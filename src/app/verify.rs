@@ -101,7 +101,9 @@ fn say(report: &Report, args: &VerifyArgs, console: &Console) {
     for gap in gaps(found) {
         tracing::warn!("{gap}");
     }
-    if !args.console.quiet {
+    if console.has_events() {
+        report.events().iter().for_each(|event| console.log(event));
+    } else if !args.console.quiet {
         console.say(&report.text(wordiness(&args.console)));
     } else if found.need_attention() > 0 {
         console.error(&report.attention());

@@ -51,7 +51,11 @@ impl Pool {
         // fails through its own fault would never show that.
         let turn = || if self.throttle.is_down() { Turn::NewFirst } else { Turn::ReturnedFirst };
         while let Some(mut row) = self.queue.next(&self.shutdown, turn()).await {
-            match AssertUnwindSafe(self.try_row(&mut row.trial)).catch_unwind().await {
+            let step = AssertUnwindSafe(self.try_row(&mut row.trial)).catch_unwind().await;
+            if let Ok(Step::BackOff(wait) | Step::AwaitEnd(wait, _)) = &step {
+                row.trial.log_again(*wait);
+            }
+            match step {
                 Ok(Step::BackOff(wait)) => row.back_off(&self.shutdown, tokio::time::sleep(wait)),
                 Ok(Step::AwaitEnd(wait, streak)) => {
                     let pool = Arc::clone(self);

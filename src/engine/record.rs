@@ -167,7 +167,7 @@ impl Recorder {
         if self.mode == Mode::Writing {
             match self.results.append(batch) {
                 Ok(()) => {
-                    batch.iter().for_each(log);
+                    batch.iter().filter(|outcome| outcome.calls > 0).for_each(log);
                     self.monitor.recorded(batch);
                     self.unsynced.take(batch);
                     return;
@@ -249,19 +249,26 @@ async fn sleep_until_due(due: Option<Instant>) {
     }
 }
 
-/// Logs the outcome of a row. The recorder does this, not the worker: standard error may block, and nothing may block
-/// the workers' thread.
+/// Logs the outcome of a row, and with it its last call; the calls before that were logged when they ended. The recorder
+/// does this, not the worker: standard error may block, and nothing may block the workers' thread.
 fn log(outcome: &Outcome) {
     tracing::debug!(
+        event = "recorded",
         line = outcome.row.line,
         id = %outcome.invitation_id,
+        attempt = outcome.attempts,
         status = outcome.status.word(),
         http_status = outcome.http_status,
-        attempts = outcome.attempts,
-        duration_ms = outcome.duration.as_millis(),
         error = outcome.error,
+        answered_ms = outcome.latencies.last().map(in_millis),
+        duration_ms = in_millis(&outcome.duration),
+        again = false,
         "recorded"
     );
+}
+
+fn in_millis(duration: &Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

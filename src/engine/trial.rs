@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::feed::{EligibleRow, stopped_before};
 use crate::backoff::Backoff;
 use crate::invitation::InvitationId;
+use crate::monitor::THREAD_OF_CALLS;
 use crate::outcome::{Effect, Outcome, Stop};
 use crate::results::Earlier;
 use crate::row::Row;
@@ -34,6 +35,8 @@ pub(super) struct Trial {
     /// From the start of the first call to the end of the last.
     duration: Duration,
     latencies: Vec<Duration>,
+    /// How long the last call took.
+    last_call: Duration,
     /// The result so far: of the last call, or else of earlier runs. If no other call follows, it becomes the row's
     /// outcome.
     standing: Option<Verdict>,
@@ -58,6 +61,7 @@ impl Trial {
             calls: 0,
             duration: Duration::ZERO,
             latencies: Vec::new(),
+            last_call: Duration::ZERO,
             standing,
             troubles,
             backoff: None,
@@ -92,6 +96,7 @@ impl Trial {
         let now = Instant::now();
         self.duration = self.began.map(|began| now - began).unwrap_or_default();
         let latency = self.calling.take().map(|calling| now - calling);
+        self.last_call = latency.unwrap_or_default();
         if answered == Answered::Yes {
             self.latencies.extend(latency);
         }
@@ -103,6 +108,26 @@ impl Trial {
         if self.calls > 0 {
             self.called(Verdict::of_broken_program(), Answered::No);
         }
+    }
+
+    /// Logs the last call, after which the row waits for `wait` at the least and is tried again.
+    pub(super) fn log_again(&self, wait: Duration) {
+        let Some(standing) = &self.standing else { return };
+        let in_millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(
+            target: THREAD_OF_CALLS,
+            event = "attempt",
+            line = self.row.line,
+            id = self.id.get(),
+            attempt = self.earlier.attempts + self.calls,
+            status = standing.status.word(),
+            http_status = standing.http_status,
+            error = %standing.text(),
+            call_ms = in_millis(self.last_call),
+            again = true,
+            wait_ms = in_millis(wait),
+            "tried again"
+        );
     }
 
     /// How long to wait before the next attempt.

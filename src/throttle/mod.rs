@@ -241,18 +241,24 @@ impl Throttle {
 
 /// Logs what changed. Logging does not block.
 fn say(change: Change, is_found: bool) {
-    let text = match change {
+    let (event, text) = match change {
         Change::SeriesEnded => return,
-        Change::Paused if is_found => "iMocha answers 429: all calls pause, and then go on at a pace that it bears",
-        Change::Paused => "iMocha answers 429: all calls pause, and then go on at half the rate",
-        Change::Absolved => "iMocha answers 429 to one row alone: the others go on at the rate that they had",
-        Change::OutageBegan => {
-            "iMocha is not answering: all calls wait, and one row looks now and then whether it is back"
+        Change::Paused if is_found => {
+            ("paused", "iMocha answers 429: all calls pause, and then go on at a pace that it bears")
         }
-        Change::OutageEnded => "iMocha answers again: the calls go on",
-        Change::OutageCalledOff => "nothing is left but rows that fail: they end as their last call left them",
+        Change::Paused => ("paused", "iMocha answers 429: all calls pause, and then go on at half the rate"),
+        Change::Absolved => {
+            ("absolved", "iMocha answers 429 to one row alone: the others go on at the rate that they had")
+        }
+        Change::OutageBegan => {
+            ("down", "iMocha is not answering: all calls wait, and one row looks now and then whether it is back")
+        }
+        Change::OutageEnded => ("up", "iMocha answers again: the calls go on"),
+        Change::OutageCalledOff => {
+            ("called_off", "nothing is left but rows that fail: they end as their last call left them")
+        }
     };
-    tracing::warn!("{text}");
+    tracing::warn!(event, "{text}");
 }
 
 /// Waits until something changes. The throttle owns the sender, so the wait cannot fail.

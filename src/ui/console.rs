@@ -10,6 +10,8 @@ use crate::shutdown::Shutdown;
 use crate::text::push_line;
 use crate::ui::bar::Frame;
 use crate::ui::log;
+use crate::ui::log_event::LogEvent;
+use crate::ui::paint::{ERROR, Paint};
 use crate::ui::preview::Preview;
 use crate::ui::stderr::{StandardError, Urgency};
 
@@ -18,6 +20,9 @@ use crate::ui::stderr::{StandardError, Urgency};
 pub struct Console {
     voice: Voice,
     volume: Volume,
+    /// The least important events that are shown.
+    level: Level,
+    paint: Paint,
     stderr: StandardError,
     pub(super) progress: ProgressStyle,
 }
@@ -67,8 +72,8 @@ impl Console {
             (false, LogFormat::Json) if !args.quiet => Level::INFO,
             (false, LogFormat::Json | LogFormat::Text) => Level::WARN,
         };
-        let has_color = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        log::start(level, args.log_format, has_color, stderr.clone());
+        let paint = Paint::of_standard_error();
+        log::start(level, args.log_format, paint, stderr.clone());
         let voice = match args.log_format {
             LogFormat::Text => Voice::Text,
             LogFormat::Json => Voice::Events,
@@ -82,13 +87,14 @@ impl Console {
         } else {
             ProgressStyle::Lines
         };
-        Self { voice, volume, stderr, progress }
+        Self { voice, volume, level, paint, stderr, progress }
     }
 
     /// Makes a console without flags and without a log.
     pub fn plain() -> Self {
         let stderr = StandardError::new(LogFormat::Text, Shutdown::default());
-        Self { voice: Voice::Text, volume: Volume::All, stderr, progress: ProgressStyle::None }
+        let (level, paint) = (Level::WARN, Paint::of_standard_error());
+        Self { voice: Voice::Text, volume: Volume::All, level, paint, stderr, progress: ProgressStyle::None }
     }
 
     /// Keeps all that is written, for a test that asks for it with [`written`](Self::written).
@@ -148,7 +154,22 @@ impl Console {
 
     /// Says why a run is refused, what caused that, and what to do.
     pub fn refusal(&self, refusal: &Refusal) {
-        self.error(&refusal_text(refusal));
+        match self.voice {
+            Voice::Text => self.error(&refusal_text(refusal)),
+            Voice::Events => self.log(&LogEvent::of_refusal(refusal)),
+        }
+    }
+
+    /// Whether what happens is told as events for scripts.
+    pub fn has_events(&self) -> bool {
+        self.voice == Voice::Events
+    }
+
+    /// Writes an event, if events as important as this are shown.
+    pub fn log(&self, event: &LogEvent) {
+        if event.level <= self.level {
+            self.write(&format!("{event}\n"));
+        }
     }
 
     /// Shows what a dry run found on standard output, and what would keep a run from starting.
@@ -175,9 +196,9 @@ impl Console {
     /// Shows an error, whatever the flags.
     pub fn error(&self, text: &str) {
         if self.voice == Voice::Events {
-            tracing::error!("{}", text.trim().replace('\n', ";"));
+            tracing::error!("{}", text.lines().map(str::trim).collect::<Vec<_>>().join("; "));
         } else {
-            self.write(text);
+            self.write(&self.paint.message(text));
         }
     }
 
@@ -244,7 +265,7 @@ fn forget_what_was_typed() {
 
 /// The text that says why a run is refused, the cause, and what to do.
 fn refusal_text(refusal: &Refusal) -> String {
-    let mut text = format!("error: {refusal}\n");
+    let mut text = format!("{ERROR} {refusal}\n");
     let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
     for cause in causes {
         push_line(&mut text, format_args!("  caused by: {cause}"));

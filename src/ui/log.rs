@@ -6,18 +6,25 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Format;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::paint::Paint;
+use super::sentence::Sentences;
 use super::stderr::{StandardError, Urgency};
 use crate::cli::LogFormat;
+use crate::monitor::THREAD_OF_CALLS;
 
 /// Starts the log. It has only the events of this program, because those of a library could show a header of a call.
-pub(super) fn start(level: Level, format: LogFormat, ansi: bool, stderr: StandardError) {
+pub(super) fn start(level: Level, format: LogFormat, paint: Paint, stderr: StandardError) {
     let own = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(Log { stderr }).with_target(false).with_ansi(ansi);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(Log { stderr })
+        .with_target(false)
+        .with_ansi(paint == Paint::Colored);
     let lines = match format {
-        LogFormat::Text => lines.boxed(),
+        LogFormat::Text => lines.event_format(Sentences { paint, lines: Format::default().with_target(false) }).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // This fails only if a log was started before; then that one is used.
@@ -44,9 +51,10 @@ impl<'a> MakeWriter<'a> for Log {
         Line { stderr: self.stderr.clone(), urgency: Urgency::Now }
     }
 
-    /// Only the events of single calls may wait, because the thread that sends them may; other events must not wait.
+    /// Only the events of single calls may wait, where the thread that sends them may; other events must not wait.
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Line {
-        let urgency = if *metadata.level() <= Level::INFO { Urgency::Now } else { Urgency::EachCall };
+        let must_not_wait = *metadata.level() <= Level::INFO || metadata.target() == THREAD_OF_CALLS;
+        let urgency = if must_not_wait { Urgency::Now } else { Urgency::EachCall };
         Line { urgency, ..self.make_writer() }
     }
 }

@@ -6,14 +6,18 @@ mod bar;
 mod console;
 mod log;
 mod page;
+mod log_event;
+mod paint;
 mod preview;
 mod progress;
 mod report;
+mod sentence;
 mod stderr;
 mod verified;
 
 pub use self::console::{Console, Results};
 pub use self::page::{Counting, NextStep, PAGE_BEGINNING, PageDraft, PageFile};
+pub use self::log_event::LogEvent;
 pub use self::preview::Preview;
 pub use self::progress::Progress;
 pub use self::report::{Api, FoundRate, Report, Wordiness, are_metrics, last_success};

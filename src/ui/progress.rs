@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration};
+use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tracing::Level;
 
 use crate::clock::Stopwatch;
 use crate::invitation::InvitationId;
@@ -17,6 +19,7 @@ use crate::outcome::{Outcome, Summary, Tally};
 use crate::throttle::{FoundPace, Stage};
 use crate::ui::bar::Frame;
 use crate::ui::console::{Console, ProgressStyle};
+use crate::ui::log_event::LogEvent;
 
 /// The time between two plain lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
@@ -78,8 +81,12 @@ impl Progress {
         }
         loop {
             sleep(LINE_INTERVAL).await;
-            let line = lock(&self.counts).line();
-            self.console.say(&format!("{line}\n"));
+            if self.console.has_events() {
+                self.console.log(&lock(&self.counts).event());
+            } else {
+                let line = lock(&self.counts).line();
+                self.console.say(&format!("{line}\n"));
+            }
         }
     }
 
@@ -159,6 +166,25 @@ impl Counts {
     /// terminal:
     fn line(&self) -> String {
         self.line_after(self.started.elapsed())
+    }
+
+    /// The same for scripts.
+    fn event(&self) -> LogEvent {
+        let rows: Map<String, Value> =
+            self.tally.all_runs.present().map(|(status, count)| (status.word().to_owned(), count.into())).collect();
+        let traffic = match self.traffic {
+            Traffic::Flowing => "flowing",
+            Traffic::Paused { .. } => "paused",
+            Traffic::Down => "down",
+        };
+        let fields = json!({
+            "tried": self.tried,
+            "to_try": self.total,
+            "calls": self.tally.this_run.calls(),
+            "traffic": traffic,
+            "rows": rows,
+        });
+        LogEvent::new(Level::INFO, "progress", "the run goes on", fields)
     }
 
     fn line_after(&self, elapsed: Duration) -> String {

@@ -1,9 +1,10 @@
 //! What a run leaves: the results file, standard output, the summary.
 
+use imocha_cancel::sandbox::{Faults, Options};
 use serde_json::Value;
 
 use crate::canned::{Answer, Canned};
-use crate::support::{Ended, OWN_COLUMNS, Place, column, parse_results, sandbox};
+use crate::support::{Ended, OWN_COLUMNS, Place, column, parse_results, sandbox, sandbox_with};
 
 #[test]
 fn the_results_keep_the_inputs_columns_in_its_own_dialect() {
@@ -88,7 +89,7 @@ fn verbose_logs_each_call_and_never_the_key() {
 fn the_log_is_json_line_by_line_when_asked_for() {
     for arguments in [vec!["--log-format", "json"], vec!["--log-format", "json", "-v"]] {
         let ended = Place::with_input("id\n1\n97\n").run(&sandbox(), &arguments).expect_code(1);
-        assert!(ended.stderr.lines().count() > 2);
+        assert!(ended.stderr.lines().count() >= 2);
         for line in ended.stderr.lines() {
             let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             assert!(event["timestamp"].is_string() && event["message"].is_string(), "{line}");
@@ -188,4 +189,65 @@ fn how_long_the_answers_took_is_for_whoever_wants_to_know() {
     let usual = Place::with_input("id\n1\n").run(&server, &[]).expect_code(0).expect_said(&["1 call, "]);
     assert!(!usual.stderr.contains("answered within"), "{}", usual.stderr);
     Place::with_input("id\n2\n").run(&server, &["-v"]).expect_code(0).expect_said(&["half answered within "]);
+}
+
+/// The events of a log in JSON.
+fn events(ended: &Ended) -> Vec<Value> {
+    ended.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_log_for_scripts_has_the_end_and_what_needs_attention_as_events_with_fields() {
+    let ended = Place::with_input("id\n1\n97\nx\n").run(&sandbox(), &["--log-format", "json"]).expect_code(1);
+    let events = events(&ended);
+    let kind = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
+    let [end] = kind("ended")[..] else { panic!("{events:?}") };
+    assert_eq!((&end["level"], &end["outcome"], &end["exit_code"]), (&"WARN".into(), &"finished".into(), &1.into()));
+    assert_eq!(
+        (&end["rows"]["total"], &end["rows"]["not_found"], &end["simulated"]),
+        (&3.into(), &1.into(), &true.into())
+    );
+    let rows: Vec<_> = kind("attention").iter().map(|event| (event["line"].clone(), event["status"].clone())).collect();
+    assert_eq!(rows, [(3.into(), "not_found".into()), (4.into(), "invalid_id".into())]);
+    for event in &events {
+        let message = event["message"].as_str().unwrap();
+        assert!(!message.contains("  ") && !message.contains('\n'), "prose: {event}");
+    }
+    let refused = Place::new().run(&sandbox(), &["--log-format", "json"]).expect_code(2);
+    let refused: Value = serde_json::from_str(refused.stderr.trim()).unwrap();
+    assert_eq!((&refused["event"], &refused["reason"]), (&"refused".into(), &"input".into()));
+    assert!(refused["hint"].is_string() || refused["caused_by"].is_array(), "{refused}");
+    let quiet = Place::with_input("id\n1\n").run(&sandbox(), &["--log-format", "json", "-q"]).expect_code(0);
+    assert_eq!(quiet.stderr, "");
+}
+
+#[test]
+fn verbose_logs_each_attempt_and_no_row_that_was_never_called() {
+    let faults = r#"[{"ids": 1, "attempts": {"to": 2}, "answer": {"status": 500}}]"#;
+    let server = sandbox_with(Options { faults: Faults::parse(faults).unwrap(), ..Options::default() });
+    let ended = Place::with_input("id\n1\n1\nx\n").run(&server, &["-v", "--log-format", "json"]).expect_code(1);
+    let attempts: Vec<_> = events(&ended)
+        .into_iter()
+        .filter(|event| event["attempt"].is_number())
+        .map(|event| {
+            (event["line"].clone(), event["attempt"].clone(), event["http_status"].clone(), event["again"].clone())
+        })
+        .collect();
+    let attempt =
+        |number: u64, http_status: u16, again: bool| (2.into(), number.into(), http_status.into(), again.into());
+    assert_eq!(attempts, [attempt(1, 500, true), attempt(2, 500, true), attempt(3, 200, false)]);
+    let recorded = events(&ended).iter().filter(|event| event["event"] == "recorded").count();
+    assert_eq!(recorded, 1, "{}", ended.stderr);
+}
+
+#[test]
+fn a_warning_is_a_sentence_and_no_line_of_a_log() {
+    let place = Place::with_input("id,name\n5,Ann\n\nEmployee,Phone\n1001,99\n");
+    let ended = place.run(&sandbox(), &[]).expect_code(1);
+    let warning = ended.stderr.lines().find(|line| line.contains("another table begins, and")).unwrap();
+    assert_eq!(
+        warning,
+        "warning: another table begins, and nothing from there on is sent; give it a file of its own \
+         (input \"input.csv\", line 4)"
+    );
 }

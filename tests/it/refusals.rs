@@ -214,5 +214,5 @@ fn what_overwrite_gives_up_is_told() {
         "--overwrite gives up \"input.results.csv\": 3 rows of an earlier run (2 cancelled, 1 not_attempted)",
     ]);
     place.write("input.results.csv", "line,invitation_id,status,http_status,error\n2,1,unconfirmed,,lost\n");
-    place.run(&server, &["--overwrite", "-q"]).expect_said(&["WARN", "1 may be cancelled without a confirmation"]);
+    place.run(&server, &["--overwrite", "-q"]).expect_said(&["warning: ", "1 may be cancelled without a confirmation"]);
 }

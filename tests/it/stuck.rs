@@ -21,7 +21,10 @@ const CALLED_AS_READ: &str = "40/s";
 /// What a pipe holds that nobody reads.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// Rows to call for, and then so many that their lines in the log fill any pipe and what waits behind it.
+/// More calls than the log has room for, in a pipe that nobody reads and in what waits behind it.
+const MORE_THAN_WAITS: usize = 4_000;
+
+/// Rows to call for, and then many that are not sent.
 fn many_rows(calls: usize) -> Place {
     let ids = (1..=calls).map(|number| format!("{number}01\n"));
     let skipped = (0..30_000).map(|_| "101\n".to_owned());
@@ -75,9 +78,10 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 fn a_second_signal_leaves_although_nobody_reads_standard_error() {
     let server = sandbox_with(Options { latency: SLOW, ..Options::default() });
     let place = many_rows(4);
+    let (_reader, writer) = full_pipe();
     let mut process = command(&place, &server, &["-v", "--json", "--rate", CALLED_AS_READ])
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(writer)
         .spawn()
         .unwrap();
     assert!(server.wait_for_arrivals(4, PATIENCE));
@@ -120,13 +124,14 @@ fn what_is_in_flight_is_recorded_although_nobody_reads_standard_error() {
 
 #[test]
 fn a_run_ends_although_nobody_reads_standard_error_and_says_so_later() {
-    let (server, place) = (sandbox(), many_rows(40));
-    let mut process =
-        command(&place, &server, &["-v", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let ids = (1..=MORE_THAN_WAITS).fold("id\n".to_owned(), |text, number| format!("{text}{number}01\n"));
+    let (server, place) = (Sandbox::start(Options::default()).unwrap(), Place::with_input(ids));
+    let mut command = command(&place, &server, &["-v", "--json", "--concurrency", "32"]);
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut stdout, mut summary) = (BufReader::new(process.stdout.take().unwrap()), String::new());
     stdout.read_line(&mut summary).unwrap();
     let json: Value = serde_json::from_str(&summary).unwrap();
-    assert_eq!((&json["outcome"], &json["rows"]["cancelled"]), (&"finished".into(), &40.into()));
+    assert_eq!((&json["outcome"], &json["rows"]["cancelled"]), (&"finished".into(), &MORE_THAN_WAITS.into()));
 
     let mut said = String::new();
     process.stderr.take().unwrap().read_to_string(&mut said).unwrap();

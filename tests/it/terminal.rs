@@ -175,3 +175,30 @@ fn the_bar_shows_a_pause_and_an_outage() {
         session.exp_eof().unwrap();
     }
 }
+
+#[test]
+fn errors_and_warnings_are_colored_on_a_terminal_unless_nobody_wants_that() {
+    let server = sandbox();
+    for (no_color, error, warning) in [
+        (None, "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m ", "\u{1b}[1m\u{1b}[33mwarning:\u{1b}[0m "),
+        (Some("1"), "error: the results", "warning: there is nothing"),
+    ] {
+        let place = Place::with_input("id\n");
+        let run = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_imocha-cancel"));
+            command
+                .env_clear()
+                .env("TERM", "xterm")
+                .env("IMOCHA_API_KEY", server.api_key())
+                .current_dir(place.path(""));
+            command.envs(no_color.map(|value| ("NO_COLOR", value)));
+            command.args(["run", "input.csv", "-y", "--base-url", &server.base_url()]);
+            let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
+            session.exp_eof().unwrap()
+        };
+        let said = run();
+        assert!(said.contains(warning), "{said:?}");
+        let said = run();
+        assert!(said.contains(error), "{said:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Reports how a run ended: the JSON object for a script is made here, the summary for the user in `text`, the metrics
-//! for monitoring in `metrics`.
+//! for monitoring in `metrics`, and the events for a script in `events`.
 
+mod events;
 mod metrics;
 mod text;
 
