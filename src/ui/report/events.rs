@@ -13,6 +13,7 @@ impl Report {
         let message = match &self.ending {
             Ending::Finished => "the run has finished".to_owned(),
             Ending::Verified => "the results are verified".to_owned(),
+            Ending::Reported => "the report is written".to_owned(),
             Ending::Rehearsed(_) => "the dry run has finished: nothing was cancelled".to_owned(),
             Ending::Stopped(stop) => format!("the run was stopped: {}", stop.detail),
             Ending::Refused(_) => return Vec::new(),
