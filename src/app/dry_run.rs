@@ -50,7 +50,7 @@ pub(super) fn dry_run(args: &RunArgs, console: &Console) -> Result<Rehearsal, Re
     let (file, survey) = look(args)?;
     let mut obstacles = Vec::new();
     let output = note(&mut obstacles, Sink::plan(args));
-    note(&mut obstacles, failed::check(args));
+    note(&mut obstacles, check_further_files(args));
     let endpoint = note(&mut obstacles, Endpoint::of_run(args));
     let earlier = look_back(args, output.as_ref(), &survey, &mut obstacles);
     warn(args, &survey);
@@ -110,6 +110,7 @@ fn look(args: &RunArgs) -> Result<(Option<InputFile>, Survey), Refusal> {
 }
 
 /// What earlier runs left for this one.
+#[expect(clippy::large_enum_variant, reason = "a dry run has one")]
 #[derive(Debug)]
 enum LookedBack {
     /// This, or nothing.

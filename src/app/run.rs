@@ -92,8 +92,7 @@ pub(super) fn perform(
         return rehearse(args, console, watch);
     }
     let output = Sink::plan(args)?;
-    failed::check(args)?;
-    check_place(args)?;
+    check_further_files(args)?;
     let for_endpoint = Arc::clone(args);
     let endpoint = watch.unless_stopped(move || Endpoint::of_run(&for_endpoint))??;
     // Lock the results before they are first read, and until the end: no other run can change what this run has read.
@@ -152,6 +151,12 @@ pub(super) fn perform(
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
+}
+
+/// Makes sure that what else the run is to write can be written.
+pub(super) fn check_further_files(args: &RunArgs) -> Result<(), Refusal> {
+    failed::check(args)?;
+    check_place(args)
 }
 
 /// The rate that an earlier run found, where one is to be found.

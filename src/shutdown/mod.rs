@@ -43,14 +43,15 @@ impl Shutdown {
         if !(is_first && self.has_begun()) {
             return;
         }
-        match reason {
-            StopReason::Interrupted(signal) => tracing::warn!(
+        if let StopReason::Interrupted(signal) = reason {
+            tracing::warn!(
                 event = "stopping",
                 reason = reason.word(),
                 signal = signal.word(),
                 "stopping: what is in flight is finished and recorded, and a second signal leaves at once"
-            ),
-            _ => tracing::warn!(event = "stopping", reason = reason.word(), detail, "stopping, no further call leaves"),
+            );
+        } else {
+            tracing::warn!(event = "stopping", reason = reason.word(), detail, "stopping, no further call leaves");
         }
     }
 
