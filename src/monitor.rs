@@ -17,6 +17,11 @@ pub trait Monitor: fmt::Debug + Send + Sync {
         let _ = (line, id);
     }
 
+    /// Reports why a call failed that is tried again, in words for the user. It must not block, for the same reason.
+    fn failed(&self, why: &str) {
+        let _ = why;
+    }
+
     /// Reports that no further row will be recorded.
     fn ended(&self) {}
 
@@ -45,5 +50,12 @@ pub enum Traffic {
         until: Instant,
     },
     /// The API does not answer: all calls wait, except one now and then.
-    Down,
+    Down {
+        /// When it began.
+        since: Instant,
+        /// When a call looks whether it is over; in the past, one is looking.
+        next_look: Instant,
+        /// When the run stops because of it.
+        gives_up: Instant,
+    },
 }

@@ -11,7 +11,7 @@ use super::chosen::Chosen;
 use super::guards::{check_guards, warn};
 use super::plan::{Endpoint, Sink, reading_options, shard_in_words, surveyed};
 use super::resume::Resumption;
-use super::{collisions, failed};
+use super::collisions;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, InputFile, Survey};

@@ -39,7 +39,7 @@ use crate::results::{Existing, History, Journal, ResultsWriter, RunNotes};
 use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
-use crate::throttle::{FoundPace, Outlook, Throttle};
+use crate::throttle::{Down, FoundPace, Outlook, Throttle};
 use crate::ui::{Console, FoundRate, Preview, Progress, Report, Results};
 
 /// The journal reserves at once the rows that can be sent in this time. After a crash, that many rows are in doubt,
@@ -380,7 +380,11 @@ async fn show(mut outlook: watch::Receiver<Outlook>, progress: &Progress) -> Inf
         progress.traffic(match *outlook.borrow_and_update() {
             Outlook::Fair => Traffic::Flowing,
             Outlook::Paused { until } => Traffic::Paused { until: until.into_std() },
-            Outlook::Down => Traffic::Down,
+            Outlook::Down(Down { since, next_look, gives_up }) => Traffic::Down {
+                since: since.into_std(),
+                next_look: next_look.into_std(),
+                gives_up: gives_up.into_std(),
+            },
         });
     }
     std::future::pending().await

@@ -108,6 +108,12 @@ impl Pool {
             Next::Again(Setback::Failed) => Sign::Failed,
             Next::Again(Setback::Unreachable) => Sign::Unreachable,
         };
+        if matches!(sign, Sign::Failed | Sign::Unreachable) {
+            self.monitor.failed(&match &answer {
+                Ok(reply) => format!("HTTP {}", reply.http_status),
+                Err(failure) => self.scrubber.harmless(&failure.what),
+            });
+        }
         let advice = self.throttle.note((sign, permit), &mut trial.troubles, self.untried());
         match (next, advice) {
             (Next::Stop(stop), _) | (Next::Again(_), Advice::Stop(stop)) => {

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::seek::Stage;
-pub use self::signs::{Advice, Permit, Role, Sign, Untried};
+pub use self::signs::{Advice, Down, Permit, Role, Sign, Untried};
 use self::signs::{Change, MayCall};
 pub use self::speed::FoundPace;
 use self::speed::{Speed, Turning};
@@ -59,7 +59,7 @@ pub enum Outlook {
         until: Instant,
     },
     /// No call starts until the API answers again, except the one that checks for it.
-    Down,
+    Down(Down),
 }
 
 impl Throttle {
@@ -124,7 +124,12 @@ impl Throttle {
             match change {
                 Change::Paused => lock(&self.speed).halve(),
                 Change::Absolved => lock(&self.speed).unhalve(),
-                Change::OutageBegan | Change::OutageEnded | Change::OutageCalledOff | Change::SeriesEnded => {}
+                Change::PausedLonger
+                | Change::OutageBegan
+                | Change::StillDown
+                | Change::OutageEnded
+                | Change::OutageCalledOff
+                | Change::SeriesEnded => {}
             }
             self.show(change);
             let is_found = self.found.borrow().is_some();
@@ -205,10 +210,10 @@ impl Throttle {
 
     fn show(&self, change: Change) {
         let outlook = match change {
-            Change::Paused => {
+            Change::Paused | Change::PausedLonger => {
                 lock(&self.weather).paused_until().map_or(Outlook::Fair, |until| Outlook::Paused { until })
             }
-            Change::OutageBegan => Outlook::Down,
+            Change::OutageBegan | Change::StillDown => lock(&self.weather).down().map_or(Outlook::Fair, Outlook::Down),
             Change::OutageEnded | Change::OutageCalledOff => Outlook::Fair,
             Change::Absolved | Change::SeriesEnded => return,
         };
@@ -242,7 +247,7 @@ impl Throttle {
 /// Logs what changed. Logging does not block.
 fn say(change: Change, is_found: bool) {
     let (event, text) = match change {
-        Change::SeriesEnded => return,
+        Change::PausedLonger | Change::StillDown | Change::SeriesEnded => return,
         Change::Paused if is_found => {
             ("paused", "iMocha answers 429: all calls pause, and then go on at a pace that it bears")
         }

@@ -67,6 +67,17 @@ pub enum Advice {
     Stop(Stop),
 }
 
+/// An API that is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Down {
+    /// When it began to fail.
+    pub since: Instant,
+    /// When a call looks whether it is back. A time in the past means that one is looking.
+    pub next_look: Instant,
+    /// When the run stops because of it.
+    pub gives_up: Instant,
+}
+
 /// How a sign changed the weather.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
@@ -74,7 +85,11 @@ pub(super) enum Change {
     Paused,
     /// The cause of a pause turns out to be one row alone.
     Absolved,
+    /// A pause lasts longer than it was shown to.
+    PausedLonger,
     OutageBegan,
+    /// A call found the API still down.
+    StillDown,
     OutageEnded,
     /// Only rows that fail are left, and they are given up.
     OutageCalledOff,

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::signs::{Advice, Change, MayCall, Permit, Role, Sign, Untried};
+use super::signs::{Advice, Change, Down, MayCall, Permit, Role, Sign, Untried};
 use super::troubles::{Calls, LEAST_OWN_LIMITED, Limit, Streak, Troubles, Witness};
 use crate::outcome::{Stop, StopReason};
 
@@ -213,6 +213,12 @@ impl Weather {
         self.paused_until
     }
 
+    /// Since when the API is down, and what comes next; `None` if it is not.
+    pub(super) fn down(&self) -> Option<Down> {
+        let (outage, series) = self.outage.as_ref().zip(self.series.as_ref())?;
+        Some(Down { since: series.since, next_look: outage.next_look, gives_up: series.since + self.max_outage })
+    }
+
     /// Whether the API is down.
     pub(super) fn is_down(&self) -> bool {
         self.outage.is_some()
@@ -277,7 +283,7 @@ impl Weather {
             }
             return (Advice::End, vec![Change::OutageCalledOff]);
         }
-        (self.look_again(now), Vec::new())
+        (self.look_again(now), vec![Change::StillDown])
     }
 
     /// Whether the remaining rows seem to fail through their own fault: the API has answered other rows, but none since
@@ -366,9 +372,10 @@ impl Weather {
         if is_new {
             self.limited_wait = (self.limited_wait * 2).min(LONGEST_WAIT);
         }
-        self.paused_until = Some(until);
+        let change = if is_new { Change::Paused } else { Change::PausedLonger };
+        let is_longer = self.paused_until.replace(until) != Some(until);
         row.has_slowed_others |= is_new;
-        (Advice::BackOff(until.saturating_duration_since(now)), is_new.then_some(Change::Paused))
+        (Advice::BackOff(until.saturating_duration_since(now)), is_longer.then_some(change))
     }
 }
 

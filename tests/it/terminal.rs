@@ -139,8 +139,8 @@ fn the_bar_shows_counts_and_goes_away_and_the_log_does_not_break_it() {
 #[test]
 fn the_bar_shows_a_pause_and_an_outage() {
     for (answer, shown) in [
-        ("429 Slow Down\r\nRetry-After: 2", "pause \\(429\\), [12]s left"),
-        ("500 Broken", "iMocha is not answering, all calls wait"),
+        ("429 Slow Down\r\nRetry-After: 2", "pause of [23]s \\(429\\), [12]s left"),
+        ("500 Broken", "of 12; down for \\d+s \\(HTTP 500\\), (next look in \\d+s|looking now), gives up in (9m|10m)"),
     ] {
         // One 429, or failures until the outage is shown.
         let is_shown = Arc::new(AtomicBool::new(false));
@@ -200,5 +200,34 @@ fn errors_and_warnings_are_colored_on_a_terminal_unless_nobody_wants_that() {
         assert!(said.contains(warning), "{said:?}");
         let said = run();
         assert!(said.contains(error), "{said:?}");
+    }
+}
+
+#[test]
+fn the_bar_leaves_room_at_the_right_however_narrow_the_terminal_is() {
+    for columns in [60_usize, 80, 120] {
+        let server = Canned::serve(|path, before| {
+            if before == 0 && path.contains("/101/") {
+                Answer::json("429 Slow Down\r\nRetry-After: 1", "{}")
+            } else {
+                Answer::cancelled(path)
+            }
+        });
+        let ids: String = (1..=40).map(|number| format!("{number}01\n")).collect();
+        let place = Place::with_input(format!("id\n{ids}"));
+        let mut command = Command::new("sh");
+        command.env_clear().env("TERM", "xterm").env("IMOCHA_API_KEY", "key").current_dir(place.path(""));
+        command.env("PATH", "/usr/bin:/bin");
+        let script = format!("stty rows 24 cols {columns}; exec \"$@\"");
+        command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_imocha-cancel"), "run", "input.csv", "-y"]);
+        command.args(["--rate", "20/s", "--base-url", &server.base_url]);
+        let mut session = spawn_command(command, Some(u64::try_from(PATIENCE.as_millis()).unwrap())).unwrap();
+        let shown = session.exp_eof().unwrap();
+        let drawn: Vec<&str> = shown.split(['\r', '\n', '\u{1b}']).filter(|line| line.contains(" of 40")).collect();
+        assert!(drawn.iter().any(|line| line.contains("pause of 1s (429), 1s left")), "{shown}");
+        for line in drawn {
+            let line = line.trim_start_matches(|character: char| character == '[' || character.is_ascii_uppercase());
+            assert!(line.chars().count() <= columns - 4, "{columns}: {line:?}");
+        }
     }
 }
