@@ -9,15 +9,27 @@ use super::crosscheck::verify_run;
 use super::failed;
 use super::held::HeldResults;
 use super::plan::Endpoint;
+use super::report::check_place;
 use super::watch::{Hurry, Watch};
 use crate::cli::RunArgs;
 use crate::clock::Beginning;
 use crate::ending::Ending;
+use crate::error::Refusal;
 use crate::outcome::StopReason;
 use crate::results::format::Format;
 use crate::results::order;
 use crate::row::Layout;
 use crate::ui::{Console, Report};
+
+/// Makes sure, before the first call, that what is to be written afterwards can be.
+///
+/// # Errors
+///
+/// When it cannot.
+pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
+    failed::check(args)?;
+    check_place(args)
+}
 
 /// What it needs to know of the run.
 #[derive(Debug)]

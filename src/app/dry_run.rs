@@ -11,7 +11,7 @@ use super::chosen::Chosen;
 use super::guards::{check_guards, warn};
 use super::plan::{Endpoint, Sink, reading_options, shard_in_words, surveyed};
 use super::resume::Resumption;
-use super::collisions;
+use super::{afterwards, collisions};
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
 use crate::input::{self, InputFile, Survey};
@@ -50,7 +50,7 @@ pub(super) fn dry_run(args: &RunArgs, console: &Console) -> Result<Rehearsal, Re
     let (file, survey) = look(args)?;
     let mut obstacles = Vec::new();
     let output = note(&mut obstacles, Sink::plan(args));
-    note(&mut obstacles, check_further_files(args));
+    note(&mut obstacles, afterwards::check(args));
     let endpoint = note(&mut obstacles, Endpoint::of_run(args));
     let earlier = look_back(args, output.as_ref(), &survey, &mut obstacles);
     warn(args, &survey);

@@ -14,15 +14,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::afterwards::Afterwards;
+use super::afterwards::{self, Afterwards};
 use super::again::CommandLine;
 use super::dry_run::dry_run;
-use super::failed;
 use super::guards::check_survey;
 use super::metrics;
 use super::plan::{Endpoint, Sink, Source, shard_in_words, surveyed};
 use super::replaced::Replaced;
-use super::report::{check_place, of_run};
+use super::report::of_run;
 use super::resume::Resumption;
 use super::tell::{refuse, tell, tell_without_watch, with_what_is_known};
 use super::watch::{Halt, Hurry, Watch};
@@ -92,7 +91,7 @@ pub(super) fn perform(
         return rehearse(args, console, watch);
     }
     let output = Sink::plan(args)?;
-    check_further_files(args)?;
+    afterwards::check(args)?;
     let for_endpoint = Arc::clone(args);
     let endpoint = watch.unless_stopped(move || Endpoint::of_run(&for_endpoint))??;
     // Lock the results before they are first read, and until the end: no other run can change what this run has read.
@@ -151,12 +150,6 @@ pub(super) fn perform(
         watch.at_the_end(Hurry::WhenGivenUp, move || close(&journal, &ending));
     }
     Ok(report)
-}
-
-/// Makes sure that what else the run is to write can be written.
-pub(super) fn check_further_files(args: &RunArgs) -> Result<(), Refusal> {
-    failed::check(args)?;
-    check_place(args)
 }
 
 /// The rate that an earlier run found, where one is to be found.
@@ -304,7 +297,9 @@ fn begin(
 fn close(journal: &SharedJournal, ending: &Ending) {
     let how = match ending {
         Ending::Stopped(stop) => stop.reason.word(),
-        Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
+        Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
+            "finished"
+        }
     };
     // After a second signal, a hanging write may still hold the lock; this does not wait for it.
     if let Ok(mut journal) = journal.try_lock()

@@ -26,9 +26,12 @@ pub(super) fn with_what_is_known(
             // The run had not begun, so there is nothing to resume.
             Ending::Stopped(_) if !shutdown.has_begun() => command.once_more(),
             Ending::Stopped(_) if report.is_unverified => report.results.as_ref().and_then(|path| command.verify(path)),
-            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
-                report.can_be_resumed().then(|| command.going_on()).flatten()
-            }
+            Ending::Stopped(_)
+            | Ending::Finished
+            | Ending::Rehearsed(_)
+            | Ending::Verified
+            | Ending::Reported
+            | Ending::Refused(_) => report.can_be_resumed().then(|| command.going_on()).flatten(),
         }
     });
     let run_command = match (&report.ending, report.input_sha256) {

@@ -313,7 +313,7 @@ impl Counts {
         let (then, begun) = self.earlier.front().copied().unwrap_or_default();
         // The first call of a run starts the first interval and ends none.
         let intervals = (self.begun - begun).saturating_sub(u64::from(begun == 0));
-        intervals as f64 / (elapsed - then).as_secs_f64().max(f64::EPSILON)
+        intervals as f64 / elapsed.saturating_sub(then).as_secs_f64().max(f64::EPSILON)
     }
 
     /// The time left if the rest goes as fast as at present, and its rows take as many calls each as those before.
@@ -401,11 +401,12 @@ mod tests {
         let now = Instant::now();
         let mut counts = counts(&[], 2, Some(7));
         counts.turn(Traffic::Paused { until: now + Duration::from_secs(30) });
-        counts.paused_since = now - Duration::from_secs(60);
+        let a_minute_ago = now.checked_sub(Duration::from_secs(60)).unwrap();
+        counts.paused_since = a_minute_ago;
         let line = counts.line_after(Duration::ZERO, usize::MAX);
         assert_eq!(line, "2 of 7; pause of 1m 30s (429), 30s left");
         counts.turn(Traffic::Paused { until: now + Duration::from_secs(60) });
-        assert_eq!(counts.paused_since, now - Duration::from_secs(60), "it is one pause");
+        assert_eq!(counts.paused_since, a_minute_ago, "it is one pause");
         counts.turn(Traffic::Paused { until: now });
         assert_eq!(counts.line_after(Duration::ZERO, usize::MAX), "2 of 7");
     }
@@ -414,7 +415,7 @@ mod tests {
     fn an_outage_is_shown_whole_or_in_whole_pieces() {
         let now = Instant::now();
         let mut counts = counts(&[(Status::Cancelled, 1200)], 1200, Some(6000));
-        let (since, next_look) = (now - Duration::from_secs(23), now + Duration::from_secs(8));
+        let (since, next_look) = (now.checked_sub(Duration::from_secs(23)).unwrap(), now + Duration::from_secs(8));
         counts.turn(Traffic::Down { since, next_look, gives_up: now + Duration::from_secs(9 * 60) });
         counts.why = in_short("could not connect: Connection refused (os error 111)");
         let mut line = |room| counts.line_after(Duration::from_secs(240), room);

@@ -50,7 +50,9 @@ impl Report {
                 push_line(&mut text, format_args!("stopped: {}", stop.detail));
                 "stopped"
             }
-            Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => "finished",
+            Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
+                "finished"
+            }
         };
         let (without, time) = (self.rows_without_result(), humantime::format_duration(whole_millis(self.duration)));
         let rows = self.tally.all_runs.total() + without;
@@ -257,7 +259,12 @@ impl Report {
             _still_under_way if !self.is_of_files() => {
                 "have no result; those whose calls were in flight may have taken effect"
             }
-            Ending::Stopped(_) | Ending::Finished | Ending::Rehearsed(_) | Ending::Verified | Ending::Reported | Ending::Refused(_) => {
+            Ending::Stopped(_)
+            | Ending::Finished
+            | Ending::Rehearsed(_)
+            | Ending::Verified
+            | Ending::Reported
+            | Ending::Refused(_) => {
                 "have no result; those whose calls were in flight may have taken effect, and --resume tells them apart"
             }
         };

@@ -79,12 +79,11 @@ const SAMPLED: usize = 4;
 /// `further`; cuts the power again during that, and a third time. Each run that is not cut off has to tell the truth.
 fn cut_again(scene: &Scene, world: &World, first: &[&str], further: [&[&str]; 2], extent: Extent) {
     let ran = scene.run(world, first, None);
-    check(scene, world, &ran).unwrap();
     let known = Mutex::new(Worlds::default());
-    let mut worlds = known.lock().unwrap().new_among(&moments(scene, world, &ran).unwrap());
+    let mut worlds = known.lock().unwrap().new_among(&check(scene, world, &ran).unwrap());
     for cuts in 1..=3 {
         let next = Mutex::new(Vec::new());
-        each(&format!("after {cuts} power cuts"), &worlds, |number, world| {
+        each(&format!("after {cuts} of 3 power cuts"), &worlds, |number, world| {
             let moments = goes_on(scene, world, further[number % 2])?;
             let one = || vec![random_world(&moments, &mut seeded(number))];
             let all = || known.lock().unwrap().new_among(&moments);
@@ -108,8 +107,7 @@ fn random_world(moments: &[Moment], random: &mut fastrand::Rng) -> World {
 /// Goes on in this world to the end of the run, checks what becomes of it, and tells its moments.
 fn goes_on(scene: &Scene, world: &World, arguments: &[&str]) -> Result<Vec<Moment>, String> {
     let ran = scene.run(world, arguments, None);
-    let checked = check(scene, world, &ran).and_then(|()| moments(scene, world, &ran));
-    checked.map_err(|error| told(&error, world, &ran))
+    check(scene, world, &ran).map_err(|error| told(&error, world, &ran))
 }
 
 fn seeded(seed: usize) -> fastrand::Rng {
@@ -152,8 +150,7 @@ fn results_that_take_the_place_of_others_are_told_truly_after_any_power_cut() {
     let world = World { disk: before.after, calls: before.calls, ..World::default() };
     let overwrite = [&["--overwrite"], &FAST[1..]].concat();
     let ran = scene.run(&world, &overwrite, None);
-    check(&scene, &world, &ran).unwrap();
-    let after = Worlds::default().new_among(&moments(&scene, &world, &ran).unwrap());
+    let after = Worlds::default().new_among(&check(&scene, &world, &ran).unwrap());
     each("after a power cut", &after, |_, after| {
         let gone_on = goes_on(&scene, after, &FAST);
         let has_called = after.calls.len() > world.calls.len();

@@ -72,13 +72,13 @@ pub(super) fn moments(scene: &Scene, world: &World, ran: &Ran) -> Result<Vec<Mom
             disk.take(step);
         }
     }
-    let now = disk.now();
-    assert_eq!(text_of(&now), text_of(&ran.after), "the model of the disk is true to the disk");
+    assert_eq!(text_of(&disk.now()), text_of(&ran.after), "the model of the disk is true to the disk");
     Ok(moments)
 }
 
-/// Holds what a run left that came to its end against the record of the server.
-pub(super) fn check(scene: &Scene, world: &World, ran: &Ran) -> Result<(), String> {
+/// Holds what a run left that came to its end against the record of the server, and makes sure that no power cut takes
+/// anything of it any more. Returns the moments of the run.
+pub(super) fn check(scene: &Scene, world: &World, ran: &Ran) -> Result<Vec<Moment>, String> {
     let report = ran.ending.as_ref().map_err(|refusal| format!("it is refused: {refusal:?}"))?;
     let rows = statuses(&ran.after);
     if rows.len() != scene.ids.len() {
@@ -88,7 +88,13 @@ pub(super) fn check(scene: &Scene, world: &World, ran: &Ran) -> Result<(), Strin
     if counted != u64::try_from(rows.len()).unwrap() {
         return Err(format!("{counted} rows are counted, and {} are there", rows.len()));
     }
-    check_rows(scene, world, ran)
+    check_rows(scene, world, ran)?;
+    let moments = moments(scene, world, ran)?;
+    let durable = moments.last().unwrap().disk.durable();
+    if durable != ran.after {
+        return Err(format!("it has ended, and the disk keeps no more than {:#?}", text_of(&durable)));
+    }
+    Ok(moments)
 }
 
 /// Holds the rows that a run left, however it ended, against the record of the server.
@@ -110,21 +116,23 @@ pub(super) fn check_rows(scene: &Scene, world: &World, ran: &Ran) -> Result<(), 
         let id = scene.ids[usize::try_from(line - 2).unwrap()];
         let received: Vec<&Arrival> = ran.calls.iter().filter(|call| call.invitation == Some(id)).collect();
         let was_cancelled = received.iter().any(|call| call.is_applied());
+        let of_this_run: Vec<&Arrival> =
+            ran.calls.iter().skip(world.calls.len()).filter(|call| call.invitation == Some(id)).collect();
+        let is_clear = received.len() == 1 && of_this_run.iter().any(|call| call.is_applied() && call.fault.is_none());
         let is_true = match status {
             "cancelled" => was_cancelled,
             "not_cancellable" | "not_found" | "forbidden" => !was_cancelled && !received.is_empty(),
             "not_attempted" => received.is_empty(),
-            "unconfirmed" => true,
+            "unconfirmed" => !is_clear,
             _ => false,
         };
         if !is_true {
             return Err(format!("line {line} is told to be {status}: {received:?}"));
         }
-        if let Some(before) = world.promised.get(&line) {
-            let again = ran.calls.iter().skip(world.calls.len()).any(|call| call.invitation == Some(id));
-            if before != status || again {
-                return Err(format!("line {line} was {before}, is {status}; sent again: {again}"));
-            }
+        if let Some(before) = world.promised.get(&line)
+            && (before != status || !of_this_run.is_empty())
+        {
+            return Err(format!("line {line} was {before}, is {status}, and was sent again: {of_this_run:?}"));
         }
     }
     Ok(())
