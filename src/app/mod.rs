@@ -6,6 +6,7 @@ mod already;
 mod asking;
 mod chosen;
 mod collisions;
+mod completions;
 mod credentials;
 mod crosscheck;
 mod dry_run;
@@ -61,7 +62,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             }
             Command::Verify(args) => verify::verify(*args),
             Command::Report(args) => report::report(args),
-            Command::Sandbox(args) => sandbox(&args),
+            Command::Sandbox(args) => done(sandbox(&args)),
+            Command::Completions(args) => done(completions::print(&args)),
         },
         Err(error) => usage(&error, &arguments),
     }
@@ -98,21 +100,22 @@ fn wants_json(arguments: &[OsString]) -> bool {
     runs && (arguments.iter().any(|argument| argument == "--json") || from_environment())
 }
 
-/// Serves the simulated API until the process is ended.
-fn sandbox(args: &SandboxArgs) -> ExitCode {
-    let console = Console::plain();
-    let served = args.options().and_then(|options| {
-        let sandbox = Sandbox::start(options).map_err(|error| unservable(args.port, error))?;
-        console.sandbox_ready(&sandbox.base_url(), sandbox.api_key());
-        sandbox.wait().map_err(|error| unservable(args.port, error))
-    });
-    match served {
+/// Ends a command that has no summary.
+fn done(end: Result<(), Refusal>) -> ExitCode {
+    match end {
         Ok(()) => ExitCode::Done,
         Err(refusal) => {
-            console.refusal(&refusal);
+            Console::plain().refusal(&refusal);
             ExitCode::Refused
         }
     }
+}
+
+/// Serves the simulated API until the process is ended.
+fn sandbox(args: &SandboxArgs) -> Result<(), Refusal> {
+    let sandbox = Sandbox::start(args.options()?).map_err(|error| unservable(args.port, error))?;
+    Console::plain().sandbox_ready(&sandbox.base_url(), sandbox.api_key());
+    sandbox.wait().map_err(|error| unservable(args.port, error))
 }
 
 fn unservable(port: u16, error: io::Error) -> Refusal {

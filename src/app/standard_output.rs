@@ -1,6 +1,23 @@
-//! Checks whether what is written to standard output reaches anybody.
+//! Writes texts to standard output, and checks whether what is written there reaches anybody.
+
+use std::io::{ErrorKind, Write as _};
 
 use crate::error::{Cause, Refusal};
+
+/// Writes a text that was asked for, and that is whole at once.
+///
+/// # Errors
+///
+/// If it could not be written, other than because the reader has had enough.
+pub(super) fn print(text: &[u8]) -> Result<(), Refusal> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Refusal::new(Cause::Usage, "could not write to standard output").caused_by(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
 
 /// Makes sure that results on standard output are not lost.
 ///

@@ -4,6 +4,7 @@
 //! Each command has a file with its arguments. Flags that several commands have are written once, in `groups`. A new
 //! flag needs one field: its environment variable is added automatically.
 
+mod completions;
 mod environment;
 mod groups;
 mod report;
@@ -13,6 +14,7 @@ mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use self::completions::CompletionsArgs;
 pub use self::groups::{
     ConnectionArgs, ConsoleArgs, GuardArgs, LogFormat, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs,
 };
@@ -45,11 +47,14 @@ pub enum Command {
     /// Serve a simulated iMocha API on this machine, to rehearse against
     #[command(after_help = sandbox::NOTES)]
     Sandbox(SandboxArgs),
+    /// Print what a shell loads to complete commands, flags and files
+    #[command(after_help = completions::NOTES)]
+    Completions(CompletionsArgs),
 }
 
 impl Cli {
-    /// The parser of the command line, including the environment variables.
+    /// The parser of the command line, including the environment variables and what shells are told of the values.
     pub fn parser() -> clap::Command {
-        environment::with_twins(Self::command())
+        completions::with_hints(environment::with_twins(Self::command()))
     }
 }

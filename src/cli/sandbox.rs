@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use strum::IntoStaticStr;
 
+use super::completions::one_of;
 use crate::config::{Rate, parse_age, parse_count, parse_named_rate, parse_port};
 use crate::error::{Cause, Refusal};
 use crate::sandbox::{ErrorRate, Faults, InvalidOption, LimiterKind, ListDate, Options, RateLimit, RetryAfter};
@@ -57,7 +58,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "N", value_parser = parse_burst)]
     pub burst: Option<u32>,
     /// When a 429 says to come back: seconds, date or none [default: seconds]
-    #[arg(long, value_name = "FORM", value_parser = parse_retry_after)]
+    #[arg(long, value_name = "FORM", value_parser = one_of(&RETRY_AFTER), hide_possible_values = true)]
     pub retry_after: Option<RetryAfter>,
     /// Share of the cancel and list calls that fail with 500, from 0 to 1
     #[arg(long, value_name = "SHARE", default_value = "0")]
@@ -66,7 +67,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "AGE", default_value = "0s", value_parser = parse_age)]
     pub list_delay: Duration,
     /// Date that a list's window is for: invited or cancelled
-    #[arg(long, value_name = "DATE", default_value = "cancelled", value_parser = parse_list_date)]
+    #[arg(long, value_name = "DATE", default_value = "cancelled", value_parser = one_of(&LIST_DATES), hide_possible_values = true)]
     pub list_date: ListDate,
     /// Cut a list silently after its N earliest entries
     #[arg(long, value_name = "N", value_parser = parse_list_page)]
@@ -158,6 +159,13 @@ impl SandboxArgs {
     }
 }
 
+/// The words for the forms of `Retry-After`.
+const RETRY_AFTER: [(&str, RetryAfter); 3] =
+    [("seconds", RetryAfter::Seconds), ("date", RetryAfter::Date), ("none", RetryAfter::None)];
+
+/// The words for the dates that a list's window can be for.
+const LIST_DATES: [(&str, ListDate); 2] = [("invited", ListDate::Invited), ("cancelled", ListDate::Cancelled)];
+
 /// The names of the limiters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
@@ -182,23 +190,6 @@ fn refuse(error: &InvalidOption) -> Refusal {
 fn parse_burst(text: &str) -> Result<u32, Box<dyn Error + Send + Sync>> {
     let burst = u32::try_from(parse_count(text)?);
     burst.map_err(|_too_large| format!("a burst is a whole number from 0 to {}", u32::MAX).into())
-}
-
-fn parse_retry_after(text: &str) -> Result<RetryAfter, &'static str> {
-    match text {
-        "seconds" => Ok(RetryAfter::Seconds),
-        "date" => Ok(RetryAfter::Date),
-        "none" => Ok(RetryAfter::None),
-        _ => Err("the form is `seconds`, `date` or `none`"),
-    }
-}
-
-fn parse_list_date(text: &str) -> Result<ListDate, &'static str> {
-    match text {
-        "invited" => Ok(ListDate::Invited),
-        "cancelled" => Ok(ListDate::Cancelled),
-        _ => Err("the date is `invited` or `cancelled`"),
-    }
 }
 
 fn parse_list_page(text: &str) -> Result<NonZeroUsize, Box<dyn Error + Send + Sync>> {

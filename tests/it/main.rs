@@ -19,6 +19,8 @@ mod before_the_first_call;
 mod blame;
 mod browser;
 mod canned;
+#[cfg(unix)]
+mod completions;
 mod doubtful_rows;
 mod engine;
 mod expect;

@@ -151,13 +151,13 @@ fn a_port_that_is_taken_and_nonsense_are_refused() {
     for (flag, value, said) in [
         ("--error-rate", "2", "from 0 to 1"),
         ("--list-delay", "soon", "an age looks like 90s"),
-        ("--list-date", "completed", "the date is `invited` or `cancelled`"),
+        ("--list-date", "completed", "[possible values: invited, cancelled]"),
         ("--list-page", "0", "after one entry or more"),
         ("--list-page", "all", "a whole number"),
         ("--limiter", "in-flight", "--limiter says how a rate is kept, and there is no rate to keep"),
         ("--burst", "2", "--burst says how a rate is kept"),
         ("--retry-after", "none", "--retry-after says how a rate is kept"),
-        ("--retry-after", "soon", "the form is `seconds`, `date` or `none`"),
+        ("--retry-after", "soon", "[possible values: seconds, date, none]"),
         ("--burst", "4294967296", "from 0 to 4294967295"),
     ] {
         Ended::of(&mut place.command(["sandbox", flag, value])).expect_code(2).expect_said(&[said]);
