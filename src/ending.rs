@@ -55,6 +55,31 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// Every code, in the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Done, Self::RowsLeft, Self::Refused, Self::Stopped, Self::Interrupted, Self::Terminated];
+
+    /// What it says of a run, as README and the manual tell users: without a capital letter and a final period.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "every row is cancelled, duplicate or filtered",
+            Self::RowsLeft => "the run finished; some rows were not cancelled",
+            Self::Refused => {
+                "refused: bad usage, bad input, no key, not confirmed, results file exists, another run holds it. \
+                 Nothing was sent"
+            }
+            Self::Stopped => {
+                "stopped early, and --resume goes on: key rejected, outage, quota, deadline, results not writable, \
+                 input changed while it was read, or it looks like the wrong file or account"
+            }
+            Self::Interrupted => {
+                "stopped by Ctrl-C (SIGINT): what was in flight was finished and recorded. A second signal leaves at \
+                 once, with what is recorded so far, also where nobody reads standard error or standard output"
+            }
+            Self::Terminated => "the same, by SIGTERM or SIGHUP",
+        }
+    }
+
     /// The number. For a signal it is 128 plus the number of the signal, as in shells.
     pub const fn number(self) -> u8 {
         match self {

@@ -14,6 +14,7 @@ mod failed;
 mod flags;
 mod guards;
 mod held;
+mod man;
 mod metrics;
 mod places;
 mod plan;
@@ -64,6 +65,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Report(args) => report::report(args),
             Command::Sandbox(args) => done(sandbox(&args)),
             Command::Completions(args) => done(completions::print(&args)),
+            Command::Man(args) => done(man::write(&args)),
         },
         Err(error) => usage(&error, &arguments),
     }

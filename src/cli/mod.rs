@@ -7,6 +7,7 @@
 mod completions;
 mod environment;
 mod groups;
+mod man;
 mod report;
 mod run;
 mod sandbox;
@@ -18,6 +19,7 @@ pub use self::completions::CompletionsArgs;
 pub use self::groups::{
     ConnectionArgs, ConsoleArgs, GuardArgs, LogFormat, PaceArgs, ReadingArgs, ResultsArgs, SummaryArgs,
 };
+pub use self::man::ManArgs;
 pub use self::report::{ColumnNames, ReportArgs};
 pub use self::run::RunArgs;
 pub use self::sandbox::{LimiterName, SandboxArgs};
@@ -50,6 +52,9 @@ pub enum Command {
     /// Print what a shell loads to complete commands, flags and files
     #[command(after_help = completions::NOTES)]
     Completions(CompletionsArgs),
+    /// Write the manual pages
+    #[command(after_help = man::NOTES)]
+    Man(ManArgs),
 }
 
 impl Cli {

@@ -74,6 +74,26 @@ impl Status {
         word.parse().ok()
     }
 
+    /// What it means, as README and the manual tell users: without a capital letter and a final period.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Cancelled => "iMocha confirmed the cancellation",
+            Self::NotCancellable => "refused (400): usually the invitation is no longer pending",
+            Self::NotFound => "there is no such invitation (404)",
+            Self::Forbidden => "the key may not cancel it (403)",
+            Self::Unauthorized => "the key was rejected (401); the run stops",
+            Self::RateLimited => "too many calls, or the quota is used up (429)",
+            Self::ServerError => "iMocha failed (5xx); it may or may not be cancelled",
+            Self::Unreachable => "no connection could be made",
+            Self::Unconfirmed => "sent, but no answer came that can be trusted; it may be cancelled",
+            Self::UnexpectedResponse => "an answer that iMocha does not document",
+            Self::InvalidId => "the cell is not the ID of an invitation",
+            Self::Duplicate => "the same ID stands on an earlier line",
+            Self::Filtered => "left out by --where",
+            Self::NotAttempted => "the run ended first, or --limit was reached",
+        }
+    }
+
     /// Whether a later run tries the row again, because its fate is open or something may have changed.
     pub const fn is_tried_again(self) -> bool {
         match self {

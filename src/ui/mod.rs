@@ -6,6 +6,7 @@ mod bar;
 mod console;
 mod log;
 mod log_event;
+mod manual;
 mod page;
 mod paint;
 mod preview;
@@ -17,6 +18,7 @@ mod verified;
 
 pub use self::console::{Console, Results};
 pub use self::log_event::LogEvent;
+pub use self::manual::{ManualPage, manual_pages};
 pub use self::page::{Counting, NextStep, PAGE_BEGINNING, PageDraft, PageFile};
 pub use self::preview::Preview;
 pub use self::progress::Progress;

@@ -32,6 +32,7 @@ mod happy;
 mod journal;
 mod key;
 mod lists;
+mod manual;
 mod metrics;
 #[cfg(unix)]
 mod nginx;
