@@ -39,6 +39,7 @@ mod nginx;
 mod order;
 mod output;
 mod pace;
+mod packaging;
 mod rate_auto;
 mod readme;
 mod refusals;
