@@ -7,37 +7,45 @@ need() {
   command -v "$1" >/dev/null 2>&1 || { echo "$0: $1 is not installed ($2)" >&2; exit 1; }
 }
 
-# Builds the command and the server, and starts the server. Sets $tool, $url and $work, a directory that goes again.
-begin() {
+# Builds the command. Sets $tool, and $work, a directory that goes again.
+prepare() {
   need cargo 'see https://rustup.rs'
-  need curl 'package curl'
-  need /usr/bin/time 'package time'
   root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
   cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
-  cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --example loopback-server
   target=$(cargo metadata --no-deps --format-version 1 --manifest-path "$root/Cargo.toml" |
     sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
   # shellcheck disable=SC2034 # for those who source this
   tool=$target/release/imocha-cancel
   work=$(mktemp -d)
-  server=
   trap end EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+}
+
+# Builds the command and the server, and starts the server. Sets also $url.
+begin() {
+  need curl 'package curl'
+  need /usr/bin/time 'package time'
+  prepare
+  cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml" --example loopback-server
   "$target/release/examples/loopback-server" >"$work/url" &
-  server=$!
+  local server=$!
   while ! [ -s "$work/url" ]; do
     kill -0 "$server" 2>/dev/null || { echo "$0: the local server did not start" >&2; exit 1; }
     sleep 0.05
   done
   url=$(cat "$work/url")
-  export IMOCHA_API_KEY=none-is-needed no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
+  export IMOCHA_API_KEY=none-is-needed
 }
 
-# Ends the server and takes $work away, whatever else is asked meanwhile.
+# Ends what runs in the background and takes $work away, whatever else is asked meanwhile.
 end() {
   trap '' INT TERM HUP
-  [ -z "$server" ] || kill "$server" 2>/dev/null || true # it may have been told to end, too
+  local process
+  for process in $(jobs -p); do
+    kill "$process" 2>/dev/null || true # it may have been told to end, too
+  done
   # A tool that was told to end as well may still write its last.
   rm -rf "$work" 2>/dev/null || { sleep 1; rm -rf "$work"; }
 }

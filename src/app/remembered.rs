@@ -18,8 +18,9 @@ const MOST_RATES: usize = 100;
 /// A lower rate is not kept, and not believed, in calls a second: a run that begins with it finds nothing for minutes.
 /// Chosen by us.
 const LEAST_RATE: f64 = 0.5;
-/// An older rate is not believed. Chosen by us: limits change with contracts and seasons. To begin anew costs a thirtieth
-/// of a minute's limit, to begin with a tenth of what the API bears costs four times as much (`tests/it/found_pace.rs`).
+/// An older rate is not believed. Chosen by us: limits change with contracts. In a run of a minute, a rate that is still
+/// right gains some 3 % of the limit, and one that has become ten times as much costs some 6 % (measured with
+/// `tests/it/found_pace.rs`), so that it is worth believing as long as it is right more often than not.
 const LONGEST_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How often, and how long after each other, the lock is asked for: a second in all. Who holds it needs a few
 /// milliseconds.
@@ -137,7 +138,7 @@ fn lock(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
-            // Not every network disk has locks. Two runs that end together are rarer than such disks.
+            // Not every network disk has locks; two runs that end together are rarer than such disks.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(file),
             Err(TryLockError::WouldBlock) => {}
         }

@@ -152,11 +152,11 @@ pub(super) fn perform(
     Ok(report)
 }
 
-/// The rate that an earlier run found, where one is to be found.
+/// The rate that an earlier run found, in calls a second, if this run is to find one.
 fn remembered_rate(endpoint: &Endpoint, watch: &Watch) -> Result<Option<f64>, Halt> {
-    match endpoint.remembered().filter(|_| endpoint.config.rate.is_found()) {
-        Some(remembered) => watch.unless_stopped(move || remembered.rate()),
-        None => Ok(None),
+    match endpoint.remembered() {
+        Some(remembered) if endpoint.config.rate.is_found() => watch.unless_stopped(move || remembered.rate()),
+        Some(_) | None => Ok(None),
     }
 }
 

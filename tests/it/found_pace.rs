@@ -1,10 +1,10 @@
 //! The pace that `--rate auto` finds, in a closed loop: the throttle of the product and the limits of the sandbox, on a
 //! clock that jumps, with 32 calls in flight and answers that take 20 to 120 ms.
 //!
-//! The whole table, which takes minutes:
+//! A few trials of each kind are tests with bounds. The whole table takes some ten minutes, also in a debug build:
 //!
 //! ```text
-//! cargo test --release --test it found_pace::table -- --ignored --nocapture --test-threads 1
+//! cargo test --test it found_pace::table -- --ignored --nocapture --test-threads 1
 //! ```
 
 mod world;
@@ -210,8 +210,54 @@ fn table_shared() {
 }
 
 #[test]
-fn quick() {
-    let begun = std::time::Instant::now();
-    uses("cold", None, trials(&COMMON, &[3, 10, 40], 0..2));
-    println!("{:?}", begun.elapsed());
+#[ignore = "a part of the table of benches/README.md, which takes minutes"]
+fn table_noisy() {
+    let mut trials = trials(&COMMON, &LIMITS, 0..8);
+    for trial in &mut trials {
+        trial.is_noisy = true;
+    }
+    uses("cold, on a network that is slow at times", None, trials);
+}
+
+#[test]
+fn the_limit_is_found_and_used_with_few_calls_too_many() {
+    let cold = uses("cold", None, trials(&COMMON, &[3, 20], 0..1));
+    assert!(mean(&cold.used) >= 0.88 && least(&cold.used) >= 0.75, "{cold:?}");
+    assert!(mean(&cold.refused) <= 2.0 && most(&cold.refused) <= 6.0, "{cold:?}");
+}
+
+#[test]
+fn what_is_remembered_is_used_and_costs_little_where_it_is_wrong() {
+    for (name, memory, used, refused) in
+        [("right", 0.97, 0.92, 1.0), ("double", 2.0, 0.85, 2.0), ("tenth", 0.1, 0.7, 2.0)]
+    {
+        let uses = uses(name, Some(memory), trials(&COMMON, &[20], 0..1));
+        assert!(mean(&uses.used) >= used && mean(&uses.refused) <= refused, "{uses:?}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_restored_is_used_again() {
+    let back = ways_back(trials(&COMMON, &[10], 0..1));
+    print_ways_back(&back);
+    assert!(mean(&back) <= 25.0, "{back:?}");
+}
+
+#[test]
+fn runs_with_one_key_share_its_limit() {
+    let shares = shares(trials(&COMMON, &[20], 0..1));
+    print_shares(&shares);
+    for shares in shares {
+        assert!(shares.iter().sum::<f64>() >= 0.7 && shares[0] > 0.0, "{shares:?}");
+    }
+}
+
+#[test]
+fn a_network_that_is_slow_at_times_costs_little() {
+    let mut trials = trials(&COMMON, &[20], 0..1);
+    for trial in &mut trials {
+        trial.is_noisy = true;
+    }
+    let noisy = uses("noisy", None, trials);
+    assert!(mean(&noisy.used) >= 0.7, "{noisy:?}");
 }

@@ -75,6 +75,8 @@ pub(super) struct Trial {
     pub(super) remembered: Option<f64>,
     /// The limit is halved in the second minute.
     pub(super) is_halved: bool,
+    /// The network is slow at times, as is one that others use as well: up to three times, for two seconds each.
+    pub(super) is_noisy: bool,
     /// So many runs on one key, each ten seconds after the one before.
     pub(super) runs: usize,
     /// The rows of each.
@@ -99,8 +101,9 @@ pub(super) struct Course {
 impl Trial {
     /// One run with nothing remembered, over what the limit lets through in a minute.
     pub(super) fn new(limiter: Limiter, limit: u32, says: RetryAfter, seed: u64) -> Self {
-        let (remembered, is_halved, runs, rows) = (None, false, 1, u64::from(limit) * 60);
-        Self { limiter, limit, says, seed, remembered, is_halved, runs, rows, until: Duration::from_secs(1000) }
+        let (rows, until) = (u64::from(limit) * 60, Duration::from_secs(1000));
+        let (is_halved, is_noisy) = (false, false);
+        Self { limiter, limit, says, seed, remembered: None, is_halved, is_noisy, runs: 1, rows, until }
     }
 
     /// Tries it, and says what each run came to.
@@ -153,6 +156,8 @@ struct Api {
     offset: Duration,
     /// A call's way to the API, and an answer's way back, about.
     way: Duration,
+    /// What decides how slow the network is.
+    noise: Option<u64>,
     /// The time that the API works on a call, about.
     work: Duration,
     random: Mutex<Rng>,
@@ -177,6 +182,7 @@ impl Api {
             is_halved: trial.is_halved,
             offset: Duration::from_secs(10).mul_f64(random.f64()),
             way,
+            noise: trial.is_noisy.then_some(trial.seed),
             work: Duration::from_secs_f64(work),
             random: Mutex::new(random),
         }
@@ -192,9 +198,18 @@ impl Api {
         sleep(time.mul_f64(share)).await;
     }
 
+    /// A call's way to the API, or an answer's way back.
+    async fn travel(&self) {
+        let slower = self.noise.map_or(0.0, |seed| {
+            let phase = self.began.elapsed().as_secs() / 2;
+            2.0 * Rng::with_seed(seed * 1_000_003 + phase).f64()
+        });
+        self.pass(self.way.mul_f64(1.0 + slower)).await;
+    }
+
     /// Makes a call, as the client does, and says what it told.
     async fn call(&self) -> Sign {
-        self.pass(self.way).await;
+        self.travel().await;
         let (elapsed, gate) = (self.began.elapsed(), self.gate());
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + self.offset + elapsed;
         match gate.admit_at(self.offset + elapsed, now) {
@@ -203,11 +218,11 @@ impl Api {
                     self.pass(self.work).await;
                 }
                 drop(passage);
-                self.pass(self.way).await;
+                self.travel().await;
                 Sign::Answered
             }
             Err(value) => {
-                self.pass(self.way).await;
+                self.travel().await;
                 // The answer's own date, by which a date is read, has no fractions of a second.
                 let date = httpdate::parse_http_date(&httpdate::fmt_http_date(now)).unwrap();
                 Sign::Limited(value.and_then(|value| retry_after(value.to_str().unwrap(), date)))
