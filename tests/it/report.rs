@@ -176,6 +176,28 @@ fn results_that_may_lack_rows_say_so() {
 }
 
 #[test]
+fn times_of_other_zones_are_one_time_and_what_is_no_time_is_told() {
+    let place = place_after_run();
+    let rewritten = |finished_at: &str| {
+        let results = place.results();
+        let times = column(&results, "finished_at");
+        place.write(RESULTS, times.into_iter().fold(place.read(RESULTS), |text, time| text.replace(time, finished_at)));
+    };
+    rewritten("2026-01-20T07:30:00+05:30");
+    report(&place, &[RESULTS]).expect_code(0);
+    assert!(place.read(PAGE).contains("<th scope=\"row\">2026-01-20 02:00:00</th><td>4</td><td>4</td>"));
+    // One clock that was wrong is one bar, and takes nothing from the others.
+    let with_a_wrong_clock = place.read(RESULTS).replacen("2026-01-20T07:30:00+05:30", "1970-01-01T00:00:00Z", 3);
+    place.write(RESULTS, with_a_wrong_clock);
+    report(&place, &[RESULTS]).expect_code(0);
+    let page = place.read(PAGE);
+    assert!(page.contains(">1970-01-01 00:00:00</th>") && page.contains(">2026-01-20 02:00:00</th>"), "{page}");
+    assert_eq!(page.matches("<line class=\"pause\"").count(), 1);
+    rewritten("yesterday");
+    report(&place, &[RESULTS]).expect_code(2).expect_said(&["are damaged at byte"]);
+}
+
+#[test]
 fn what_is_no_report_is_never_replaced() {
     let place = place_after_run();
     for (arguments, reason, said) in [

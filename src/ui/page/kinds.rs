@@ -31,8 +31,8 @@ impl Kind {
         match status {
             Status::Cancelled => Self::Cancelled,
             Status::ServerError | Status::Unconfirmed | Status::UnexpectedResponse => Self::InDoubt,
-            Status::NotCancellable | Status::NotFound | Status::Forbidden | Status::Unauthorized => Self::Refused,
-            Status::RateLimited | Status::Unreachable => Self::Failed,
+            Status::NotCancellable | Status::NotFound | Status::Forbidden => Self::Refused,
+            Status::RateLimited | Status::Unreachable | Status::Unauthorized => Self::Failed,
             Status::InvalidId => Self::Invalid,
             Status::NotAttempted => Self::NotReached,
             Status::Duplicate | Status::Filtered => Self::LeftOut,
