@@ -18,11 +18,12 @@ const OF_DRY_RUNS: [&str; 3] = ["dry_run", "preview", "expect"];
 
 /// Flags that are repeated even if they came from the environment, because they define which run this is, how much of it
 /// is sent, and where its results are.
-const IDENTITY: [&str; 10] = [
+const IDENTITY: [&str; 11] = [
     "output",
     "base_url",
     "id_column",
     "no_header",
+    "header_line",
     "delimiter",
     "encoding",
     "filters",

@@ -9,6 +9,9 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
     if args.console.quiet && args.console.verbose {
         return usage("--quiet and --verbose contradict each other", "leave one of them out");
     }
+    if args.reading.no_header && args.reading.header_line.is_some() {
+        return usage("--no-header and --header-line contradict each other", "leave one of them out");
+    }
     if args.summary.json && args.writes_standard_output() {
         return usage(
             "results and the --json summary cannot both go to standard output",

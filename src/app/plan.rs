@@ -82,7 +82,11 @@ impl Source {
 pub(super) fn reading_options(args: &RunArgs) -> ReadingOptions {
     ReadingOptions {
         id_column: args.reading.id_column.clone(),
-        header: if args.reading.no_header { HeaderOption::Absent } else { HeaderOption::Find },
+        header: match args.reading.header_line {
+            Some(line) => HeaderOption::OnLine(line),
+            None if args.reading.no_header => HeaderOption::Absent,
+            None => HeaderOption::Find,
+        },
         delimiter: args.reading.delimiter,
         encoding: args.reading.encoding,
         filters: args.reading.filters.clone(),

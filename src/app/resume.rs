@@ -137,8 +137,16 @@ fn check_identity(now: &Identity, then: &Identity, results: &Path) -> Result<(),
         ),
         ("--encoding", now.encoding != then.encoding, &then.encoding),
         ("--delimiter", now.delimiter != then.delimiter, &then.delimiter.to_string()),
-        ("--no-header", now.header_line != then.header_line, &format!("header line {:?}", then.header_line)),
-        ("--id-column", now.id_column != then.id_column, &format!("column {:?}", then.id_column)),
+        (
+            "--header-line",
+            now.header_line != then.header_line,
+            &then.header_line.map_or_else(|| "none: --no-header".to_owned(), |line| line.to_string()),
+        ),
+        (
+            "--id-column",
+            now.id_column != then.id_column,
+            &then.id_column.map_or_else(|| "none".to_owned(), |number| format!("column {number}")),
+        ),
     ];
     match differences.into_iter().find(|(_, differs, _)| *differs) {
         None => Ok(()),

@@ -1,5 +1,6 @@
 //! Groups the flags by topic. A command uses the groups that it needs.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use encoding_rs::Encoding;
 
 use crate::config::{
     BaseUrl, Concurrency, DEFAULT_BASE_URL, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_OUTAGE, DEFAULT_TIMEOUT, MaxAttempts,
-    Patience, Rate, Sha256Sum, Timeout, parse_age, parse_count,
+    Patience, Rate, Sha256Sum, Timeout, parse_age, parse_count, parse_line,
 };
 use crate::input::{Filter, parse_delimiter, parse_encoding};
 use crate::shard::Shard;
@@ -44,6 +45,9 @@ pub struct ReadingArgs {
     /// The first line is data, not a header
     #[arg(long)]
     pub no_header: bool,
+    /// The line of the file that is the header; what stands above it is skipped [default: found]
+    #[arg(long, value_name = "N", value_parser = parse_line)]
+    pub header_line: Option<NonZeroU64>,
     /// The character between two cells: one character, or tab [default: found]
     #[arg(long, value_name = "C", value_parser = parse_delimiter)]
     pub delimiter: Option<u8>,

@@ -6,7 +6,7 @@ mod sha256sum;
 mod since;
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -183,6 +183,16 @@ pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
 /// If the text has anything but digits, or too many of them.
 pub fn parse_count(text: &str) -> Result<u64, ConfigError> {
     digits(text).ok_or_else(|| ConfigError::new("it takes a whole number, such as 10"))
+}
+
+/// Reads the number of a line, counted from 1.
+///
+/// # Errors
+///
+/// If the text is not one.
+pub fn parse_line(text: &str) -> Result<NonZeroU64, ConfigError> {
+    let line = digits(text).and_then(NonZeroU64::new);
+    line.ok_or_else(|| ConfigError::new("lines are counted from 1: it takes a whole number, such as 3"))
 }
 
 /// Reads a port number.

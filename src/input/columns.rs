@@ -9,7 +9,9 @@
 //! - If there is only one column and no `--id-column`, a first row of text is a header and must name invitations; an ID
 //!   or a damaged one is data.
 //!
-//! A line of one cell above wider rows is neither header nor data: it is a title, and the input is refused.
+//! A line of one cell above wider rows is neither header nor data: it is a title, and the input is refused, unless
+//! `--header-line` says where the header is. Then what stands above is no row, and the row on that line is the header, or
+//! refused if it has an ID where a header has a name.
 //!
 //! For example, `--id-column 2` means the second column, since columns are counted from 1. Then the first row
 //! `Name,Ref` is a header, because `Name` is a word for a column. `Ann,2932950` is data, because its second cell is an
@@ -92,6 +94,11 @@ pub(super) fn names_id(first: &[String], options: &ReadingOptions) -> bool {
     given || first.iter().any(|cell| ID_NAMES.contains(&column_key(cell).as_str()) || column_key(cell) == SHORT_ID_NAME)
 }
 
+/// What to say for a header that seems to be on this line.
+pub(super) fn take_header_on(line: u64) -> String {
+    format!("the header seems to be on line {line}: say --header-line {line}, and what stands above it is skipped")
+}
+
 /// Finds the column to which a name refers: the one with exactly this name, or else the one with this name in another
 /// spelling.
 pub(super) fn named(names: &[String], wanted: &str) -> Named {
@@ -119,6 +126,8 @@ pub(super) struct HeaderFinder<'a> {
     pub(super) first: &'a [String],
     /// The first rows below it, each with its line.
     pub(super) below: &'a [(u64, ByteRecord)],
+    /// Looks for the line of a header below the first row.
+    pub(super) header_below: &'a dyn Fn() -> Option<u64>,
     pub(super) options: &'a ReadingOptions,
 }
 
@@ -128,20 +137,34 @@ impl HeaderFinder<'_> {
         self.refuse_title()?;
         let given = self.options.id_column.as_deref().map(without_blanks);
         let number = given.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty());
-        match (self.options.header, given, number) {
+        let columns = match (self.options.header, given, number) {
             (_, Some(given), Some(_)) => self.numbered(given),
-            (HeaderOption::Find, Some(name), None) => self.named(name),
+            (HeaderOption::Find | HeaderOption::OnLine(_), Some(name), None) => self.named(name),
             (HeaderOption::Absent, Some(name), None) => {
                 let message =
                     format!("--id-column {} names a column, and --no-header says there are no names", quoted(name));
                 Err(Refusal::new(Cause::Usage, message).hint("give the number of the column, the first being 1"))
             }
-            (HeaderOption::Find, None, None | Some(_)) => self.found(),
+            (HeaderOption::Find | HeaderOption::OnLine(_), None, None | Some(_)) => self.found(),
             (HeaderOption::Absent, None, None | Some(_)) if self.first.len() == 1 => {
                 Ok(self.columns(0, FirstRow::Data, Choice::Only))
             }
             (HeaderOption::Absent, None, None | Some(_)) => Err(self.no_header_no_number()),
+        }?;
+        match (self.options.header, columns.first_row) {
+            (HeaderOption::OnLine(_), FirstRow::Data) => {
+                let cell = self.first.get(columns.id.number - 1).map(String::as_str).unwrap_or_default();
+                Err(self.no_header_there(cell))
+            }
+            _ => Ok(columns),
         }
+    }
+
+    /// The refusal for a row that the operator calls the header, and that has an ID where a header has a name.
+    fn no_header_there(&self, cell: &str) -> Refusal {
+        let message = format!("this is a row and no header: one of its cells is {}", quoted(cell));
+        Refusal::new(Cause::Input, self.here(&message))
+            .hint("name the line of the header with --header-line; where there is none, say --no-header")
     }
 
     fn numbered(&self, given: &str) -> Result<Columns, Refusal> {
@@ -151,8 +174,12 @@ impl HeaderFinder<'_> {
             return Err(Refusal::new(Cause::Input, message).hint("columns are counted from 1; check --delimiter, too"));
         };
         let cell = self.first.get(index).map(String::as_str).unwrap_or_default();
-        let is_header = self.options.header == HeaderOption::Find && is_text(cell) && self.says_header(index);
-        if self.options.header == HeaderOption::Find
+        let is_header = match self.options.header {
+            HeaderOption::Find => is_text(cell) && self.says_header(index),
+            HeaderOption::Absent => false,
+            HeaderOption::OnLine(_) => !is_id(cell),
+        };
+        if self.options.header != HeaderOption::Absent
             && (is_header || is_name(cell))
             && let [other] = *positions(self.first, |name| without_blanks(name) == given)
             && other != index
@@ -218,9 +245,8 @@ impl HeaderFinder<'_> {
             "the first row has one cell and the rows below have several, so that none is certain to hold the ID"
                 .to_owned()
         };
-        let seems = format!("the header seems to be on line {header_line}: delete what stands above it");
         let hint = if is_text(title) {
-            seems
+            take_header_on((self.header_below)().unwrap_or(header_line))
         } else {
             "give the file a header, or name the column with --no-header --id-column and its number".to_owned()
         };
@@ -259,7 +285,7 @@ impl HeaderFinder<'_> {
                 let message = format!("the only column is called {}, which names no invitations", quoted(only));
                 let hint = "if these are several columns, name the delimiter with --delimiter; if their numbers are \
                             invitation IDs, insist with --id-column 1; if this line is no header, say --no-header";
-                Err(Refusal::new(Cause::Input, self.here(&message)).hint(hint))
+                Err(Refusal::new(Cause::Input, self.here(&message)).hint(self.header_below_or(hint)))
             }
             ([], _) => Err(self.no_id_column()),
             _ => {
@@ -293,19 +319,29 @@ impl HeaderFinder<'_> {
     /// The refusal for a name that no column has.
     pub(super) fn unknown_column(&self, name: &str, names: &[String], hint: &str) -> Refusal {
         let message = format!("there is no column {}; the columns are {}", quoted(name), listed(names));
-        Refusal::new(Cause::Input, self.here(&message)).hint(hint)
+        Refusal::new(Cause::Input, self.here(&message)).hint(self.header_below_or(hint))
+    }
+
+    /// The line of a header below the first row, if one seems to be there; else this hint.
+    fn header_below_or(&self, hint: &str) -> String {
+        (self.header_below)().map_or_else(|| hint.to_owned(), take_header_on)
     }
 
     fn no_id_column(&self) -> Refusal {
         let list = listed(self.first);
+        if let (HeaderOption::OnLine(_), Some(cell)) = (self.options.header, self.first.iter().find(|cell| is_id(cell)))
+        {
+            return self.no_header_there(cell);
+        }
         if self.first.iter().any(|cell| is_id(cell)) {
             let message =
                 format!("the first row looks like data, and does not say which column holds the invitation ID: {list}");
-            return Refusal::new(Cause::Input, self.here(&message))
-                .hint("say which with --no-header --id-column and its number, the first being 1");
+            let hint = "say which with --no-header --id-column and its number, the first being 1";
+            return Refusal::new(Cause::Input, self.here(&message)).hint(self.header_below_or(hint));
         }
         let message = format!("no column is named like an invitation ID; the columns are {list}");
-        Refusal::new(Cause::Input, self.here(&message)).hint("say which one it is with --id-column, by name or number")
+        let hint = "say which one it is with --id-column, by name or number";
+        Refusal::new(Cause::Input, self.here(&message)).hint(self.header_below_or(hint))
     }
 
     fn no_header_no_number(&self) -> Refusal {

@@ -14,7 +14,7 @@ use crate::error::{Cause, Refusal};
 use crate::text::quoted;
 
 /// The delimiters that are tried, the likelier ones first.
-const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub(super) const CANDIDATES: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// How many rows are examined (chosen by us): under a wrong delimiter, this many rows rarely have the same number of
 /// cells.
@@ -59,6 +59,8 @@ pub(super) enum SeparatorLine {
 pub(super) struct Sample {
     pub(super) text: Vec<u8>,
     pub(super) extent: Extent,
+    /// The line with which the rows begin, counted from 1; what stands above it is skipped.
+    pub(super) from_line: u64,
 }
 
 /// Whether a sample is the whole input or only its beginning.
@@ -90,7 +92,10 @@ impl Sample {
         };
         let bytes = Cursor::new(self.text.get(..whole_lines).unwrap_or_default().to_vec());
         let bytes = Bytes::Stream(Box::new(bytes));
-        Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter)
+        let mut records = Records::new(bytes, Decoding::PREVIEWED, &Arc::from("the sample"), delimiter);
+        // It is read from memory, so this cannot fail.
+        drop(records.skip_to(self.from_line));
+        records
     }
 }
 

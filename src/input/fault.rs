@@ -133,7 +133,8 @@ impl Fault {
                  write.csv in R with its default qmethod = \"double\", Python's csv with its default doublequote=True"
             }
             Self::SeveralColumns => {
-                "if the first line is a title, delete it; else give each ID a row of its own, or the file a header"
+                "if the first line is a title, name the line of the header with --header-line; else give each ID a row of its \
+                 own, or the file a header"
             }
             Self::TableBelow { .. } => "give list and table each a file of its own",
             Self::TooManyCells { .. } => "check --delimiter, or take out the columns that are not needed",

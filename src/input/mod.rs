@@ -16,6 +16,7 @@
 //! | parses their cells | `records` |
 //! | finds the delimiter and the `sep=` line | `dialect` |
 //! | finds the header and the ID column | `columns` |
+//! | names the line of the header below titles | `titles` |
 //! | tells IDs from names in the first row | `names` |
 //! | checks that an input of one column has no others | `shape` |
 //! | checks that the ID column holds IDs | `column_check` |
@@ -53,6 +54,7 @@ mod survey;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod titles;
 mod totals;
 mod widths;
 
@@ -62,6 +64,8 @@ pub use columns::{Choice, IdColumn};
 pub use counts::SkippedRows;
 pub use dialect::parse_delimiter;
 pub use encoding::parse_encoding;
+use std::num::NonZeroU64;
+
 use encoding_rs::Encoding;
 pub use fault::{Fault, ReadError};
 pub use filter::{Comparison, Filter, FilterError};
@@ -75,7 +79,7 @@ pub use survey::{Survey, survey_file, survey_stream};
 pub struct ReadingOptions {
     /// The column that holds the ID: a header name, or a number counted from 1.
     pub id_column: Option<String>,
-    /// Whether to look for a header.
+    /// Where the header is.
     pub header: HeaderOption,
     /// The byte between two cells.
     pub delimiter: Option<u8>,
@@ -91,6 +95,16 @@ pub struct ReadingOptions {
     pub expected: Option<Sha256Sum>,
 }
 
+impl HeaderOption {
+    /// The line with which the reading begins.
+    fn first_line_read(self) -> u64 {
+        match self {
+            Self::Find | Self::Absent => 1,
+            Self::OnLine(line) => line.get(),
+        }
+    }
+}
+
 /// How to treat a row that has fewer cells than the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ShortRows {
@@ -101,7 +115,7 @@ pub enum ShortRows {
     Meant,
 }
 
-/// Whether to look for a header.
+/// Where the header is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HeaderOption {
     /// The first row is a header if it looks like one.
@@ -109,4 +123,6 @@ pub enum HeaderOption {
     Find,
     /// The first row is data.
     Absent,
+    /// It is on this line, counted from 1. What stands above it is skipped.
+    OnLine(NonZeroU64),
 }

@@ -74,10 +74,11 @@ impl RowReader {
     pub fn from_stream(mut stream: impl Read + Send + 'static, options: &ReadingOptions) -> Result<Self, Refusal> {
         let input: Arc<str> = STANDARD_INPUT.into();
         let unreadable = |source| Refusal::from(ReadError::Io { input: Arc::clone(&input), source });
-        let (beginning, extent) = beginning_of(&mut stream).map_err(unreadable)?;
+        let (beginning, extent) = beginning_of(&mut stream, options.header.first_line_read()).map_err(unreadable)?;
         refuse_other_kinds(&input, &beginning)?;
         let decoding = Decoding::settle(&input, &beginning, options.encoding, Utf8::Unknown)?;
-        let sample = Sample { text: decoding.preview(&beginning), extent };
+        let from_line = options.header.first_line_read();
+        let sample = Sample { text: decoding.preview(&beginning), extent, from_line };
         let text = beginning.get(decoding.mark_bytes..).unwrap_or_default().to_vec();
         let bytes = Bytes::Stream(Box::new(Cursor::new(text).chain(stream)));
         let (mut reading, rows) = InputStart { input: &input, bytes, decoding, sample: &sample, options }.settle()?;
@@ -182,8 +183,9 @@ impl Iterator for RowReader {
     }
 }
 
-/// Reads the beginning of a stream: until there are a header and a row, or the stream ends.
-fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
+/// Reads the beginning of a stream: until there are a header, which is not above `header_line`, and a row, or the stream
+/// ends.
+fn beginning_of(stream: &mut impl Read, header_line: u64) -> std::io::Result<(Vec<u8>, Extent)> {
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut filled = 0;
     let mut extent = Extent::InputStart;
@@ -197,12 +199,23 @@ fn beginning_of(stream: &mut impl Read) -> std::io::Result<(Vec<u8>, Extent)> {
             }
             Ok(count) => filled += count,
         }
-        if whole_lines(buffer.get(..filled).unwrap_or_default()) >= 2 {
+        let read = buffer.get(..filled).unwrap_or_default();
+        if whole_lines(read) >= 2 && line_ends(read) > header_line {
             break;
         }
     }
     buffer.truncate(filled);
     Ok((buffer, extent))
+}
+
+/// Counts the line ends.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let count = |byte| memchr::memchr_iter(byte, bytes).count();
+    let ends = match count(b'\n') {
+        0 => count(b'\r'),
+        line_feeds => line_feeds,
+    };
+    u64::try_from(ends).unwrap_or(u64::MAX)
 }
 
 /// Counts the complete lines that contain text; a byte-order mark and the zeros of UTF-16 are not text.

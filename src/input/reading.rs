@@ -5,7 +5,6 @@ use std::sync::Arc;
 use csv::ByteRecord;
 use encoding_rs::{Encoding, UTF_8};
 
-use super::ReadingOptions;
 use super::columns::{Choice, Columns, FirstRow, HeaderFinder, IdColumn, cells};
 use super::dialect::{Dialect, Sample, SeparatorLine};
 use super::encoding::Decoding;
@@ -16,7 +15,9 @@ use super::screen::{Form, Intent, Screen, Why};
 use super::shape::OneColumn;
 use super::source::Bytes;
 use super::tables::{HasId, Looked, Place, Tables};
+use super::titles;
 use super::widths::Widths;
+use super::{HeaderOption, ReadingOptions};
 use crate::error::{Cause, Refusal};
 use crate::invitation::NotAnId;
 use crate::row::Layout;
@@ -36,6 +37,8 @@ pub struct Reading {
     /// Which rows are read; `None` for all.
     pub shard: Option<Shard>,
     pub(super) decoding: Decoding,
+    /// The line with which the reading begins.
+    pub(super) from_line: u64,
     /// How many records come before the first row: a `sep=` line, a header.
     pub(super) preamble: usize,
     pub(super) screen: Arc<Screen>,
@@ -74,18 +77,30 @@ impl InputStart<'_> {
         let dialect = Dialect::settle(input, sample, options)?;
         let mut records = Records::new(bytes, decoding, input, dialect.delimiter);
         let mut record = ByteRecord::new();
-        let separator_lines = usize::from(dialect.separator_line == SeparatorLine::Present);
+        let from_line = options.header.first_line_read();
+        records.skip_to(from_line)?;
+        let has_separator_line = dialect.separator_line == SeparatorLine::Present;
+        if let (HeaderOption::OnLine(_), true, 1) = (options.header, has_separator_line, from_line) {
+            let message = format!("{input}, line 1: this is the line with which Excel names the delimiter, no header");
+            return Err(Refusal::new(Cause::Input, message)
+                .hint("the header is on line 2 or below: name it with --header-line"));
+        }
+        let separator_lines = usize::from(has_separator_line && from_line == 1);
         for _ in 0..separator_lines {
             records.read(&mut record)?;
         }
         let first_line = records.read(&mut record)?;
+        if let HeaderOption::OnLine(wanted) = options.header {
+            titles::check_header_line(input, wanted, first_line, sample, dialect.delimiter)?;
+        }
         let Some(line) = first_line else {
             let refusal = Refusal::new(Cause::Input, format!("{input} is empty: it has neither a header nor a row"));
             return Err(refusal.hint("check the export that wrote it"));
         };
         let first = cells(&record);
         let below: Vec<_> = sample.records(dialect.delimiter).into_iter().skip(separator_lines + 1).collect();
-        let finder = HeaderFinder { input, line, first: &first, below: &below, options };
+        let header_below = || titles::header_below(line, sample, options);
+        let finder = HeaderFinder { input, line, first: &first, below: &below, header_below: &header_below, options };
         let columns = finder.answer()?;
         let filters = resolve(options, &columns, &finder)?;
         let Columns { names, first_row, id } = columns;
@@ -108,6 +123,7 @@ impl InputStart<'_> {
             },
             shard: options.shard,
             decoding,
+            from_line,
             preamble: separator_lines + usize::from(first_row == FirstRow::Header),
             screen: Arc::clone(&screen),
             duplicated: Arc::default(),
@@ -145,6 +161,7 @@ impl Rows {
     /// Reads these records as was decided for the input.
     pub(super) fn of(mut records: Records, reading: &Reading) -> Result<Self, ReadError> {
         let mut record = ByteRecord::new();
+        records.skip_to(reading.from_line)?;
         for _ in 0..reading.preamble {
             records.read(&mut record)?;
         }

@@ -68,6 +68,11 @@ impl Records {
         Self { parser, way: decoding.way }
     }
 
+    /// Skips the lines above this one, whatever stands there. For use before the first record.
+    pub(super) fn skip_to(&mut self, line: u64) -> Result<(), ReadError> {
+        self.parser.get_mut().scanner.skip_to(line)
+    }
+
     /// Reads the next record and returns the line on which it begins.
     pub(super) fn read(&mut self, record: &mut ByteRecord) -> Result<Option<u64>, ReadError> {
         let row = self.parser.get_mut();

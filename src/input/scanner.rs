@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use memchr::memchr3;
+use memchr::{memchr2, memchr3};
 
 use super::encoding::Text;
 use super::fault::{Fault, ReadError};
@@ -86,6 +86,15 @@ impl Scanner {
         }
     }
 
+    /// Skips the lines above this one. Quotes mean nothing there: a title has them as it likes.
+    pub(super) fn skip_to(&mut self, line: u64) -> Result<(), ReadError> {
+        while self.find_begin_up_to(line)? && self.line < line {
+            let unseen = self.unseen();
+            self.position += memchr2(b'\n', b'\r', unseen).unwrap_or(unseen.len());
+        }
+        Ok(())
+    }
+
     /// Finds the next row and returns the line on which it begins. Empty lines are not rows.
     pub(super) fn advance(&mut self) -> Result<Option<u64>, ReadError> {
         loop {
@@ -118,8 +127,13 @@ impl Scanner {
 
     /// Skips the end of the row before and blank lines.
     fn find_begin(&mut self) -> Result<bool, ReadError> {
+        self.find_begin_up_to(u64::MAX)
+    }
+
+    /// The same, but not beyond the beginning of this line.
+    fn find_begin_up_to(&mut self, line: u64) -> Result<bool, ReadError> {
         self.quotes = QuoteState::Plain;
-        loop {
+        while self.line < line {
             self.begin = self.position;
             match self.next_byte() {
                 None => {
@@ -143,6 +157,7 @@ impl Scanner {
                 }
             }
         }
+        Ok(true)
     }
 
     fn find_end(&mut self) -> Result<(), ReadError> {

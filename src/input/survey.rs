@@ -122,7 +122,8 @@ pub fn survey_file(path: &Path, options: &ReadingOptions) -> Result<(InputFile, 
     let utf8 = file.utf8()?;
     let decoding = Decoding::settle(file.name(), &beginning, options.encoding, utf8)?;
     let extent = if beginning.len() < BLOCK_BYTES { Extent::Whole } else { Extent::InputStart };
-    let sample = Sample { text: decoding.preview(&beginning), extent };
+    let from_line = options.header.first_line_read();
+    let sample = Sample { text: decoding.preview(&beginning), extent, from_line };
     let bytes = file.bytes_behind(decoding.mark_bytes)?;
     let (reading, mut rows) = InputStart { input: file.name(), bytes, decoding, sample: &sample, options }.settle()?;
 

@@ -58,6 +58,7 @@ mod support;
 #[cfg(unix)]
 mod terminal;
 mod threads;
+mod titles;
 mod tls;
 mod transport;
 mod verify;

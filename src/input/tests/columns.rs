@@ -170,7 +170,10 @@ fn a_title_above_wider_rows_is_refused_whatever_it_says() {
             if options.header == HeaderOption::Find {
                 let line = text.lines().take_while(|line| !line.starts_with("No;")).count() + 1;
                 assert!(message.contains("is a title and no header"), "{title}: {message}");
-                assert!(message.contains(&format!("seems to be on line {line}: delete")), "{title}: {message}");
+                assert!(
+                    message.contains(&format!("seems to be on line {line}: say --header-line {line},")),
+                    "{title}: {message}"
+                );
             }
         }
     }
