@@ -49,12 +49,42 @@ fn from_file(path: &Path) -> Result<ApiKey, Refusal> {
         Refusal::new(Cause::NoKey, format!("the API key in {} cannot be used{reason}", quoted_path(path)))
     };
     let hint = "the file should hold the key alone, on one line";
-    let bytes = read(path).map_err(|error| unusable("").caused_by(error))?;
+    let bytes = read(path).map_err(|error| unreadable_key(path, error))?;
     let text = String::from_utf8(bytes).map_err(|_not_text| unusable(": it is not text").hint(hint))?;
     let key = text.parse().map_err(|error: ConfigError| unusable(&format!(": {error}")).hint(hint))?;
     #[cfg(unix)]
     warn_if_open_to_all(path);
     Ok(key)
+}
+
+/// Why the file with the key cannot be read, and what to do.
+fn unreadable_key(path: &Path, error: io::Error) -> Refusal {
+    let shown = quoted_path(path);
+    let refusal = |message: String| Refusal::new(Cause::NoKey, message);
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename if may_be_a_key(path) => {
+            refusal("there is no file of the name that --api-key-file gives (not shown: it may be a key)".to_owned())
+                .hint("it takes the name of a file that holds the key; the key itself goes into IMOCHA_API_KEY")
+        }
+        io::ErrorKind::NotFound => refusal(format!("there is no file {shown} with the API key")).hint(
+            "write the key alone into a file that only you can read, and name it with --api-key-file; or set \
+             IMOCHA_API_KEY",
+        ),
+        io::ErrorKind::IsADirectory => {
+            refusal(format!("the API key should be in {shown}, which is a directory")).hint("name the file in it")
+        }
+        io::ErrorKind::PermissionDenied => refusal(format!("the API key in {shown} may not be read by this user"))
+            .hint("give the file to the user that the run belongs to (chown), with mode 600"),
+        _ => refusal(format!("the API key in {shown} could not be read")).caused_by(error),
+    }
+}
+
+/// Whether somebody may have given the key itself where the name of its file belongs.
+fn may_be_a_key(path: &Path) -> bool {
+    /// Names of files that have no dot and no directory are shorter. Chosen by us.
+    const LONGEST_NAME: usize = 20;
+    let name = path.as_os_str().to_string_lossy();
+    name.len() >= LONGEST_NAME && !name.contains(['/', '\\', '.'])
 }
 
 /// Warns about a key that everybody on the machine can read; that is not a reason to refuse the run.
@@ -73,10 +103,13 @@ fn warn_if_open_to_all(path: &Path) {
 /// If the file cannot be read, or holds no certificate.
 pub(super) fn root_certificates(path: &Path) -> Result<Vec<Certificate>, Refusal> {
     let unusable = || Refusal::new(Cause::Usage, format!("the certificates in {} cannot be used", quoted_path(path)));
-    let bytes = read(path).map_err(|error| unusable().caused_by(error))?;
-    let certificates = Certificate::from_pem_bundle(&bytes).map_err(|error| unusable().caused_by(error))?;
+    let bytes = read(path).map_err(|error| {
+        unusable().caused_by(error).hint("name a file with --ca-file that this user may read, or leave it out")
+    })?;
+    let hint = "the file should hold certificates in PEM form (-----BEGIN CERTIFICATE-----)";
+    let certificates = Certificate::from_pem_bundle(&bytes).map_err(|_unreadable| unusable().hint(hint))?;
     if certificates.is_empty() {
-        return Err(unusable().hint("the file should hold certificates in PEM form (-----BEGIN CERTIFICATE-----)"));
+        return Err(unusable().hint(hint));
     }
     Ok(certificates)
 }

@@ -309,11 +309,45 @@ impl FromStr for ApiKey {
                 "it is longer than {MAX_KEY_BYTES} bytes; it should hold the key alone"
             )));
         }
+        if let Some(fault) = wrapping(key) {
+            return Err(ConfigError::new(fault));
+        }
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ConfigError::new("it has a character that no key has, such as a blank or an umlaut"));
         }
         Ok(Self(SecretString::from(key)))
     }
+}
+
+/// What stands around a key that was copied with more than itself; the words never repeat a part of it.
+fn wrapping(key: &str) -> Option<&'static str> {
+    const QUOTES: [char; 8] = ['"', '\'', '`', '“', '”', '‘', '’', '„'];
+    let lower = key.to_lowercase();
+    if ["x-api-key", "bearer ", "bearer:", "authorization"].iter().any(|header| lower.starts_with(header)) {
+        return Some("it has the name of a header in front: leave the key alone");
+    }
+    if has_name(key, &QUOTES) {
+        return Some(
+            "it has NAME= in front, as files of settings have: leave the key alone, without a name and quotes",
+        );
+    }
+    (key.starts_with(QUOTES) || key.ends_with(QUOTES))
+        .then_some("it has quotes around it, which are not part of the key: take them out")
+}
+
+/// Whether the name of a variable stands in front: one that speaks of a key, is in capitals, or has a quoted value.
+fn has_name(key: &str, quotes: &[char]) -> bool {
+    // Padding at the end of a key is no value.
+    let Some((name, value)) = key.split_once('=').filter(|(_, value)| !value.trim_matches('=').is_empty()) else {
+        return false;
+    };
+    let name = name.trim_start_matches("export ").trim();
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let lower = name.to_lowercase();
+    let names_a_key = ["key", "token", "secret"].iter().any(|word| lower.contains(word));
+    let is_in_capitals = name.contains('_') && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    is_name && (names_a_key || is_in_capitals || value.trim().starts_with(quotes))
 }
 
 #[cfg(test)]

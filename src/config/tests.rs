@@ -71,6 +71,29 @@ fn a_key_is_one_line_of_visible_characters_and_is_never_printed() {
 }
 
 #[test]
+fn what_stands_around_a_key_is_told_without_a_part_of_it() {
+    for (text, said) in [
+        ("\"S3CRETkey\"", "quotes"),
+        ("'S3CRETkey", "quotes"),
+        ("“S3CRETkey”", "quotes"),
+        ("IMOCHA_API_KEY=S3CRETkey", "NAME="),
+        ("export IMOCHA_API_KEY=S3CRETkey", "NAME="),
+        ("IMOCHA_API_KEY = S3CRETkey", "NAME="),
+        ("apiKey=S3CRETkey", "NAME="),
+        ("id='S3CRETkey'x", "NAME="),
+        ("A_KEY=\"S3CRETkey\"", "NAME="),
+        ("x-api-key: S3CRETkey", "header"),
+        ("Bearer S3CRETkey", "header"),
+    ] {
+        let error = text.parse::<ApiKey>().unwrap_err().to_string();
+        assert!(error.contains(said) && !error.contains("S3CRET") && !error.contains("IMOCHA"), "{text}: {error}");
+    }
+    for key in ["c2VjcmV0LWtleQ==", "abc=def", "a_b=c", "key", "S3CRET=", "=x"] {
+        assert_eq!(key.parse::<ApiKey>().unwrap().expose(), key);
+    }
+}
+
+#[test]
 fn numbers_out_of_range_are_refused() {
     for bad in ["0", "1001", "-1", "+4", "four", ""] {
         assert!(bad.parse::<Concurrency>().is_err(), "{bad}");

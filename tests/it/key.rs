@@ -38,12 +38,23 @@ fn a_key_that_is_missing_or_cannot_be_one_is_refused_without_showing_it() {
     place.write("empty.txt", " \n");
     place.write("two.txt", "s3cret-one\ns3cret-two\n");
     place.write("binary.txt", b"s3cret\xff\xfe");
+    place.write("quoted.txt", "\"s3cret\"\n");
+    place.write("settings.txt", "IMOCHA_KEY='s3cret'\n");
+    std::fs::create_dir(place.path("directory")).unwrap();
+    let itself = "s3cretS3cretS3cretS3cret";
     for (arguments, variables, said) in [
         (vec![], vec![], "there is no API key"),
         (vec![], vec![("CREDENTIALS_DIRECTORY", "/nonexistent")], "there is no API key"),
         (vec![], vec![("IMOCHA_API_KEY", "")], "it is empty"),
         (vec![], vec![("IMOCHA_API_KEY", "s3cret with blanks")], "a character that no key has"),
+        (vec![], vec![("IMOCHA_API_KEY", "\"s3cret\"")], "it has quotes around it"),
+        (vec![], vec![("IMOCHA_API_KEY", "IMOCHA_API_KEY=s3cret")], "it has NAME= in front"),
         (vec!["--api-key-file", "missing.txt"], vec![("IMOCHA_API_KEY", "s3cret")], "missing.txt"),
+        (vec!["--api-key-file", "missing.txt"], vec![], "write the key alone into a file"),
+        (vec!["--api-key-file", itself], vec![], "not shown: it may be a key"),
+        (vec!["--api-key-file", "directory"], vec![], "name the file in it"),
+        (vec!["--api-key-file", "quoted.txt"], vec![], "it has quotes around it"),
+        (vec!["--api-key-file", "settings.txt"], vec![], "it has NAME= in front"),
         (vec!["--api-key-file", "empty.txt"], vec![], "it is empty"),
         (vec!["--api-key-file", "two.txt"], vec![], "more than one line"),
         (vec!["--api-key-file", "binary.txt"], vec![], "not text"),
