@@ -5,6 +5,7 @@ use indicatif::{HumanCount, HumanDuration};
 use super::plan::surveyed;
 use super::resume::Resumption;
 use crate::cli::RunArgs;
+use crate::config::length_of_time;
 use crate::error::{Cause, Refusal};
 use crate::input::{Choice, Survey};
 use crate::text::quoted_path;
@@ -62,7 +63,7 @@ pub(super) fn check_guards(args: &RunArgs, survey: &Survey, cancels: Option<u64>
                 "the input {} was last changed {} ago, longer than --max-input-age {} allows",
                 quoted_path(&args.input),
                 HumanDuration(age),
-                humantime::format_duration(most),
+                length_of_time(most),
             ),
         )
         .hint("export it again: people may have been invited anew since"));

@@ -16,6 +16,7 @@ mod guards;
 mod held;
 mod man;
 mod metrics;
+mod nearest;
 mod places;
 mod plan;
 mod proxy;
@@ -29,22 +30,22 @@ mod standard_output;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod verified_rows;
 mod verify;
 mod watch;
 
-use std::ffi::{OsStr, OsString};
-use std::io;
+use std::ffi::OsString;
+use std::io::ErrorKind;
 
 use clap::FromArgMatches;
-use clap::error::ErrorKind;
 
 use self::again::CommandLine;
 use crate::cli::{Cli, Command, SandboxArgs};
 use crate::ending::ExitCode;
 use crate::error::{Cause, Refusal};
-use crate::sandbox::Sandbox;
-use crate::ui::{Console, Report};
+use crate::sandbox::{Sandbox, StartError};
+use crate::ui::Console;
 
 /// Parses the command line and does what it says.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -67,40 +68,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Completions(args) => done(completions::print(&args)),
             Command::Man(args) => done(man::write(&args)),
         },
-        Err(error) => usage(&error, &arguments),
+        Err(error) => usage::explain(error, &mut command, &arguments),
     }
 }
 
 /// The name of the main command.
 const RUN: &str = "run";
-/// The commands that have a summary.
-const WITH_SUMMARY: [&str; 3] = [RUN, "verify", "report"];
-
-/// Shows help, a version, or what is wrong with the command line.
-fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    // An error here means that the terminal is gone, so it cannot be reported.
-    drop(error.print());
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return ExitCode::Done;
-    }
-    if wants_json(arguments) {
-        let text = error.to_string();
-        let sentence = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-        let words: Vec<&str> = sentence.split_whitespace().collect();
-        Report::refused(&Refusal::new(Cause::Usage, words.join(" "))).print_json();
-    }
-    ExitCode::Refused
-}
-
-/// Whether a command line that cannot be parsed asks for the JSON summary, which is promised for every ending.
-fn wants_json(arguments: &[OsString]) -> bool {
-    let runs = arguments.get(1).is_some_and(|command| WITH_SUMMARY.iter().any(|name| command == OsStr::new(name)));
-    let from_environment = || {
-        std::env::var("IMOCHA_CANCEL_JSON")
-            .is_ok_and(|value| !["", "0", "f", "false", "n", "no", "off"].contains(&value.to_lowercase().as_str()))
-    };
-    runs && (arguments.iter().any(|argument| argument == "--json") || from_environment())
-}
 
 /// Ends a command that has no summary.
 fn done(end: Result<(), Refusal>) -> ExitCode {
@@ -115,20 +88,29 @@ fn done(end: Result<(), Refusal>) -> ExitCode {
 
 /// Serves the simulated API until the process is ended.
 fn sandbox(args: &SandboxArgs) -> Result<(), Refusal> {
-    let sandbox = Sandbox::start(args.options()?).map_err(|error| unservable(args.port, error))?;
+    let sandbox = Sandbox::start(args.options()?).map_err(unservable)?;
     Console::plain().sandbox_ready(&sandbox.base_url(), sandbox.api_key());
-    sandbox.wait().map_err(|error| unservable(args.port, error))
+    let ended = |error| Refusal::new(Cause::Usage, "the sandbox could not go on").caused_by(error);
+    sandbox.wait().map_err(ended)
 }
 
-fn unservable(port: u16, error: io::Error) -> Refusal {
-    let refusal = Refusal::new(Cause::Usage, format!("could not serve on 127.0.0.1:{port}"));
-    let is_of_the_port = error.raw_os_error().is_some();
-    match error.kind() {
-        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied if is_of_the_port => {
-            refusal.hint("name a free port with --port; 0 takes any")
+fn unservable(error: StartError) -> Refusal {
+    let refusal = Refusal::new(Cause::Usage, error.to_string());
+    match error {
+        StartError::Port { source, .. } => match source.kind() {
+            ErrorKind::AddrInUse | ErrorKind::PermissionDenied => {
+                refusal.hint("name a free port with --port; 0 takes any")
+            }
+            _ => refusal,
         }
-        io::ErrorKind::AlreadyExists => refusal.hint("name a file with --record that is not there yet"),
-        _ => refusal,
+        .caused_by(source),
+        StartError::Record { source, .. } => match source.kind() {
+            ErrorKind::AlreadyExists => {
+                refusal.hint("it is there already; name a file with --record that is not there yet")
+            }
+            ErrorKind::NotFound => refusal.hint("make its directory, or name another file with --record"),
+            _ => refusal.hint("name a file with --record in a directory that you may write to").caused_by(source),
+        },
+        StartError::Thread(source) => refusal.caused_by(source),
     }
-    .caused_by(error)
 }

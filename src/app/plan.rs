@@ -6,6 +6,7 @@ use std::path::Path;
 
 use indicatif::HumanCount;
 
+use super::nearest::or_nearest;
 use super::remembered::Remembered;
 use super::{collisions, credentials, proxy, standard_output};
 use crate::cli::{ConnectionArgs, RunArgs, VerifyArgs};
@@ -76,6 +77,14 @@ impl Source {
             Self::Stream(reader) => Ok(reader),
         }
     }
+}
+
+/// Looks whether the input is there, before anything else: a mistyped name is what is to be mended first.
+pub(super) fn look_at_input(args: &RunArgs) -> Result<(), Refusal> {
+    if args.reads_standard_input() {
+        return Ok(());
+    }
+    input::check_readable(&args.input).map_err(|refusal| or_nearest(refusal, &args.input))
 }
 
 /// The operator's options for reading the input.

@@ -19,7 +19,7 @@ use super::again::CommandLine;
 use super::dry_run::dry_run;
 use super::guards::check_survey;
 use super::metrics;
-use super::plan::{Endpoint, Sink, Source, shard_in_words, surveyed};
+use super::plan::{Endpoint, Sink, Source, look_at_input, shard_in_words, surveyed};
 use super::replaced::Replaced;
 use super::report::of_run;
 use super::resume::Resumption;
@@ -87,6 +87,7 @@ pub(super) fn perform(
     threads: Threads,
 ) -> Result<Report, Halt> {
     super::flags::check(args)?;
+    look_at_input(args)?;
     if args.guards.dry_run {
         return rehearse(args, console, watch);
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::collisions::{Stream, are_one, files_of, spoilt, what_is_spoilt};
 use super::crosscheck::CrossCheck;
 use super::held::HeldResults;
+use super::nearest::or_nearest;
 use super::places::{default_output, is_dash};
 use super::plan::Endpoint;
 use super::resume::SANDBOX;
@@ -248,7 +249,11 @@ fn open(path: &Path, settling: Settling) -> Result<(HeldResults, Option<LastRun>
 pub(super) fn format_of(path: &Path) -> Result<Format, Refusal> {
     Format::found_in(path).map_err(|refusal| {
         let beside = default_output(path, None);
-        if beside.is_file() { refusal.hint(format!("did you mean {}?", quoted_path(&beside))) } else { refusal }
+        if beside.is_file() {
+            refusal.hint(format!("did you mean {}?", quoted_path(&beside)))
+        } else {
+            or_nearest(refusal, path)
+        }
     })
 }
 

@@ -20,10 +20,20 @@ pub(super) fn with_twins(command: Command) -> Command {
     })
 }
 
+/// The name of the variable that gives this flag.
+pub(super) fn twin_of(flag: &str) -> String {
+    format!("{PREFIX}{}", flag.to_uppercase().replace('-', "_"))
+}
+
 fn with_twin(argument: Arg) -> Arg {
     let Some(flag) = argument.get_long().filter(|flag| !ONE_OFF.contains(flag)) else { return argument };
-    let twin = format!("{PREFIX}{}", flag.to_uppercase().replace('-', "_"));
+    let twin = twin_of(flag);
     // The help explains the variables once for all flags.
     let argument = argument.env(twin).hide_env(true);
-    if argument.get_action().takes_values() { argument } else { argument.value_parser(FalseyValueParser::new()) }
+    if argument.get_action().takes_values() {
+        // So that `--limit -1` is told that it takes no such number, instead of being taken for another flag.
+        argument.allow_negative_numbers(true)
+    } else {
+        argument.value_parser(FalseyValueParser::new())
+    }
 }

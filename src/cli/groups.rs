@@ -111,7 +111,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "N", default_value = DEFAULT_MAX_ATTEMPTS)]
     pub max_attempts: MaxAttempts,
     /// Start no call after this long; finish what is in flight, and stop
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "TIME")]
     pub max_duration: Option<Patience>,
 }
 
@@ -140,10 +140,10 @@ impl PaceArgs {
 #[command(next_help_heading = "Calls")]
 pub struct ConnectionArgs {
     /// Time for one attempt
-    #[arg(long, value_name = "AGE", default_value = DEFAULT_TIMEOUT)]
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_TIMEOUT)]
     pub timeout: Timeout,
     /// How long to wait out an API that is down or keeps answering 429
-    #[arg(long, value_name = "AGE", default_value = DEFAULT_MAX_OUTAGE)]
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_MAX_OUTAGE)]
     pub max_outage: Patience,
     /// Where the API is
     #[arg(long, value_name = "URL", default_value = DEFAULT_BASE_URL)]

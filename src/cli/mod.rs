@@ -47,7 +47,7 @@ pub enum Command {
     #[command(after_help = report::NOTES)]
     Report(ReportArgs),
     /// Serve a simulated iMocha API on this machine, to rehearse against
-    #[command(after_help = sandbox::NOTES)]
+    #[command(after_help = sandbox::notes())]
     Sandbox(SandboxArgs),
     /// Print what a shell loads to complete commands, flags and files
     #[command(after_help = completions::NOTES)]
@@ -61,5 +61,10 @@ impl Cli {
     /// The parser of the command line, including the environment variables and what shells are told of the values.
     pub fn parser() -> clap::Command {
         completions::with_hints(environment::with_twins(Self::command()))
+    }
+
+    /// The environment variable that gives the flag with this name, without its dashes.
+    pub fn variable_of(flag: &str) -> String {
+        environment::twin_of(flag)
     }
 }

@@ -14,8 +14,8 @@ use crate::error::{Cause, Refusal};
 use crate::sandbox::{ErrorRate, Faults, InvalidOption, LimiterKind, ListDate, Options, RateLimit, RetryAfter};
 use crate::text::quoted_path;
 
-/// The text below the help.
-pub(super) const NOTES: &str = "\
+/// What stands below the help.
+const NOTES: &str = "\
 An invitation whose ID ends in 90 is in progress, 91 complete, 92 expired, 93 cancelled, 94 left,
 95 terminated; 96 answers 403, 97 does not exist. Every other is pending.
 
@@ -37,6 +37,11 @@ What --retry-after makes of the header Retry-After of a 429:
   date     The date and time of that moment, rounded up to a second.
   none     The header is left out.";
 
+/// The text below the help, with the format of `--faults`.
+pub(super) fn notes() -> String {
+    format!("{NOTES}\n\n{}", Faults::FORMAT_IN_SHORT)
+}
+
 /// What `sandbox` can be told.
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
@@ -44,7 +49,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "N", value_parser = parse_port, default_value_t = 8080)]
     pub port: u16,
     /// Time that each answer takes
-    #[arg(long, value_name = "AGE", default_value = "50ms", value_parser = parse_age)]
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_age)]
     pub latency: Duration,
     /// Answer 429 beyond this rate
     #[arg(long, value_name = "RATE", value_parser = parse_named_rate)]
@@ -61,10 +66,10 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FORM", value_parser = one_of(&RETRY_AFTER), hide_possible_values = true)]
     pub retry_after: Option<RetryAfter>,
     /// Share of the cancel and list calls that fail with 500, from 0 to 1
-    #[arg(long, value_name = "SHARE", default_value = "0")]
-    pub error_rate: f64,
+    #[arg(long, value_name = "SHARE", default_value = "0", value_parser = parse_error_rate)]
+    pub error_rate: ErrorRate,
     /// Show a cancellation in the list this late
-    #[arg(long, value_name = "AGE", default_value = "0s", value_parser = parse_age)]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_age)]
     pub list_delay: Duration,
     /// Date that a list's window is for: invited or cancelled
     #[arg(long, value_name = "DATE", default_value = "cancelled", value_parser = one_of(&LIST_DATES), hide_possible_values = true)]
@@ -88,8 +93,14 @@ impl SandboxArgs {
     fn read_faults(&self) -> Result<Faults, Refusal> {
         let Some(path) = &self.faults else { return Ok(Faults::default()) };
         let unusable = || Refusal::new(Cause::Usage, format!("the faults in {} cannot be used", quoted_path(path)));
-        let text = std::fs::read_to_string(path).map_err(|error| unusable().caused_by(error))?;
-        Faults::parse(&text).map_err(|error| unusable().caused_by(error))
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            unusable().caused_by(error).hint("name a file of text with --faults that this user may read")
+        })?;
+        Faults::parse(&text).map_err(|error| {
+            unusable()
+                .caused_by(error)
+                .hint("`imocha-cancel sandbox --help` says how the file is written, with an example")
+        })
     }
 
     /// The rate limit with its limiter, if there is one.
@@ -147,7 +158,7 @@ impl SandboxArgs {
             port: self.port,
             latency: self.latency,
             rate_limit: self.limit()?,
-            error_rate: ErrorRate::new(self.error_rate).map_err(|error| refuse(&error))?,
+            error_rate: self.error_rate,
             seed: self.seed,
             list_delay: self.list_delay,
             list_date: self.list_date,
@@ -185,6 +196,11 @@ pub enum LimiterName {
 
 fn refuse(error: &InvalidOption) -> Refusal {
     Refusal::new(Cause::Usage, error.to_string())
+}
+
+fn parse_error_rate(text: &str) -> Result<ErrorRate, &'static str> {
+    let share = text.parse().ok().and_then(|share| ErrorRate::new(share).ok());
+    share.ok_or("a share is a number from 0 to 1, such as 0.05")
 }
 
 fn parse_burst(text: &str) -> Result<u32, Box<dyn Error + Send + Sync>> {

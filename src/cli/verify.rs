@@ -38,7 +38,7 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
     /// Ask again, for this long, while rows are not yet seen
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "TIME")]
     pub wait: Option<Patience>,
     /// Change nothing, only tell
     #[arg(short = 'n', long)]

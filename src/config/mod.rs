@@ -1,6 +1,7 @@
 //! Holds the settings of a run. Each is checked once and then trusted. All defaults are in this file, with unit and
 //! reason.
 
+mod age;
 mod rate;
 mod sha256sum;
 mod since;
@@ -12,8 +13,9 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
+pub use self::age::{length_of_time, parse_age};
 pub use self::rate::{DEFAULT_LIST_RATE, Rate, parse_named_rate};
 pub use self::sha256sum::Sha256Sum;
 pub use self::since::Since;
@@ -166,16 +168,6 @@ impl FromStr for Timeout {
     }
 }
 
-/// Reads an age or a duration such as `90s`, `10m`, `2h`, `7d`.
-///
-/// # Errors
-///
-/// If the text is not a number with a unit.
-pub fn parse_age(text: &str) -> Result<Duration, ConfigError> {
-    humantime::parse_duration(text)
-        .map_err(|source| ConfigError::new(format!("{source}; an age looks like 90s, 10m, 2h or 7d")))
-}
-
 /// Reads a number of rows, calls or the like.
 ///
 /// # Errors
@@ -242,8 +234,7 @@ impl FromStr for BaseUrl {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let mut url = Url::parse(text)
-            .map_err(|source| ConfigError::new(format!("{source}; it looks like {DEFAULT_BASE_URL}")))?;
+        let mut url = Url::parse(text).map_err(|fault| ConfigError::new(not_a_url(fault)))?;
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(&url) => {}
@@ -264,6 +255,17 @@ impl FromStr for BaseUrl {
         url.set_path(&path);
         Ok(Self(url))
     }
+}
+
+/// What is wrong with a text that cannot be read as an address.
+fn not_a_url(fault: ParseError) -> String {
+    let what = match fault {
+        ParseError::RelativeUrlWithoutBase => "the https:// in front is missing",
+        ParseError::EmptyHost => "the name of the host is missing",
+        ParseError::InvalidPort => "the port behind the colon is no number from 0 to 65535",
+        _ => "it is no address",
+    };
+    format!("{what}; it looks like {DEFAULT_BASE_URL}")
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{ConfigError, digits, parse_age};
+use super::{ConfigError, digits, length_of_time, parse_age};
 
 /// Calls a second, at the most. Chosen by us: iMocha does not publish its limit, and public clients behave as if it were
 /// low.
@@ -90,7 +90,7 @@ impl fmt::Display for Rate {
 
 /// `s` for a second and so on, as rates are written.
 fn unit(period: Duration) -> String {
-    let text = humantime::format_duration(period).to_string();
+    let text = length_of_time(period).replace(' ', "");
     text.strip_prefix('1').filter(|unit| unit.len() == 1).map_or(text.clone(), str::to_owned)
 }
 
@@ -121,7 +121,8 @@ impl FromStr for Rate {
             "s" => Duration::from_secs(1),
             "m" => Duration::from_secs(60),
             "h" => Duration::from_secs(60 * 60),
-            _ => parse_age(period).map_err(|_unreadable| unreadable())?,
+            _ if period.starts_with(|character: char| character.is_ascii_digit()) => parse_age(period)?,
+            _ => return Err(unreadable()),
         };
         let interval = period / calls.get();
         if interval.is_zero() {

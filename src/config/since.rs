@@ -32,10 +32,14 @@ impl FromStr for Since {
         } else {
             text.parse().ok().or_else(|| day(text).map(|day| day.timestamp()))
         };
+        let is_age = text.starts_with(|first: char| first.is_ascii_digit()) && !text.contains(['-', ':', '.']);
+        let age_fault = parse_age(text).err().filter(|_| is_age && text.ends_with(char::is_alphabetic));
         let moment = moment.ok_or_else(|| {
-            ConfigError::new(
-                "it is an age such as 90d, a day such as 2026-01-31, or a moment such as 2026-01-31T02:00:00Z",
-            )
+            age_fault.unwrap_or_else(|| {
+                ConfigError::new(
+                    "it is an age such as 90d, a day such as 2026-01-31, or a moment such as 2026-01-31T02:00:00Z",
+                )
+            })
         })?;
         if moment <= now { Ok(Self(moment)) } else { Err(ConfigError::new("it lies in the future")) }
     }
@@ -54,6 +58,7 @@ mod tests {
         assert!((age - SignedDuration::from_hours(48)).abs() < SignedDuration::from_secs(60), "{age}");
         assert_eq!(since("2026-01-31"), since("2026-01-31T00:00:00Z"));
         assert_eq!(since("2026-01-31T02:00:00+02:00"), since("2026-01-31T00:00:00Z"));
+        assert!("3months".parse::<Since>().unwrap_err().to_string().contains("say days"));
         for wrong in ["", "yesterday", "2026-13-01", "31.01.2026", "9999-01-01", "2026-01-31 02:00", "-3d", "90"] {
             assert!(since(wrong).is_err(), "{wrong}");
         }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::backoff::Backoff;
 use crate::client::{Client, ListReply};
-use crate::config::{MaxAttempts, Rate};
+use crate::config::{MaxAttempts, Rate, length_of_time};
 use crate::listing::{ListFault, ListedState, Listing, ListingWindow};
 use crate::outcome::{Stop, StopReason};
 use crate::reply::{Failure, Reply, Sent};
@@ -158,7 +158,7 @@ impl Lister {
     }
 
     fn outage(&self, state: ListedState, why: &str) -> Stop {
-        let waited = humantime::format_duration(self.max_outage);
+        let waited = length_of_time(self.max_outage);
         let detail = format!(
             "iMocha's list of {} invitations could not be read for {waited} (--max-outage): {why}",
             state.word()

@@ -43,7 +43,7 @@ use self::record::{QUEUED_OUTCOMES, Recorder};
 pub use self::threads::Threads;
 use crate::client::Client;
 use crate::clock::Stopwatch;
-use crate::config::Concurrency;
+use crate::config::{Concurrency, length_of_time};
 use crate::input::RowReader;
 use crate::monitor::Monitor;
 use crate::outcome::{Stop, StopReason, Tally};
@@ -209,8 +209,7 @@ async fn stop_after(max_duration: Option<Duration>, shutdown: Shutdown) {
             }
             sleep(left.min(LOOK)).await;
         }
-        let detail =
-            format!("the time for the run is over (--max-duration {})", humantime::format_duration(max_duration));
+        let detail = format!("the time for the run is over (--max-duration {})", length_of_time(max_duration));
         shutdown.stop(Stop { reason: StopReason::Deadline, detail });
     }
 }

@@ -71,7 +71,7 @@ pub use fault::{Fault, ReadError};
 pub use filter::{Comparison, Filter, FilterError};
 pub use reader::RowReader;
 pub use reading::Reading;
-pub use source::{Fingerprint, InputFile};
+pub use source::{Fingerprint, InputFile, check_readable};
 pub use survey::{Survey, survey_file, survey_stream};
 
 /// What the operator says about the input. The rest is found.

@@ -50,6 +50,15 @@ impl Stamp {
     }
 }
 
+/// Makes sure that a file is there to be read, without a look at what is in it.
+///
+/// # Errors
+///
+/// If it is missing, is no ordinary file, or may not be read.
+pub fn check_readable(path: &Path) -> Result<(), Refusal> {
+    InputFile::open(path).map(drop)
+}
+
 impl InputFile {
     pub(super) fn open(path: &Path) -> Result<Self, Refusal> {
         let shown = quoted_path(path);

@@ -38,6 +38,7 @@ mod time_limiter;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -144,20 +145,24 @@ impl Sandbox {
     ///
     /// When the port is taken or may not be used, when the record cannot be created or exists already, or when the
     /// thread or the runtime cannot be started.
-    pub fn start(options: Options) -> io::Result<Self> {
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        let (port, record) = (options.port, options.record.clone());
+        let of_port = |source| StartError::Port { port, source };
         // The port comes first: if it is taken, the file for the record has not been created yet.
-        let socket = server::bind(options.port)?;
-        let (api, outages) = SandboxApi::new(options)?;
+        let socket = server::bind(port).map_err(of_port)?;
+        let of_record = |source| StartError::Record { path: record.unwrap_or_default(), source };
+        let (api, outages) = SandboxApi::new(options).map_err(of_record)?;
         let api = Arc::new(api);
         let (stop, stopped) = oneshot::channel();
         let (listening, is_listening) = sync_channel(1);
         let served = Arc::clone(&api);
         let server = thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || serve(served, socket, &listening, outages, stopped))?;
+            .spawn(move || serve(served, socket, &listening, outages, stopped))
+            .map_err(StartError::Thread)?;
         match is_listening.recv() {
             Ok(address) => Ok(Self { address, api, stop: Some(stop), server: Some(server) }),
-            Err(_) => Err(end_of(server).err().unwrap_or_else(|| io::Error::other("the sandbox did not start"))),
+            Err(_) => Err(of_port(end_of(server).err().unwrap_or_else(|| io::Error::other("it did not start")))),
         }
     }
 
@@ -199,6 +204,41 @@ impl Sandbox {
     /// When the server failed.
     pub fn wait(mut self) -> io::Result<()> {
         self.server.take().map_or(Ok(()), end_of)
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, or may not be used.
+    #[error("could not serve on 127.0.0.1:{port}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file for the record cannot be created, or is there already: it may be anything, so it is not written to.
+    #[error("could not create the record {path:?}")]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The system allows no further thread.
+    #[error("could not start the sandbox's thread")]
+    Thread(#[source] io::Error),
+}
+
+impl StartError {
+    /// The kind of what the system said.
+    pub fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Port { source, .. } | Self::Record { source, .. } | Self::Thread(source) => source.kind(),
+        }
     }
 }
 

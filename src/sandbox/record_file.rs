@@ -35,10 +35,7 @@ struct RecordLine<'a> {
 impl RecordFile {
     /// Creates the file. It is an error when the file exists: it may be anything, so it is not written to.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = File::create_new(path).map_err(|error| {
-            io::Error::new(error.kind(), format!("could not create the sandbox's record {path:?}: {error}"))
-        })?;
-        Ok(Self { file, started: Instant::now() })
+        Ok(Self { file: File::create_new(path)?, started: Instant::now() })
     }
 
     /// Writes a line for a request. When that fails, a warning says so: whoever reads the file must know that it is not

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use super::signs::{Advice, Change, Down, MayCall, Permit, Role, Sign, Untried};
 use super::troubles::{Calls, LEAST_OWN_LIMITED, Limit, Streak, Troubles, Witness};
+use crate::config::length_of_time;
 use crate::outcome::{Stop, StopReason};
 
 /// The first of several waits that double: short enough that a brief failure costs little. Chosen by us.
@@ -301,7 +302,7 @@ impl Weather {
         let since = self.series.as_ref().map_or(now, |series| series.since);
         let left = (since + self.max_outage).saturating_duration_since(now);
         if left.is_zero() {
-            let waited = humantime::format_duration(self.max_outage);
+            let waited = length_of_time(self.max_outage);
             let detail = format!("iMocha did not answer for {waited} (--max-outage)");
             return Advice::Stop(Stop { reason: StopReason::Outage, detail });
         }
@@ -349,10 +350,10 @@ impl Weather {
         now: Instant,
     ) -> (Advice, Option<Change>) {
         let since = *self.limited_since.get_or_insert(now);
-        let most = humantime::format_duration(self.max_outage);
+        let most = length_of_time(self.max_outage);
         let stop = |detail| (Advice::Stop(Stop { reason: StopReason::RateLimited, detail }), None);
         if let Some(asked) = retry_after.filter(|&asked| asked > self.max_outage) {
-            let asked = humantime::format_duration(asked.min(LONGEST_SAID));
+            let asked = length_of_time(asked.min(LONGEST_SAID));
             return stop(format!(
                 "iMocha asked to wait for {asked} (429 or 503), longer than --max-outage {most} allows"
             ));

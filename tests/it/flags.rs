@@ -109,6 +109,7 @@ fn a_sandbox_that_cannot_be_served_names_the_flag_that_mends_it() {
         let ended = Ended::of(place.command(["sandbox"]).args(arguments)).expect_code(2);
         let hint = ended.stderr.lines().find(|line| line.contains("hint: ")).unwrap_or_default().to_owned();
         assert!(hint.contains(remedy), "{}", ended.stderr);
+        assert_eq!(ended.stderr.contains("127.0.0.1"), remedy == "--port", "{}", ended.stderr);
     }
     assert_eq!(place.read("record.jsonl"), "somebody's\n");
 }

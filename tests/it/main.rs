@@ -34,6 +34,7 @@ mod key;
 mod lists;
 mod manual;
 mod metrics;
+mod mistakes;
 #[cfg(unix)]
 mod nginx;
 mod order;

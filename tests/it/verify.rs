@@ -421,7 +421,7 @@ fn results_of_another_kind_and_places_that_are_taken_are_refused_before_any_call
         (vec![RESULTS, "-o", "input.results.csv.journal"], "are the same file"),
         (vec![RESULTS, "-o", "-", "--json"], "cannot both go to standard output"),
         (vec![RESULTS, "-q", "-v"], "contradict"),
-        (vec![RESULTS, "--wait", "soon"], "an age looks like"),
+        (vec![RESULTS, "--wait", "soon"], "s is seconds, m minutes"),
     ] {
         verify_at(&place, &server.base_url, &arguments).expect_code(2).expect_said(&[said]);
     }

@@ -25,6 +25,9 @@ const GARBAGE: &[u8] = b"\x15\x03\x03\x00\x02\x02\x28\xff this is not HTTP\r\n\r
 /// The longest time that a file may name. Chosen by us: more than anyone waits, and no sum of times overflows.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
+/// The units of times. The library that reads them knows more, and to it `M` is a month.
+const UNITS: [&str; 7] = ["ns", "us", "ms", "s", "m", "h", "d"];
+
 /// The headers that say where an answer ends. A file may not set them, because they could be wrong.
 const FRAMING: [HeaderName; 2] = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
@@ -183,8 +186,11 @@ impl<'de> Deserialize<'de> for Time {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
-                let time = humantime::parse_duration(text)
-                    .map_err(|error| E::custom(format!("{text:?} is no time such as \"1500ms\" or \"2s\": {error}")))?;
+                let mut units = text.split(|sign: char| !sign.is_alphabetic()).filter(|unit| !unit.is_empty());
+                let time = humantime::parse_duration(text).ok().filter(|_| units.all(|unit| UNITS.contains(&unit)));
+                let time = time.ok_or_else(|| {
+                    E::custom(format!("{text:?} is no time such as \"1500ms\", \"2s\" or \"1m 30s\""))
+                })?;
                 if time > LONGEST {
                     return Err(E::custom(format!("{text:?} is longer than a year")));
                 }

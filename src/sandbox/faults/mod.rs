@@ -25,62 +25,18 @@ use self::rule::Rule;
 ///
 /// # The file
 ///
-/// JSON: a list of rules, each an object with conditions and one fault. An example of everything:
+/// ```text
+#[doc = include_str!("../faults_format.txt")]
+/// ```
+///
+/// An example of everything:
 ///
 /// ```json
 #[doc = include_str!("../faults_example.json")]
 /// ```
 ///
-/// # Conditions
-///
-/// A *call* is here a cancel call whose path names an ID, or a list call whose `state` names a list, even when
-/// something else is wrong with it. The first rule of which all conditions hold decides what goes wrong with the call.
-/// A rule without `list` is for cancel calls only; one with it takes no `ids` and no `ending`. Any other condition that
-/// a rule leaves out always holds.
-///
-/// | condition | value | holds for |
-/// | --- | --- | --- |
-/// | `list` | `"cancelled"`, `"completed"`, `"expired"`, `"any"` | calls for this list, or for any list |
-/// | `ids` | numbers | calls for these invitations |
-/// | `ending` | numbers | calls for invitations whose ID ends in these two digits (7 is 07) |
-/// | `attempts` | numbers | calls with these numbers among the calls for the same invitation or list, from 1 |
-/// | `time` | `{"from": …, "to": …}` | calls at `from` or later and before `to`; the first call comes at `"0s"` |
-/// | `chance` | from 0 to 1 | this share of the calls for which all other conditions hold |
-///
-/// *Numbers* are one number, a list, or a range `{"from": …, "to": …}` with both ends included. *Times* are text such
-/// as `"1500ms"`, `"2s"`, `"1m 30s"`. Of `from` and `to`, one may be left out. Which calls `chance` takes follows from
-/// [`Options::seed`](crate::sandbox::Options::seed), the rule's place in the file, the ID or list, and the
-/// number of the call for it; neither the time nor the order of the calls matters. A `note` may say what a rule is for.
-///
-/// # Faults
-///
-/// | fault | what happens | its settings |
-/// | --- | --- | --- |
-/// | `answer` | this answer | `status`, `retry_after`, `headers` (`[[name, value], …]`), `body`, `applied` |
-/// | `reset` | TCP RST, no answer | `applied` |
-/// | `close` | TCP FIN, no answer | `applied` |
-/// | `hang` | nothing, until the caller closes the connection or the sandbox ends | `applied` |
-/// | `garbage` | bytes that are not HTTP, then TCP FIN | `text` (without it, bytes that are not text), `applied` |
-/// | `truncate` | the answer's head, a part of its body, then TCP FIN | `bytes` of the body; without it, half of them |
-/// | `slow` | the answer, late | `by`, in addition to [`Options::latency`](crate::sandbox::Options::latency) |
-/// | `refuse` | no connection is accepted for a while | `from` and `to`, or `after_calls` and `for`; no conditions |
-///
-/// With `"applied": true`, a call takes effect before its fault is done to it, unless it would not have taken effect
-/// without the fault either. Otherwise (`false`) it does not reach the API at all, and does not count against the rate
-/// limit. A list call has no effect, but `applied` counts it against the rate limit. A call with `truncate` or `slow`
-/// always reaches the API. The last byte of a truncated body is always missing. Only calls without a fault, or with
-/// `slow`, can fail by [`Options::error_rate`](crate::sandbox::Options::error_rate).
-///
-/// In the `body` of an `answer`, `{id}` stands for the ID that the call is for, and `{other_id}` for the next number.
-/// In an answer to a list call, they stand for themselves. An `answer` without a `body` gets one like those of the
-/// API's own errors.
-///
-/// # Outages
-///
-/// With `refuse`, the sandbox stops listening: either between two times after the first call, or for a while after a
-/// number of calls in all. It still answers the calls that have come, and then closes all connections. The call with
-/// which an outage begins is answered when the sandbox has stopped listening. After the outage the sandbox listens on
-/// the same port again. Each outage happens once.
+/// `--seed`, `--latency` and `--error-rate` are [`Options::seed`](crate::sandbox::Options::seed),
+/// [`Options::latency`](crate::sandbox::Options::latency) and [`Options::error_rate`](crate::sandbox::Options::error_rate).
 ///
 /// # Memory
 ///
@@ -92,6 +48,23 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// The format of the file, whole: plain text of at most 80 columns, for the documentation of the command.
+    pub const FORMAT: &str = include_str!("../faults_format.txt");
+
+    /// The format of the file, in a few lines for a terminal.
+    pub const FORMAT_IN_SHORT: &str = "\
+The file of --faults is JSON: a list of rules, each with conditions and one fault. The first rule
+that is for a call decides what goes wrong with it.
+  [{\"ids\": 2932950, \"attempts\": 1, \"answer\": {\"status\": 429, \"retry_after\": \"2\"}},
+   {\"time\": {\"from\": \"10s\", \"to\": \"30s\"}, \"answer\": {\"status\": 503}},
+   {\"list\": \"any\", \"truncate\": {}}, {\"chance\": 0.05, \"reset\": {\"applied\": true}}]
+Conditions: ids, ending (the last two digits) and attempts, each a number, a list, or a range
+  {\"from\", \"to\"}; time {\"from\", \"to\"} since the first call; chance (0 to 1). With list (cancelled,
+  completed, expired, any) a rule is for list calls, else for cancel calls.
+Faults: answer (status, retry_after, headers, body), reset, close, hang, garbage (text), each with
+  \"applied\": true where the call takes effect all the same; truncate (bytes), slow (by); refuse
+  (from and to, or after_calls and for): no connection is accepted.";
+
     /// Reads the text of a file.
     ///
     /// # Errors
@@ -157,6 +130,18 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_in_the_texts_can_be_followed() {
+        for (text, begin, end) in
+            [(Faults::FORMAT, "  [\n", "\n  ]\n"), (Faults::FORMAT_IN_SHORT, "  [", "]\nConditions")]
+        {
+            let example = text.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+            let faults = Faults::parse(&format!("[{example}]")).unwrap_or_else(|error| panic!("{error} in {example}"));
+            assert!(faults.rules.len() >= 4, "{example}");
+        }
+        assert!(Faults::FORMAT.lines().all(|line| line.chars().count() <= 80), "a terminal of 80 columns takes it");
+    }
+
+    #[test]
     fn a_file_that_makes_no_sense_says_where_and_why() {
         let cases = [
             ("", "line 1, column 0: EOF while parsing a value"),
@@ -170,8 +155,9 @@ mod tests {
             (r#"[{"answer": {"status": 70000}}]"#, "invalid value: integer `70000`, expected u16"),
             (r#"[{"slow": {}}]"#, "missing field `by`"),
             (r#"[{"slow": {"by": 5}}]"#, "invalid type: integer `5`, expected a time such as \"1500ms\" or \"2s\""),
-            (r#"[{"slow": {"by": "5"}}]"#, "\"5\" is no time such as \"1500ms\" or \"2s\": time unit needed"),
-            (r#"[{"slow": {"by": "2y"}}]"#, "\"2y\" is longer than a year"),
+            (r#"[{"slow": {"by": "5"}}]"#, "\"5\" is no time such as \"1500ms\", \"2s\" or \"1m 30s\""),
+            (r#"[{"slow": {"by": "5M"}}]"#, "\"5M\" is no time"),
+            (r#"[{"slow": {"by": "400d"}}]"#, "\"400d\" is longer than a year"),
             (r#"[{"ids": "all"}]"#, "invalid type: string \"all\", expected a number, a list of numbers, or"),
             (r#"[{"ids": -1}]"#, "invalid type: integer `-1`, expected a number, a list of numbers, or"),
             (r#"[{"ids": []}]"#, "an empty list, which no call can match"),
