@@ -79,6 +79,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 }
 
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
+#[expect(clippy::too_many_lines, reason = "the steps of a run, each in its place")]
 pub(super) fn perform(
     args: &Arc<RunArgs>,
     command: Option<&CommandLine>,

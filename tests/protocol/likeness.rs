@@ -6,7 +6,7 @@ use std::path::Path;
 use csv::ByteRecord;
 use imocha_cancel::outcome::{Effect, Outcome, Status};
 use imocha_cancel::results::format::Format;
-use imocha_cancel::results::{Doubt, Earlier, History, Identity, LastRun, Standing, Zeros};
+use imocha_cancel::results::{Doubt, Earlier, History, Identity, LastRun, RunNotes, Standing, Zeros};
 use imocha_cancel::row::{Layout, Row};
 use proptest::prelude::*;
 
@@ -50,7 +50,14 @@ fn read(mut doubt: Doubt, (marked, statuses): Left, results: &Path) -> History {
     if let Some(last) = marked.checked_sub(1) {
         doubt.sent_up_to(line_of(last));
     }
-    let last_run = LastRun { identity: identity(), doubt, first_began_at: None, has_ended: false };
+    let last_run = LastRun {
+        identity: identity(),
+        doubt,
+        first_began_at: None,
+        began_at: None,
+        version: String::new(),
+        ended: None,
+    };
     History::read(results, &format, &last_run, Zeros::Lost).unwrap()
 }
 
@@ -66,6 +73,8 @@ fn identity() -> Identity {
         id_column: Some(1),
         filters: Vec::new(),
         short_rows: false,
+        shard: None,
+        notes: RunNotes::default(),
     }
 }
 
