@@ -137,7 +137,8 @@ impl Throttle {
         }
         let was_alone = self.learn((sign, permit), &advice, now);
         // A call that was waiting for the end of this probe may be the next probe.
-        if !changes.is_empty() || permit.role != Role::Ordinary || was_alone {
+        let is_for_waiting_calls = |change: &Change| !matches!(change, Change::PausedLonger | Change::StillDown);
+        if changes.iter().any(is_for_waiting_calls) || permit.role != Role::Ordinary || was_alone {
             self.changed.send_replace(());
         }
         match (sign, advice) {

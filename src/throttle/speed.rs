@@ -65,7 +65,8 @@ pub(super) struct FoundSpeed {
     seeker: Seeker,
     /// The most calls a second that the operator allows.
     ceiling: f64,
-    /// The seeker before the last episode began, should that turn out to have been for the sake of one row.
+    /// The seeker before the last episode began, should that turn out to have been for the sake of one row. An episode with
+    /// a second 429 was not.
     before: Option<Seeker>,
     began: Instant,
     /// When the turn of the last call was.
@@ -180,9 +181,8 @@ impl FoundSpeed {
     pub(super) fn limited(&mut self, permit: Permit, now: Instant, pause_end: Instant) {
         let before = self.seeker.clone();
         let (sent, now) = (self.since_began(permit.at), self.since_began(now));
-        if self.seeker.limited(sent, now, self.since_began(pause_end)) {
-            self.before = Some(before);
-        }
+        let is_new = self.seeker.limited(sent, now, self.since_began(pause_end));
+        self.before = is_new.then_some(before);
         self.limited += 1;
     }
 

@@ -98,7 +98,7 @@ fn a_mistyped_command_gets_the_whole_line_that_was_meant() {
         let tip = format!("tip: did you mean: {meant}\n");
         mistaken(&arguments, &[]).expect_said(&[&tip]);
     }
-    mistaken(&["bogus"], &[]).expect_said(&["tip: the commands are run, verify, sandbox"]);
+    mistaken(&["bogus"], &[]).expect_said(&["tip: the commands are run, verify, report, sandbox, completions, man"]);
     mistaken(&["--bogus", "round-7.csv"], &[]).expect_said(&["the command comes first"]);
 }
 

@@ -63,7 +63,8 @@ fn the_pace_is_found_and_told_and_remembered_without_the_key() {
     let json = ended.json();
     assert_eq!(json["rate"]["asked"], "auto");
     let reached = json["rate"]["reached_per_second"].as_f64().unwrap();
-    assert!((10.0..=30.0).contains(&reached), "{reached}");
+    // A burst of a second passes the limit of 20, and on a busy machine the calls come in bunches.
+    assert!((8.0..=40.0).contains(&reached), "{reached}");
     let refused = json["rate"]["limited"].as_u64().unwrap();
     assert!(refused < 24, "{refused} of 240");
     let kept = place.read(KEPT);

@@ -94,6 +94,26 @@ async fn a_429_that_one_row_alone_is_told_does_not_slow_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_row_that_meets_the_limit_twice_does_not_bring_the_pace_back_that_was_too_fast() {
+    let throttle = throttle("auto");
+    for _ in 0..100 {
+        answered(&throttle).await;
+    }
+    let pace = |throttle: &Throttle| throttle.found().borrow().unwrap().per_second;
+    let before = pace(&throttle);
+    let mut row = Troubles::default();
+    let (first, other) = (throttle.permit().await, throttle.permit().await);
+    throttle.note((Sign::Limited(None), first), &mut row, Untried::Left);
+    throttle.note((Sign::Limited(None), other), &mut Troubles::default(), Untried::Left);
+    for _ in 0..30 {
+        answered(&throttle).await;
+    }
+    let permit = throttle.permit().await;
+    throttle.note((Sign::Limited(None), permit), &mut row, Untried::Left);
+    assert!(pace(&throttle) < before, "{} again", pace(&throttle));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_from_before_a_pause_does_not_hold_up_the_one_behind_it() {
     let throttle = throttle("auto:10/s");
     for _ in 0..40 {
