@@ -151,7 +151,7 @@ fn a_port_that_is_taken_and_nonsense_are_refused() {
     for (flag, value, said) in [
         ("--error-rate", "2", "from 0 to 1"),
         ("--list-delay", "soon", "`soon` is no unit: s is seconds"),
-        ("--list-date", "completed", "the date is `invited` or `cancelled`"),
+        ("--list-date", "completed", "[possible values: invited, cancelled]"),
         ("--list-page", "0", "after one entry or more"),
         ("--list-page", "all", "a whole number"),
         ("--limiter", "in-flight", "--limiter says how a rate is kept, and there is no rate to keep"),
