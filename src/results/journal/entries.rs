@@ -240,9 +240,17 @@ fn without_note(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// Whether a text begins as a journal does, or as the part of one that reached the disk before a crash. In the latter
-/// case, zeros stand for the missing bytes.
-fn begins_as_a_journal(text: &[u8]) -> bool {
-    BEGINNINGS.iter().any(|beginning| begins_as(beginning, text))
+/// case, zeros stand for the missing bytes, or the line that begins like that is short, and a holder is named behind it.
+fn begins_as_a_journal(mut text: &[u8]) -> bool {
+    let begins = |text: &[u8]| BEGINNINGS.iter().any(|beginning| begins_as(beginning, text));
+    while !begins(text) {
+        let (first, behind) = text.split_at(memchr::memchr(b'\n', text).unwrap_or(0));
+        if first.is_empty() || !begins(first) {
+            return false;
+        }
+        text = behind.get(1..).unwrap_or_default();
+    }
+    true
 }
 
 /// Whether this text begins as that one does, as far as it goes, and but for zeros.
