@@ -295,5 +295,5 @@ fn a_line_that_could_not_be_written_leaves_no_part_behind() {
     assert!(journal.reserve(40).is_err() && journal.length == length);
     journal.end("results_unwritable").unwrap();
     drop(journal);
-    assert!(Journal::open(&results).unwrap().last_run().unwrap().has_ended, "the next line can be read");
+    assert!(Journal::open(&results).unwrap().last_run().unwrap().has_ended(), "the next line can be read");
 }
