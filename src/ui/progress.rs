@@ -449,7 +449,7 @@ mod tests {
     fn a_pace_that_is_being_found_is_shown_with_the_reason_for_it() {
         let line = |stage, is_at_ceiling, limited| {
             let found = Some(FoundPace { per_second: 18.24, is_at_ceiling, stage, learned: None, limited });
-            Counts { found, ..counts(&[], 2, Some(7)) }.line_after(Duration::ZERO, usize::MAX)
+            Counts { found, begun: 2, ..counts(&[], 2, Some(7)) }.line_after(Duration::from_secs(1), usize::MAX)
         };
         for (stage, is_at_ceiling, limited, why) in [
             (Stage::Starting, false, 0, "finding the limit"),
