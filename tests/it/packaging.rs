@@ -67,9 +67,11 @@ fn every_flag_in_the_packaging_is_one_of_run() {
         [SERVICE, MANIFESTS[0], MANIFESTS[1], "packaging/slurm/imocha-cancel.sbatch", "packaging/systemd/nightly.env"]
     {
         let text = text(path);
-        let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with(['#', '/']));
+        // A setting that is commented out is one still; prose, and what `sbatch` is told, is none.
+        let is_prose = |line: &&str| ["# ", "#!", "#SBATCH", "//"].iter().any(|mark| line.starts_with(mark));
+        let lines =
+            text.lines().map(str::trim_start).filter(|line| !is_prose(line)).map(|line| line.trim_start_matches('#'));
         let words: Vec<&str> = lines.flat_map(|line| line.split([' ', '"', '=', ':', '{', '}', '$', '\''])).collect();
-        // Those of `srun` and `sbatch` stand in comments, or are none.
         let said = words
             .iter()
             .filter_map(|word| word.strip_prefix("--"))
