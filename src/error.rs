@@ -97,6 +97,18 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What caused it, and what caused that.
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        std::iter::successors(self.source(), |&cause| cause.source())
+    }
+
+    /// The message with its causes, in one line.
+    pub fn with_causes(&self) -> String {
+        self.causes().fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)

@@ -74,7 +74,7 @@ fn put_in_order(report: &Report, watch: &Watch) {
     watch.at_the_end(Hurry::WhenGivenUp, move || {
         let held = Format::found_in(&path).and_then(|format| HeldResults::open(&path, format, None, None));
         if let Err(refusal) = held.and_then(|held| order::put_in_order(&held.file, &held.format)) {
-            tracing::warn!(error = %refusal, "the results stay in the order in which their rows ended");
+            tracing::warn!(error = refusal.with_causes(), "the results stay in the order in which their rows ended");
         }
     });
 }
@@ -89,8 +89,8 @@ fn write_failed(report: Report, failed: Option<&PathBuf>, layout: Layout, watch:
     let written = watch.to_its_end(move || failed::write(&path, &results, &layout));
     match written {
         Ok(Ok(())) => Report { failed: Some(failed), ..report },
-        Ok(Err(error)) => {
-            tracing::warn!(%error, file = ?failed, "the rows that need attention stand in the results alone");
+        Ok(Err(refusal)) => {
+            tracing::warn!(error = refusal.with_causes(), file = ?failed, "the rows that need attention stand in the results alone");
             report
         }
         Err(_given_up) => report,

@@ -179,8 +179,7 @@ fn told(held: &HeldResults, row: &ResultsRow<'_>, finding: Finding, listed: List
 
 /// A stop over what could not be written, and what was settled before.
 fn unwritable(refusal: &Refusal, settled: &[&Path]) -> Stop {
-    let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
-    let mut detail = causes.fold(refusal.to_string(), |text, cause| format!("{text}: {cause}"));
+    let mut detail = refusal.with_causes();
     if !settled.is_empty() {
         let names: Vec<String> = settled.iter().map(|path| quoted_path(path)).collect();
         detail = format!("{detail}; settled before that: {}", names.join(", "));

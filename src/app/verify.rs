@@ -21,7 +21,7 @@ use crate::clock::Beginning;
 use crate::config::{Patience, Since};
 use crate::ending::{Ending, ExitCode};
 use crate::error::{Cause, Refusal};
-use crate::outcome::{Stop, StopReason, Tally};
+use crate::outcome::Tally;
 use crate::results::format::Format;
 use crate::results::{Journal, LastRun};
 use crate::shutdown::Shutdown;
@@ -50,12 +50,12 @@ pub(super) fn verify(args: VerifyArgs) -> ExitCode {
             Report::refused(&refusal)
         }
         Err(Halt::Stopped(stop)) => {
-            let stop = in_order(stop);
+            let stop = stop.with_nothing_to_finish();
             console.error(&format!("stopped: {}; nothing was changed\n", stop.detail));
             Report::of(Ending::Stopped(stop))
         }
         Err(Halt::Midway(stop)) => {
-            let stop = in_order(stop);
+            let stop = stop.with_nothing_to_finish();
             console.error(&format!(
                 "stopped: {}; each of the results is as it was or settled whole: verify again\n",
                 stop.detail
@@ -108,14 +108,6 @@ fn say(report: &Report, args: &VerifyArgs, console: &Console) {
         console.say(&report.text(wordiness(&args.console)));
     } else if found.need_attention() > 0 {
         console.error(&report.attention());
-    }
-}
-
-/// A signal is told as what it is: nothing was to be finished.
-fn in_order(stop: Stop) -> Stop {
-    match stop.reason {
-        StopReason::Interrupted(signal) => Stop { detail: signal.word().to_owned(), ..stop },
-        _ => stop,
     }
 }
 

@@ -83,4 +83,13 @@ impl Stop {
         let detail = "this program broke; please report what stands above".to_owned();
         Self { reason: StopReason::Bug, detail }
     }
+
+    /// The stop of a command that had nothing in flight to finish: a signal is told as just that.
+    #[must_use]
+    pub fn with_nothing_to_finish(self) -> Self {
+        match self.reason {
+            StopReason::Interrupted(signal) => Self { detail: signal.word().to_owned(), ..self },
+            _ => self,
+        }
+    }
 }

@@ -129,9 +129,14 @@ impl Summary {
         tried_again > forbidden
     }
 
+    /// How many rows need the user's attention.
+    pub fn need_attention(&self) -> u64 {
+        self.rows.iter().filter(|(status, _)| status.needs_attention()).map(|(_, rows)| rows).sum()
+    }
+
     /// Whether no row needs the user's attention.
     pub fn is_well(&self) -> bool {
-        self.rows.iter().all(|(status, &rows)| rows == 0 || !status.needs_attention())
+        self.need_attention() == 0
     }
 }
 

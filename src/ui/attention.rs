@@ -62,9 +62,14 @@ fn needing(summary: &Summary) -> Vec<(Status, u64)> {
 }
 
 fn place(row: &AttentionRow) -> String {
-    let is_number = !row.invitation_id.is_empty() && row.invitation_id.bytes().all(|byte| byte.is_ascii_digit());
-    let id = if is_number { row.invitation_id.clone() } else { quoted(&row.invitation_id) };
-    format!("line {}, {id}", row.line)
+    format!("line {}, {}", row.line, shown_id(&row.invitation_id))
+}
+
+/// The ID of a row, as it can be shown: the cell of a row that has none, and what somebody has written into results, can be
+/// anything.
+pub(super) fn shown_id(id: &str) -> String {
+    let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { id.to_owned() } else { quoted(id) }
 }
 
 fn reason(row: &AttentionRow) -> &str {

@@ -266,8 +266,7 @@ fn forget_what_was_typed() {
 /// The text that says why a run is refused, the cause, and what to do.
 fn refusal_text(refusal: &Refusal) -> String {
     let mut text = format!("{ERROR} {refusal}\n");
-    let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
-    for cause in causes {
+    for cause in refusal.causes() {
         push_line(&mut text, format_args!("  caused by: {cause}"));
     }
     if let Some(hint) = &refusal.hint {

@@ -34,8 +34,7 @@ impl LogEvent {
 
     /// Says why a run is refused, what caused that, and what to do.
     pub fn of_refusal(refusal: &Refusal) -> Self {
-        let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
-        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        let causes: Vec<String> = refusal.causes().map(ToString::to_string).collect();
         let fields = json!({ "reason": refusal.cause.word(), "caused_by": causes, "hint": refusal.hint });
         Self::new(Level::ERROR, "refused", &refusal.message, fields)
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use indicatif::HumanCount;
 use serde_json::{Map, Value, json};
 
+use super::attention::shown_id;
 use crate::listing::ListingWindow;
 use crate::outcome::{Effect, Status};
-use crate::text::{plural, push_line, quoted, quoted_path};
+use crate::text::{plural, push_line, quoted_path};
 use crate::verification::{Already, Finding, MOST_TOLD, Settling, ToldRow, Verification};
 
 /// The fields that a verification adds to the JSON summary.
@@ -98,7 +99,13 @@ pub(super) fn push_attention(text: &mut String, found: &Verification, most: usiz
         let file = if files.len() > 1 { format!("{}, ", quoted_path(&row.results)) } else { String::new() };
         push_line(
             text,
-            format_args!("  {file}line {}, {}: {}, {}", row.line, id(row), row.finding.word(), meaning(row)),
+            format_args!(
+                "  {file}line {}, {}: {}, {}",
+                row.line,
+                shown_id(&row.invitation_id),
+                row.finding.word(),
+                meaning(row)
+            ),
         );
     }
     let told = u64::try_from(told.len()).unwrap_or(u64::MAX);
@@ -113,12 +120,6 @@ pub(super) fn push_attention(text: &mut String, found: &Verification, most: usiz
             ),
         );
     }
-}
-
-/// The invitation of a row, as it can be shown: somebody may have changed the results.
-fn id(row: &ToldRow) -> String {
-    let is_number = row.invitation_id.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number { row.invitation_id.clone() } else { quoted(&row.invitation_id) }
 }
 
 /// What a row that needs attention means.

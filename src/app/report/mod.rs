@@ -52,7 +52,7 @@ pub(super) fn report(args: ReportArgs) -> ExitCode {
             Report::refused(&refusal)
         }
         Err(Halt::Stopped(stop) | Halt::Midway(stop)) => {
-            let stop = in_order(stop);
+            let stop = stop.with_nothing_to_finish();
             console.error(&format!("stopped: {}; no report was written\n", stop.detail));
             Report::of(Ending::Stopped(stop))
         }
@@ -71,19 +71,11 @@ pub(super) fn report(args: ReportArgs) -> ExitCode {
     report.exit_code()
 }
 
-/// A signal is told as what it is: nothing was to be finished.
-fn in_order(stop: Stop) -> Stop {
-    match stop.reason {
-        StopReason::Interrupted(signal) => Stop { detail: signal.word().to_owned(), ..stop },
-        _ => stop,
-    }
-}
-
 /// Says where the page is, and how much of it somebody has to look at.
 fn say(report: &Report, console: &Console) {
     let (Ending::Reported, Some(page)) = (&report.ending, &report.page) else { return };
     let rows = &report.tally.all_runs;
-    let attention = need_attention(rows);
+    let attention = rows.need_attention();
     let need = match attention {
         0 => "none needs attention".to_owned(),
         1 => "1 needs attention".to_owned(),
@@ -91,10 +83,6 @@ fn say(report: &Report, console: &Console) {
     };
     let (total, noun) = (HumanCount(rows.total()), plural(rows.total(), "row"));
     console.say(&format!("report: {}: {total} {noun}, {need}\n", quoted_path(page)));
-}
-
-fn need_attention(rows: &Summary) -> u64 {
-    rows.present().filter(|(status, _)| status.needs_attention()).map(|(_, rows)| rows).sum()
 }
 
 fn perform(args: &Arc<ReportArgs>, watch: &Watch) -> Result<Report, Halt> {
@@ -118,7 +106,9 @@ fn perform(args: &Arc<ReportArgs>, watch: &Watch) -> Result<Report, Halt> {
         Some(path) => place(path, &for_writing)?.write(&page),
         None => print(&page),
     })?;
-    written.map_err(|refusal| Halt::Stopped(unwritten(&refusal)))?;
+    written.map_err(|refusal| {
+        Halt::Stopped(Stop { reason: StopReason::ResultsUnwritable, detail: refusal.with_causes() })
+    })?;
     let page = output.file().map(Path::to_owned);
     Ok(Report { page, tally: Tally::after(sum), ..Report::of(Ending::Reported) })
 }
@@ -219,13 +209,6 @@ fn print(page: &str) -> Result<(), Refusal> {
         }
         Ok(()) | Err(_) => Ok(()),
     }
-}
-
-/// A page that was made and could not be written.
-fn unwritten(refusal: &Refusal) -> Stop {
-    let causes = std::iter::successors(std::error::Error::source(refusal), |cause| cause.source());
-    let detail = causes.fold(refusal.to_string(), |text, cause| format!("{text}: {cause}"));
-    Stop { reason: StopReason::ResultsUnwritable, detail }
 }
 
 #[cfg(test)]

@@ -55,8 +55,7 @@ pub(in crate::app) fn of_run(report: Report, args: &RunArgs, watch: Option<&Watc
     match watch.to_its_end(make) {
         Ok(Ok(Ok(()))) => Report { page: Some(path.clone()), ..report },
         Ok(Ok(Err(refusal))) => {
-            let causes = std::iter::successors(std::error::Error::source(&refusal), |cause| cause.source());
-            let why = causes.fold(refusal.to_string(), |text, cause| format!("{text}: {cause}"));
+            let why = refusal.with_causes();
             tracing::warn!("{why}; the results are whole, and `report` makes it from them");
             report
         }
