@@ -12,6 +12,11 @@ use crate::error::{Cause, Refusal};
 use crate::results::Journal;
 use crate::text::quoted_path;
 
+/// The flags that name files beside the results.
+pub(super) const FAILED: &str = "--failed";
+pub(super) const REPORT: &str = "--report";
+const METRICS_FILE: &str = "--metrics-file";
+
 /// Makes sure that the run does not write to a file that it reads, and that nothing else writes to the files of the
 /// run. `output` is the results file; `None` means standard output.
 ///
@@ -72,15 +77,10 @@ impl fmt::Display for Stream {
 
 /// Which other file of the run the metrics would replace, in words.
 pub(super) fn metrics_file_is(args: &RunArgs, metrics: &Path) -> Option<String> {
-    let is_metrics = |handle: Option<Handle>| handle.is_some() && handle == file_at(metrics);
-    if (!args.reads_standard_input() && args.input == metrics) || is_metrics(input_handle(args)) {
-        return Some("the input".to_owned());
-    }
-    let output = args.results_path();
-    let others = files_of(output.as_deref().as_slice(), &args.connection);
-    let stream = |stream: &Stream| is_metrics(ordinary(stream.handle()));
-    let of_files = others.into_iter().find(|(_, path)| are_one(path, metrics)).map(|(what, _)| what);
-    of_files.or_else(|| [Stream::Output, Stream::Error].iter().find(|it| stream(it)).map(ToString::to_string))
+    what_is_at(metrics, METRICS_FILE, args).or_else(|| {
+        let is_metrics = |stream: &Stream| ordinary(stream.handle()).is_some_and(|it| file_at(metrics) == Some(it));
+        [Stream::Output, Stream::Error].iter().find(|stream| is_metrics(stream)).map(ToString::to_string)
+    })
 }
 
 /// The file of this run that a stream leads into, in words.
@@ -90,16 +90,26 @@ fn what_a_stream_goes_into(stream: Stream, args: &RunArgs, output: Option<&Path>
         return Some(if args.reads_standard_input() { "standard input" } else { "the input" }.to_owned());
     }
     let mut files = files_of(output.as_slice(), &args.connection);
-    files.extend(args.results.failed.clone().map(|path| ("--failed".to_owned(), path)));
+    // One that leads into the metrics is refused for their sake.
+    files.extend(files_beside_results(args).into_iter().filter(|(flag, _)| flag != METRICS_FILE));
     which_goes(stream, &files)
 }
 
-/// What a further file that the run is to write is already, in words.
-pub(super) fn what_is_at(path: &Path, args: &RunArgs, output: &Path) -> Option<String> {
+/// What else of the run stands at the path that `flag` names for a file beside the results, in words.
+pub(super) fn what_is_at(path: &Path, flag: &str, args: &RunArgs) -> Option<String> {
     if is_input(path, args) {
         return Some("the input".to_owned());
     }
-    files_of(&[output], &args.connection).into_iter().find(|(_, file)| are_one(path, file)).map(|(what, _)| what)
+    let output = args.results_path();
+    let mut others = files_of(output.as_deref().as_slice(), &args.connection);
+    others.extend(files_beside_results(args).into_iter().filter(|(other, _)| other != flag));
+    others.into_iter().find(|(_, other)| are_one(path, other)).map(|(what, _)| what)
+}
+
+/// What a run writes besides its results, each by the flag that names it.
+fn files_beside_results(args: &RunArgs) -> Vec<(String, PathBuf)> {
+    let files = [(FAILED, &args.results.failed), (REPORT, &args.report), (METRICS_FILE, &args.metrics_file)];
+    files.into_iter().filter_map(|(flag, path)| Some((flag.to_owned(), path.clone()?))).collect()
 }
 
 fn is_input(path: &Path, args: &RunArgs) -> bool {
@@ -171,8 +181,18 @@ fn check_file(args: &RunArgs, output: &Path) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Whether two paths lead to one file, or would once it is there.
 pub(super) fn are_one(one: &Path, other: &Path) -> bool {
-    one == other || file_at(one).is_some_and(|one| file_at(other).is_some_and(|other| one == other))
+    let are_equal = |one: Option<Handle>, other: Option<Handle>| one.is_some() && one == other;
+    one == other
+        || are_equal(file_at(one), file_at(other))
+        || (one.file_name() == other.file_name() && are_equal(directory_at(one), directory_at(other)))
+}
+
+/// The directory in which a file is or would be.
+fn directory_at(path: &Path) -> Option<Handle> {
+    let directory = path.parent()?;
+    Handle::from_path(if directory.as_os_str().is_empty() { Path::new(".") } else { directory }).ok()
 }
 
 fn input_handle(args: &RunArgs) -> Option<Handle> {

@@ -1,17 +1,17 @@
 //! The file that `run --failed` writes: the rows that need attention, in the input's own columns, with how they ended
 //! behind them. Its like is what goes back to whoever made the list.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use super::collisions::what_is_at;
+use super::collisions::{FAILED, what_is_at};
 use super::held::HeldResults;
+use super::own_file;
 use super::places::is_dash;
 use crate::cli::RunArgs;
 use crate::error::{Cause, Refusal};
+use crate::results::ResultsFile;
 use crate::results::format::{Format, has_the_end_behind};
-use crate::results::{Existing, ResultsFile};
 use crate::row::Layout;
 use crate::text::quoted_path;
 
@@ -30,13 +30,13 @@ pub(super) fn check(args: &RunArgs) -> Result<(), Refusal> {
     if is_dash(path) {
         return usage("--failed needs a file".to_owned(), "name one; standard output is for results or the summary");
     }
-    let Some(results) = args.results_path() else {
+    if args.results_path().is_none() {
         return usage(
             "--failed needs a results file: its rows are taken from there".to_owned(),
             "name a results file with --output",
         );
-    };
-    if let Some(what) = what_is_at(path, args, &results) {
+    }
+    if let Some(what) = what_is_at(path, FAILED, args) {
         return usage(format!("--failed and {what} are the same file"), "name another file with --failed");
     }
     place(path)?.try_out(b"")
@@ -71,23 +71,9 @@ pub(super) fn write(path: &Path, results: &Path, layout: &Layout) -> Result<(), 
 }
 
 fn place(path: &Path) -> Result<ResultsFile, Refusal> {
-    ResultsFile::plan(path.to_owned(), existing(path)).map_err(|refusal| match refusal.cause {
-        Cause::ResultsExist => Refusal::new(
-            Cause::ResultsExist,
-            format!("the file {} is there already, and --failed has not written it", quoted_path(path)),
-        )
-        .hint("name another file with --failed; only rows that it wrote before are replaced"),
-        _ => refusal,
+    own_file::plan(path, START_BYTES, has_the_end_behind, || {
+        let message = format!("the file {} is there already, and --failed has not written it", quoted_path(path));
+        Refusal::new(Cause::ResultsExist, message)
+            .hint("name another file with --failed; only rows that it wrote before are replaced")
     })
-}
-
-/// What is to become of a file that is there: only an older one of this kind is replaced.
-fn existing(path: &Path) -> Existing {
-    // The kind is looked at first: who opens a pipe waits for somebody at its other end.
-    if !path.metadata().is_ok_and(|found| found.is_file()) {
-        return Existing::Keep;
-    }
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
-    if read.is_ok() && has_the_end_behind(&start) { Existing::Replace } else { Existing::Keep }
 }

@@ -17,6 +17,7 @@ mod held;
 mod man;
 mod metrics;
 mod nearest;
+mod own_file;
 mod places;
 mod plan;
 mod proxy;

@@ -1,15 +1,15 @@
 //! The file that `verify --output` writes: each row of the results, behind a column that says what the lists make of it.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::held::HeldResults;
+use super::own_file;
 use super::places::is_dash;
 use super::readers::for_readers_of_all;
 use crate::error::{Cause, Refusal};
 use crate::results::format::{BYTE_ORDER_MARK, Format, delimiter_of_results};
-use crate::results::{Existing, ResultsFile, ResultsRow, Settlement};
+use crate::results::{ResultsFile, ResultsRow, Settlement};
 use crate::text::quoted_path;
 use crate::verification::Finding;
 
@@ -44,30 +44,19 @@ pub(super) fn check(path: &Path, results: &[HeldResults]) -> Result<(), Refusal>
 
 /// Where the rows go: for those who may read all of the results, if these are the same people, else for the owner alone.
 fn place(path: &Path, results: &[HeldResults]) -> Result<ResultsFile, Refusal> {
-    let file = ResultsFile::plan(path.to_owned(), existing(path)).map_err(|refusal| match refusal.cause {
-        Cause::ResultsExist => {
-            Refusal::new(Cause::ResultsExist, format!("the file {} is there already", quoted_path(path)))
-                .hint("name another file with --output; only rows that verify wrote before are replaced")
-        }
-        _ => refusal,
+    let file = own_file::plan(path, START_BYTES, are_verified_rows, || {
+        Refusal::new(Cause::ResultsExist, format!("the file {} is there already", quoted_path(path)))
+            .hint("name another file with --output; only rows that verify wrote before are replaced")
     })?;
     let results: Vec<&Path> = results.iter().map(|held| held.file.path()).collect();
     Ok(for_readers_of_all(file, &results))
 }
 
-/// What is to become of a file that is there: only an older one of this kind is replaced.
-fn existing(path: &Path) -> Existing {
-    // The kind is looked at first: who opens a pipe waits for somebody at its other end.
-    let is_file = path.metadata().is_ok_and(|found| found.is_file());
-    let mut start = Vec::new();
-    let read =
-        if is_file { File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start)) } else { Ok(0) };
-    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
-    let is_ours = start
-        .strip_prefix(VERIFIED.as_bytes())
-        .and_then(|rest| rest.split_first())
-        .is_some_and(|(delimiter, header)| read.is_ok() && delimiter_of_results(header) == Some(*delimiter));
-    if is_ours { Existing::Replace } else { Existing::Keep }
+/// Whether a file that begins so is one of this kind.
+fn are_verified_rows(start: &[u8]) -> bool {
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    let header = start.strip_prefix(VERIFIED.as_bytes()).and_then(<[u8]>::split_first);
+    header.is_some_and(|(delimiter, header)| delimiter_of_results(header) == Some(*delimiter))
 }
 
 /// Writes each row of the results behind its finding, and as it is once it is settled; `look` says both.

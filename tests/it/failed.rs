@@ -82,3 +82,14 @@ fn who_may_not_read_the_input_may_not_read_them() {
     place.run(&sandbox(), &["--failed", "failed.csv"]).expect_code(1);
     assert_eq!(fs::metadata(place.path("failed.csv")).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn two_files_of_a_run_are_never_one() {
+    let server = sandbox();
+    let place = Place::with_input("id\n1\n");
+    for (one, other) in [("--failed", "--report"), ("--failed", "--metrics-file"), ("--report", "--metrics-file")] {
+        let ended = place.run(&server, &[one, "same.prom", other, "./same.prom"]).expect_code(2);
+        assert!(ended.stderr.contains("are the same file"), "{one} and {other}: {}", ended.stderr);
+    }
+    assert_eq!((place.names(), asked_for(&server)), (vec!["input.csv".to_owned()], Vec::new()));
+}

@@ -5,17 +5,13 @@ use std::path::Path;
 
 use super::compile::{open_all, page_of};
 use super::place::PagePlace;
-use crate::app::collisions::{are_one, files_of};
+use crate::app::collisions::{REPORT, what_is_at};
 use crate::app::places::is_dash;
 use crate::app::watch::Watch;
 use crate::cli::RunArgs;
 use crate::ending::Ending;
 use crate::error::{Cause, Refusal};
-use crate::text::quoted_path;
 use crate::ui::{Api, Report};
-
-/// The flag that names the page.
-const REPORT: &str = "--report";
 
 /// Makes sure, before the first call, that the page could be written now, and takes the place of nothing else.
 ///
@@ -28,15 +24,13 @@ pub(in crate::app) fn check_place(args: &RunArgs) -> Result<(), Refusal> {
     if is_dash(path) {
         return usage("--report needs a file".to_owned(), "`report RESULTS -o -` writes to standard output afterwards");
     }
-    let Some(results) = args.results_path() else {
+    if args.results_path().is_none() {
         return usage(
             "--report needs a results file: what went to standard output cannot be read again".to_owned(),
             "name a results file with --output",
         );
-    };
-    let mut others = files_of(&[&results], &args.connection);
-    others.push((format!("the input {}", quoted_path(&args.input)), args.input.clone()));
-    if let Some((what, _)) = others.iter().find(|(_, other)| are_one(other, path)) {
+    }
+    if let Some(what) = what_is_at(path, REPORT, args) {
         return usage(format!("--report and {what} are the same file"), "name another file with --report");
     }
     let read: Vec<&Path> = if args.reads_standard_input() { Vec::new() } else { vec![&args.input] };

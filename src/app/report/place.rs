@@ -1,13 +1,13 @@
 //! Where a page goes. It is written beside its place and renamed, so nobody finds half of one; it never takes the place
 //! of anything but an older page; and nobody may read it who may not read all of the results.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
+use crate::app::own_file;
 use crate::app::readers::for_readers_of_all;
 use crate::error::{Cause, Refusal};
-use crate::results::{Existing, ResultsFile};
+use crate::results::ResultsFile;
 use crate::text::quoted_path;
 use crate::ui::PAGE_BEGINNING;
 
@@ -35,12 +35,14 @@ impl<'a> PagePlace<'a> {
             let what = if path.is_dir() { "a directory" } else { "not an ordinary file" };
             return Err(usage(format!("{shown} is {what}, so no report can go there")).hint(another));
         }
-        let existing = if begins_as_a_page(path) { Existing::Replace } else { Existing::Keep };
-        let file = ResultsFile::plan(path.to_owned(), existing).map_err(|refusal| match refusal.cause {
-            Cause::ResultsExist => {
-                Refusal::new(Cause::ResultsExist, format!("the file {shown} is there already, and is no report"))
-                    .hint(format!("{another}; only a report is replaced"))
-            }
+        let most = u64::try_from(PAGE_BEGINNING.len()).unwrap_or(u64::MAX);
+        let is_page = |start: &[u8]| start == PAGE_BEGINNING.as_bytes();
+        let file = own_file::plan(path, most, is_page, || {
+            Refusal::new(Cause::ResultsExist, format!("the file {shown} is there already, and is no report"))
+                .hint(format!("{another}; only a report is replaced"))
+        });
+        let file = file.map_err(|refusal| match refusal.cause {
+            Cause::ResultsExist => refusal,
             _ => refusal.hint(format!("make it, or {another}")),
         })?;
         Ok(Self { path, flag, file: for_readers_of_all(file, read) })
@@ -77,11 +79,4 @@ impl<'a> PagePlace<'a> {
         let hint = format!("name a file in a directory that you may write to with {}", self.flag);
         Refusal { message, hint: Some(hint), ..refusal }
     }
-}
-
-/// Whether a page stands at this path.
-fn begins_as_a_page(path: &Path) -> bool {
-    let mut start = vec![0; PAGE_BEGINNING.len()];
-    let is_read = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok();
-    is_read && start == PAGE_BEGINNING.as_bytes()
 }
