@@ -12,6 +12,7 @@ mod crosscheck;
 mod dry_run;
 mod failed;
 mod flags;
+mod found_rate;
 mod guards;
 mod held;
 mod man;

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::afterwards::{self, Afterwards};
 use super::again::CommandLine;
 use super::dry_run::dry_run;
+use super::found_rate::{keep_rate, remembered_rate};
 use super::guards::check_survey;
 use super::metrics;
 use super::plan::{Endpoint, Sink, Source, look_at_input, shard_in_words, surveyed};
@@ -39,7 +40,7 @@ use crate::row::Layout;
 use crate::shutdown::Shutdown;
 use crate::text::{Scrubber, quoted_path};
 use crate::throttle::{Down, FoundPace, Outlook, Throttle};
-use crate::ui::{Console, FoundRate, Preview, Progress, Report, Results};
+use crate::ui::{Console, Preview, Progress, Report, Results};
 
 /// The journal reserves at once the rows that can be sent in this time. After a crash, that many rows are in doubt,
 /// besides those that were backing off.
@@ -57,6 +58,7 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
     let console = Console::new(&args.console, results, shutdown.clone());
     let beginning = Beginning::now();
     let (result, watch) = match Watch::start(&console, &shutdown) {
+        Ok((watch, _threads_of_a_run)) if args.guards.dry_run => (rehearse(&args, &console, &watch), Some(watch)),
         Ok((watch, threads)) => (perform(&args, command, &console, &watch, threads), Some(watch)),
         Err(refusal) => (Err(refusal.into()), None),
     };
@@ -79,7 +81,6 @@ pub(super) fn run(args: RunArgs, command: Option<&CommandLine>) -> ExitCode {
 }
 
 /// Everything up to the end of the run, cheap checks first. An error means that nothing was sent.
-#[expect(clippy::too_many_lines, reason = "the steps of a run, each in its place")]
 pub(super) fn perform(
     args: &Arc<RunArgs>,
     command: Option<&CommandLine>,
@@ -89,9 +90,6 @@ pub(super) fn perform(
 ) -> Result<Report, Halt> {
     super::flags::check(args)?;
     look_at_input(args)?;
-    if args.guards.dry_run {
-        return rehearse(args, console, watch);
-    }
     let output = Sink::plan(args)?;
     afterwards::check(args)?;
     let for_endpoint = Arc::clone(args);
@@ -154,35 +152,6 @@ pub(super) fn perform(
     Ok(report)
 }
 
-/// The rate that an earlier run found, in calls a second, if this run is to find one.
-fn remembered_rate(endpoint: &Endpoint, watch: &Watch) -> Result<Option<f64>, Halt> {
-    match endpoint.remembered() {
-        Some(remembered) if endpoint.config.rate.is_found() => watch.unless_stopped(move || remembered.rate()),
-        Some(_) | None => Ok(None),
-    }
-}
-
-/// How many answers it takes to say what the API bears.
-const TELLING_ANSWERS: u64 = 10;
-
-/// Keeps the rate that was found for the next run, and says what was found. Where nothing was refused, a rate that the
-/// calls did not come near to, for want of rows or of calls in flight, was not found: then what was reached is told.
-fn keep_rate(endpoint: &Endpoint, found: FoundPace, report: &Report, watch: &Watch) -> FoundRate {
-    let calls = report.tally.this_run.calls();
-    #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a rate for the eye")]
-    let measured = calls.saturating_sub(1) as f64 / report.duration.as_secs_f64().max(f64::EPSILON);
-    let pace = found.learned.unwrap_or(found.per_second);
-    let is_proved = calls >= TELLING_ANSWERS && (found.limited > 0 || measured >= pace * NEAR);
-    if let (Some(remembered), Some(learned), true) = (endpoint.remembered(), found.learned, is_proved) {
-        watch.at_the_end(watch.hurry(), move || remembered.keep(learned));
-    }
-    let per_second = if is_proved { pace } else { pace.min(measured) };
-    FoundRate { asked: endpoint.config.rate.to_string(), per_second, limited: found.limited }
-}
-
-/// The share of a pace that the calls have to come near to, on average from the first, for the pace to be proved.
-const NEAR: f64 = 0.5;
-
 /// What came of the calls.
 fn report_of(endpoint: &Endpoint, ending: Ending, finished: Finished, progress: &Progress) -> Report {
     Report {
@@ -216,6 +185,8 @@ fn look_back(
 
 /// Does the dry run. It leaves nothing behind, so it can be stopped at any point.
 fn rehearse(args: &Arc<RunArgs>, console: &Console, watch: &Watch) -> Result<Report, Halt> {
+    super::flags::check(args)?;
+    look_at_input(args)?;
     let (for_args, for_console) = (Arc::clone(args), console.clone());
     let beginning = Beginning::now();
     let found = watch.unless_stopped(move || dry_run(&for_args, &for_console))??;
